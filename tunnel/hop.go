@@ -1,0 +1,53 @@
+package tunnel
+
+import (
+	"net"
+	"strconv"
+	"time"
+)
+
+// A Hop is one SSH server on the way to the destination, as ssh_config(5)
+// describes it. The last hop is the destination, the gateway; those before it
+// are its jump hosts. File names are complete: tokens and ~ are expanded.
+type Hop struct {
+	Alias    string // the name as it was given, the key into ssh_config
+	HostName string // the name or address to connect to
+	Port     int
+	User     string
+
+	AddressFamily  string        // "any", "inet" or "inet6"
+	BindAddress    string        // local address to connect from; may be empty
+	ConnectTimeout time.Duration // for TCP connection and key exchange; zero if not set
+
+	HostKeyAlias          string   // name to look up in known_hosts instead of HostName; may be empty
+	HostKeyAlgorithms     []string // most preferred first; empty for OpenSSH's order
+	UserKnownHostsFiles   []string
+	GlobalKnownHostsFiles []string
+	StrictHostKeyChecking string // "ask", "yes", "accept-new" or "no"
+	HashKnownHosts        bool
+
+	IdentityFiles            []string // the defaults included, whether they exist or not
+	IdentityFilesSet         bool     // whether IdentityFiles were configured, not the defaults
+	IdentitiesOnly           bool
+	IdentityAgent            string   // the agent's socket; empty for none
+	PreferredAuthentications []string // empty for OpenSSH's order
+	PubkeyAuthentication     bool
+	PasswordAuthentication   bool
+	KbdInteractive           bool // KbdInteractiveAuthentication
+	NumberOfPasswordPrompts  int
+	BatchMode                bool // never ask anything
+
+	ServerAliveInterval time.Duration // zero if not set
+	ServerAliveCountMax int
+}
+
+// Addr returns h's address in the form host:port.
+func (h Hop) Addr() string { return net.JoinHostPort(h.HostName, strconv.Itoa(h.Port)) }
+
+// String names h for people: user@alias.
+func (h Hop) String() string {
+	if h.User == "" {
+		return h.Alias
+	}
+	return h.User + "@" + h.Alias
+}
