@@ -1,0 +1,112 @@
+package ftpfwd
+
+import "strings"
+
+// Telnet's bytes that clients put in front of an ABOR (RFC 959, 4.1.3; RFC 854).
+const (
+	telnetIAC  = 255
+	telnetDont = 254
+	telnetWill = 251
+)
+
+// A command is a line from the client as far as the forwarder looks at it.
+type command struct {
+	verb     string // upper case
+	argument string // without surrounding blanks and line end
+	prefix   int    // how many bytes of Telnet stand in front
+}
+
+// parseCommand reads line, which may lack its end. Case and leading blanks do
+// not matter: where the server is stricter, the server says so.
+func parseCommand(line []byte) command {
+	prefix := telnetPrefix(line)
+	text := strings.Trim(string(line[prefix:]), " \t\r\n\x00")
+	verb, argument := text, ""
+	if i := strings.IndexAny(text, " \t"); i >= 0 {
+		verb, argument = text[:i], strings.TrimLeft(text[i:], " \t")
+	}
+	return command{verb: strings.ToUpper(verb), argument: argument, prefix: prefix}
+}
+
+// telnetPrefix returns how many bytes of Telnet commands line begins with. A
+// lone IAC counts: it is what is left where the urgent byte behind it was lost.
+func telnetPrefix(line []byte) int {
+	i := 0
+	for i < len(line) && line[i] == telnetIAC {
+		switch {
+		case i+1 < len(line) && telnetWill <= line[i+1] && line[i+1] <= telnetDont:
+			i += 3
+		case i+1 < len(line) && line[i+1] > 127:
+			i += 2
+		default:
+			i++
+		}
+	}
+	// Data Mark alone is what is left of IAC DM when its IAC was lost.
+	if i > 0 && i < len(line) && line[i] == 242 {
+		i++
+	}
+	return min(i, len(line))
+}
+
+// A verbKind says what the forwarder has to do with a command.
+type verbKind int
+
+const (
+	verbOther    verbKind = iota // passes, looked at no further
+	verbPassive                  // PASV, EPSV
+	verbActive                   // PORT, EPRT
+	verbDownload                 // the server sends data
+	verbUpload                   // the client sends data
+	verbRestart                  // REST
+	verbAbort                    // ABOR
+	verbFeatures                 // FEAT
+	verbSecurity                 // asks for TLS or another encryption
+	verbUnknown                  // opens data ports in a way that nothing here follows
+)
+
+var verbKinds = map[string]verbKind{
+	"PASV": verbPassive, "EPSV": verbPassive,
+	"PORT": verbActive, "EPRT": verbActive,
+	"RETR": verbDownload, "LIST": verbDownload, "NLST": verbDownload, "MLSD": verbDownload,
+	"STOR": verbUpload, "STOU": verbUpload, "APPE": verbUpload,
+	"REST": verbRestart,
+	"ABOR": verbAbort,
+	"FEAT": verbFeatures,
+
+	"AUTH": verbSecurity, "ADAT": verbSecurity, "PBSZ": verbSecurity, "PROT": verbSecurity,
+	"CCC": verbSecurity, "MIC": verbSecurity, "CONF": verbSecurity, "ENC": verbSecurity,
+	"SSCN": verbSecurity, "CPSV": verbSecurity,
+
+	"LPRT": verbUnknown, "LPSV": verbUnknown, "SPSV": verbUnknown, "APSV": verbUnknown,
+	"ESTA": verbUnknown, "ESTP": verbUnknown, "SPAS": verbUnknown, "SPOR": verbUnknown,
+	"CEPR": verbUnknown,
+}
+
+func (c command) kind() verbKind {
+	// EPSV ALL opens no port: it promises to use nothing but EPSV (RFC 2428, 4).
+	if c.verb == "EPSV" && strings.EqualFold(c.argument, "ALL") {
+		return verbOther
+	}
+	return verbKinds[c.verb]
+}
+
+// offered reports whether a line in the reply to FEAT may be shown to the
+// client: everything but what the forwarder refuses.
+func offered(line []byte) bool {
+	kind := parseCommand(line).kind()
+	return kind != verbSecurity && kind != verbUnknown
+}
+
+// redact returns the command as it may be shown: without a password (PASS) or
+// account (ACCT).
+func (c command) redact() string {
+	switch {
+	case c.verb == "PASS" || c.verb == "ACCT":
+		return c.verb + " ****"
+	case c.argument == "":
+		return c.verb
+	default:
+		return c.verb + " " + c.argument
+	}
+}

@@ -1,0 +1,87 @@
+package ftpfwd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// A Forwarder forwards each control connection it accepts to one FTP server,
+// and makes the data connections that it announces take the same path. Set its
+// fields before calling Serve; the zero value of an optional field means its
+// default.
+type Forwarder struct {
+	Server string  // host:port of the FTP server, as Remote names it; required
+	Remote Network // the network that Server is on; required
+	Local  Network // the network that clients are on; if nil, this host's
+
+	DialTimeout time.Duration // bounds each dial and remote listen; if zero, 30 seconds
+	DataTimeout time.Duration // bounds how long a data listener waits for its first connection; if zero, 5 minutes
+
+	// Observe, if not nil, is told what happens. It must not block. Sessions
+	// call it concurrently.
+	Observe func(Event)
+}
+
+func (f *Forwarder) dialTimeout() time.Duration { return orDefault(f.DialTimeout, 30*time.Second) }
+func (f *Forwarder) dataTimeout() time.Duration { return orDefault(f.DataTimeout, 5*time.Minute) }
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// Serve accepts control connections from l and forwards each in a session of
+// its own. It closes l and returns when ctx is done or accepting fails, after
+// every session has ended; the error is nil if ctx was the cause. When ctx is
+// done clients are told with a 421, and their transfers are broken off.
+func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
+	host, _, err := net.SplitHostPort(f.Server)
+	if err != nil {
+		_ = l.Close()
+		return fmt.Errorf("FTP server %q: %w", f.Server, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var sessions sync.WaitGroup
+	defer sessions.Wait()
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer func() {
+		if stop() {
+			_ = l.Close()
+		}
+	}()
+	for id := 1; ; id++ {
+		conn, err := accept(ctx, l)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
+		}
+		sessions.Go(func() { newSession(f, id, host, conn).run(ctx) })
+	}
+}
+
+// accept waits for the next connection. Running out of descriptors, or a client
+// that is gone already, is no reason to stop: it tries again, at ever longer
+// intervals.
+func accept(ctx context.Context, l net.Listener) (net.Conn, error) {
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		conn, err := l.Accept()
+		var temporary interface{ Temporary() bool }
+		if err == nil || errors.Is(err, net.ErrClosed) || !errors.As(err, &temporary) || !temporary.Temporary() {
+			return conn, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

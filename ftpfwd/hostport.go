@@ -1,0 +1,213 @@
+package ftpfwd
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+var (
+	errHostPort = errors.New("not six numbers from 0 to 255 (RFC 959, 4.1.2)")
+	errExtended = errors.New("not |protocol|address|port| (RFC 2428, 2)")
+)
+
+// parseHostPort parses the h1,h2,h3,h4,p1,p2 of PORT (RFC 959, 4.1.2). Blanks
+// around the commas and leading zeros are allowed, as several servers do.
+func parseHostPort(s string) (netip.AddrPort, error) {
+	start, end := findHostPort(s)
+	if start < 0 || strings.TrimSpace(s[:start]) != "" || strings.TrimSpace(s[end:]) != "" {
+		return netip.AddrPort{}, errHostPort
+	}
+	return hostPort(s[start:end]), nil
+}
+
+// formatHostPort is the inverse of parseHostPort. An address that is not IPv4
+// becomes 0,0,0,0, which clients read as "the host of the control connection".
+func formatHostPort(a netip.AddrPort) string {
+	var h [4]byte
+	if ip := a.Addr().Unmap(); ip.Is4() {
+		h = ip.As4()
+	}
+	return fmt.Sprintf("%d,%d,%d,%d,%d,%d", h[0], h[1], h[2], h[3], a.Port()>>8, a.Port()&0xff)
+}
+
+// findHostPort finds the first six comma-separated numbers from 0 to 255 in s,
+// wherever they stand (RFC 1123, 4.1.2.6), and returns where they begin and
+// end, or -1.
+func findHostPort(s string) (start, end int) {
+	for i := range len(s) {
+		if isDigit(s[i]) && (i == 0 || !isDigit(s[i-1])) {
+			if n := scanNumbers(s[i:], 6); n > 0 {
+				return i, i + n
+			}
+		}
+	}
+	return -1, -1
+}
+
+// scanNumbers returns the length of count comma-separated numbers from 0 to 255
+// at the beginning of s, or 0.
+func scanNumbers(s string, count int) int {
+	pos := 0
+	for i := range count {
+		if i > 0 {
+			pos += blanks(s[pos:])
+			if pos >= len(s) || s[pos] != ',' {
+				return 0
+			}
+			pos++
+			pos += blanks(s[pos:])
+		}
+		digits := 0
+		for pos+digits < len(s) && isDigit(s[pos+digits]) {
+			digits++
+		}
+		n, err := strconv.Atoi(s[pos : pos+digits])
+		if err != nil || n > 255 {
+			return 0
+		}
+		pos += digits
+	}
+	return pos
+}
+
+// hostPort reads what findHostPort found.
+func hostPort(s string) netip.AddrPort {
+	var n [6]byte
+	for i, f := range strings.Split(s, ",") {
+		v, _ := strconv.Atoi(strings.TrimSpace(f))
+		n[i] = byte(v)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[:4])), uint16(n[4])<<8|uint16(n[5]))
+}
+
+// parseExtended parses the |protocol|address|port| of EPRT (RFC 2428, 2). Any
+// printable character may stand for the bar.
+func parseExtended(s string) (netip.AddrPort, error) {
+	s = strings.TrimSpace(s)
+	if len(s) < 2 || isDigit(s[0]) {
+		return netip.AddrPort{}, errExtended
+	}
+	f := strings.Split(s, s[:1])
+	if len(f) != 5 || f[0] != "" || f[4] != "" {
+		return netip.AddrPort{}, errExtended
+	}
+	addr, err := netip.ParseAddr(f[2])
+	if err != nil {
+		return netip.AddrPort{}, errExtended
+	}
+	port, err := strconv.ParseUint(f[3], 10, 16)
+	if err != nil || f[1] != protocolOf(addr) {
+		return netip.AddrPort{}, errExtended
+	}
+	return netip.AddrPortFrom(addr.WithZone(""), uint16(port)), nil
+}
+
+// formatExtended is the inverse of parseExtended, with bars.
+func formatExtended(a netip.AddrPort) string {
+	return fmt.Sprintf("|%s|%s|%d|", protocolOf(a.Addr()), a.Addr(), a.Port())
+}
+
+// protocolOf returns the network protocol number of RFC 2428, 2.
+func protocolOf(a netip.Addr) string {
+	if a.Is4() {
+		return "1"
+	}
+	return "2"
+}
+
+// findExtendedPort finds the <d><d><d>port<d> of a 229 reply (RFC 2428, 3) in
+// s, and returns where the port's digits begin and end, or -1. The delimiter
+// may be any printable character that is not a digit.
+func findExtendedPort(s string) (start, end int) {
+	for i := range len(s) {
+		d := s[i]
+		if d <= ' ' || d > '~' || isDigit(d) || i+3 >= len(s) || s[i+1] != d || s[i+2] != d {
+			continue
+		}
+		start, end = i+3, i+3
+		for end < len(s) && isDigit(s[end]) {
+			end++
+		}
+		if port, err := strconv.ParseUint(s[start:end], 10, 16); err == nil && port > 0 && end < len(s) && s[end] == d {
+			return start, end
+		}
+	}
+	return -1, -1
+}
+
+// An announcement is what a reply to PASV or EPSV says about where the server
+// listens, and which bytes of the line say it.
+type announcement struct {
+	addr       netip.AddrPort // the address is invalid if the reply names none
+	extended   bool           // only a port stands there (229)
+	start, end int            // the bytes to replace
+}
+
+// findAnnouncement finds where text, the text of a reply line without its
+// code, says that the server listens. Servers answer PASV with 229 and EPSV
+// with 227 now and then, so both forms are looked for, the code's own first.
+func findAnnouncement(code int, text string) (announcement, bool) {
+	find := []func(string) (announcement, bool){findTuple, findPort}
+	if code == 229 {
+		find[0], find[1] = find[1], find[0]
+	}
+	for _, f := range find {
+		if a, ok := f(text); ok {
+			return a, true
+		}
+	}
+	return announcement{}, false
+}
+
+func findTuple(text string) (announcement, bool) {
+	if start, end := findHostPort(text); start >= 0 {
+		a := hostPort(text[start:end])
+		return announcement{addr: a, start: start, end: end}, a.Port() > 0
+	}
+	return findShortTuple(text)
+}
+
+// findShortTuple reads what servers answer to PASV on an IPv6 connection, whose
+// address six numbers cannot hold: the last two numbers in parentheses are the
+// port, as in (1,155,25) of ProFTPD 1.3.8 and (::1,234,65) of pyftpdlib.
+func findShortTuple(text string) (announcement, bool) {
+	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return announcement{}, false
+	}
+	address, last, ok := strings.Cut(text[open+1:end], ",")
+	if !ok || scanNumbers(last, 2) != len(last) {
+		return announcement{}, false
+	}
+	if strings.Trim(address, "0123456789abcdefABCDEF:.") != "" {
+		return announcement{}, false
+	}
+	port := hostPort("0,0,0,0," + last).Port()
+	return announcement{addr: netip.AddrPortFrom(netip.Addr{}, port), start: open + 1, end: end}, port > 0
+}
+
+func findPort(text string) (announcement, bool) {
+	start, end := findExtendedPort(text)
+	if start < 0 {
+		return announcement{}, false
+	}
+	port, _ := strconv.ParseUint(text[start:end], 10, 16)
+	return announcement{addr: netip.AddrPortFrom(netip.Addr{}, uint16(port)), extended: true, start: start, end: end}, true
+}
+
+// rewrite returns text with a's bytes replaced by where we listen ourselves.
+func (a announcement) rewrite(text string, own netip.AddrPort) string {
+	numbers := formatHostPort(own)
+	if a.extended {
+		numbers = strconv.Itoa(int(own.Port()))
+	}
+	return text[:a.start] + numbers + text[a.end:]
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// blanks returns how many blanks s begins with.
+func blanks(s string) int { return len(s) - len(strings.TrimLeft(s, " \t")) }

@@ -1,0 +1,178 @@
+package ftpfwd
+
+// A slot is a command that the server has not answered, or a reply of our own
+// that waits for its turn.
+type slot struct {
+	kind     verbKind
+	path     *path     // what a PORT or EPRT announces, when its reply comes
+	transfer *transfer // what a transfer command moves
+	own      string    // a reply of our own; the server has not seen the command
+}
+
+// maxSlots bounds the ledger: what a client pipelines beyond it is forgotten,
+// oldest first.
+const maxSlots = 256
+
+// A ledger keeps which commands are outstanding. Replies cannot just be counted
+// off against commands: some servers answer out of order, twice, or never, and
+// one such reply would shift all that follow. So each reply is looked for among
+// the commands it can answer, and a sure match forgets whatever stood before.
+type ledger struct {
+	slots []slot
+}
+
+// sent records a command that goes to the server, or a reply of our own.
+func (l *ledger) sent(s slot) {
+	l.slots = append(l.slots, s)
+	if len(l.slots) > maxSlots {
+		l.drop(0)
+	}
+}
+
+// awaits reports whether a command of this kind is outstanding.
+func (l *ledger) awaits(kind verbKind) bool { return l.find(kind) >= 0 }
+
+// find returns the first slot whose command is of one of the kinds, or -1.
+func (l *ledger) find(kinds ...verbKind) int {
+	for i, s := range l.slots {
+		for _, k := range kinds {
+			if s.own == "" && s.kind == k {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// announced takes the PASV or EPSV that a 227 or 229 with a usable address
+// answers. Without one the line is somebody's text that looks like a reply.
+func (l *ledger) announced() bool {
+	i := l.find(verbPassive)
+	if i < 0 {
+		return false
+	}
+	l.takeThrough(i)
+	return true
+}
+
+// answered takes the command that a final reply answers. ok is false if there
+// is none.
+func (l *ledger) answered(code int) (s slot, ok bool) {
+	if t := l.find(verbDownload, verbUpload); t >= 0 {
+		started := l.slots[t].transfer.started
+		if endsTransfer(code) && (started || t == l.next(0)) {
+			return l.takeThrough(t), true
+		}
+		// Servers answer other commands while a transfer runs, or answer PORT
+		// after the 150; only if nothing else is outstanding can such a reply
+		// mean the transfer.
+		if other := l.other(); started && other >= 0 {
+			return l.take(other), true
+		}
+	}
+	i := l.next(0)
+	if i >= 0 && l.slots[i].kind == verbPassive && code/100 < 4 {
+		// No address, no refusal: not the answer. It is another command's, or
+		// one too many.
+		i = l.next(i + 1)
+	}
+	if i < 0 {
+		return slot{}, false
+	}
+	return l.take(i), true
+}
+
+// preliminary marks the transfer that a 1yz reply announces, and returns it.
+func (l *ledger) preliminary() *transfer {
+	i := l.find(verbDownload, verbUpload)
+	if i < 0 {
+		return nil
+	}
+	l.slots[i].transfer.started = true
+	return l.slots[i].transfer
+}
+
+// due returns the own replies whose turn has come: nothing that the server has
+// to answer stands before them.
+func (l *ledger) due() []string {
+	var replies []string
+	for len(l.slots) > 0 && l.slots[0].own != "" {
+		replies = append(replies, l.slots[0].own)
+		l.drop(0)
+	}
+	return replies
+}
+
+// ownWaits reports whether a reply of our own waits for the server.
+func (l *ledger) ownWaits() bool {
+	for _, s := range l.slots {
+		if s.own != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// forget drops all that the server has not answered; own replies stay.
+func (l *ledger) forget() {
+	kept := l.slots[:0]
+	for _, s := range l.slots {
+		if s.own != "" {
+			kept = append(kept, s)
+		}
+	}
+	l.slots = kept
+}
+
+// next returns the first slot from i on that the server has to answer, or -1.
+func (l *ledger) next(i int) int {
+	for ; i < len(l.slots); i++ {
+		if l.slots[i].own == "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// other returns the first slot that the server has to answer and that is no
+// transfer, or -1.
+func (l *ledger) other() int {
+	for i := l.next(0); i >= 0; i = l.next(i + 1) {
+		if l.slots[i].transfer == nil {
+			return i
+		}
+	}
+	return -1
+}
+
+func (l *ledger) take(i int) slot {
+	s := l.slots[i]
+	l.drop(i)
+	return s
+}
+
+// takeThrough takes slot i and forgets the commands before it: their replies
+// did not come, or came as somebody else's.
+func (l *ledger) takeThrough(i int) slot {
+	s := l.slots[i]
+	kept := make([]slot, 0, len(l.slots))
+	for j, o := range l.slots {
+		if j > i || (j < i && o.own != "") {
+			kept = append(kept, o)
+		}
+	}
+	l.slots = kept
+	return s
+}
+
+func (l *ledger) drop(i int) { l.slots = append(l.slots[:i], l.slots[i+1:]...) }
+
+// endsTransfer reports whether code is one that ends a transfer and is no
+// plausible answer to a command sent while one runs (RFC 959, 5.4).
+func endsTransfer(code int) bool {
+	switch code {
+	case 226, 250, 425, 426, 451, 452, 551, 552:
+		return true
+	}
+	return false
+}

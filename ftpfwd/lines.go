@@ -1,0 +1,50 @@
+package ftpfwd
+
+import "bytes"
+
+// maxInspected bounds how much of a line is looked at, in bytes. Longer lines
+// pass in pieces, so that no line can make us hold more than this.
+const maxInspected = 1024
+
+// A lineReader cuts a stream into lines, at LF. Pieces of lines that do not
+// end within maxInspected bytes come as they arrive: the first of them is the
+// line's head, and the others are its tail.
+type lineReader struct {
+	buf    []byte
+	inTail bool // the head of this line has been returned already
+}
+
+// A piece is a line, or a part of a long one.
+type piece struct {
+	bytes []byte
+	tail  bool // not the beginning of a line
+	whole bool // a complete line, LF included
+}
+
+func (r *lineReader) feed(b []byte) { r.buf = append(r.buf, b...) }
+
+// next returns the next piece. Without atEnd an incomplete line stays until
+// the rest of it has arrived.
+func (r *lineReader) next(atEnd bool) (piece, bool) {
+	end := bytes.IndexByte(r.buf, '\n') + 1
+	complete := end > 0
+	switch {
+	case complete && (r.inTail || end <= maxInspected):
+	case complete, len(r.buf) > maxInspected:
+		end, complete = maxInspected, false
+		if r.inTail {
+			end = len(r.buf)
+		}
+	case len(r.buf) > 0 && (atEnd || r.inTail):
+		end = len(r.buf)
+	default:
+		return piece{}, false
+	}
+	p := piece{bytes: r.buf[:end:end], tail: r.inTail, whole: complete && !r.inTail}
+	r.buf = r.buf[end:]
+	r.inTail = !complete
+	if len(r.buf) == 0 {
+		r.buf = nil // lets go of what was read
+	}
+	return p, true
+}

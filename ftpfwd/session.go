@@ -1,0 +1,221 @@
+package ftpfwd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Bounds that have no setting.
+const (
+	heldAtMost     = time.Minute      // a final reply waits for data that does not move
+	ownReplyWaits  = 10 * time.Second // a reply of ours waits for a server that says nothing
+	lingerAtMost   = time.Minute      // a session whose one side has ended waits for the other while nothing moves
+	farewellAtMost = 2 * time.Second  // a client takes to close, once it has been told that all is over
+	maxPaths       = 4                // data listeners of one session
+)
+
+// A session is one control connection from a client, the one opened to the
+// server for it, and their data connections. One goroutine, run, owns all of
+// its state; the others move bytes and send it events.
+type session struct {
+	f          *Forwarder
+	id         int
+	serverHost string
+	local      Network
+	clientPeer netip.Addr // where the client is
+	clientEnd  netip.Addr // where it reached us
+
+	client, server *leg
+	ledger         ledger
+	reader         replyReader
+	transfers      []*transfer // commanded, without a final reply
+	paths          []*path     // the last is the newest
+	data           []*dataConn
+	alarms         alarms
+
+	listening  bool       // a PORT waits for its listener: commands are held
+	held       *heldReply // a final reply waits for its data: replies are held
+	breaking   *breakOff  // an upload is being broken off: commands are held, replies swallowed
+	rewriting  *path      // the listener that the other lines of a multi-line 227 name too
+	swallowing bool       // the rest of this reply goes nowhere
+	discarding bool       // the rest of this long command goes nowhere
+	features   bool       // within the reply to FEAT
+	restart    bool       // REST was sent: the next transfer command must reach the server
+	raw        bool       // not FTP: nothing is looked at
+	greeted    bool       // the server's first line has been seen
+	odd        bool       // a server's address that is not its own has been told
+	leaving    bool       // the client gets a 421, and nothing else passes
+	over       bool
+	err        error // why the session ended, if not by a side closing it
+
+	events chan any
+	done   chan struct{} // closed when run stops listening to events
+	wg     sync.WaitGroup
+}
+
+func newSession(f *Forwarder, id int, serverHost string, conn net.Conn) *session {
+	s := &session{
+		f: f, id: id, serverHost: serverHost, local: f.Local,
+		clientPeer: addrOf(conn.RemoteAddr()).Addr(),
+		clientEnd:  addrOf(conn.LocalAddr()).Addr(),
+		client:     newLeg("client", conn),
+		events:     make(chan any),
+		done:       make(chan struct{}),
+	}
+	if s.local == nil {
+		s.local = host{s.clientEnd}
+	}
+	return s
+}
+
+// run forwards until both sides have ended or ctx is done, and returns when
+// every goroutine of the session has ended.
+func (s *session) run(ctx context.Context) {
+	s.tell(Event{Kind: SessionBegan})
+	keepUrgentInline(s.client.conn)
+	conn, err := s.dialServer(ctx)
+	if err == nil {
+		s.server = newLeg("server", conn)
+		s.server.start(s)
+	}
+	s.client.start(s)
+	if err != nil {
+		s.giveUp(err)
+	}
+	s.loop(ctx)
+	s.tearDown()
+	s.tell(Event{Kind: SessionEnded, Err: s.err})
+}
+
+// loop handles events until the session is over.
+func (s *session) loop(ctx context.Context) {
+	stopping := ctx.Done()
+	for s.forward(ctx); !s.over; s.forward(ctx) {
+		select {
+		case e := <-s.events:
+			s.handle(ctx, e)
+		case <-s.alarms.next():
+			s.alarms.ring()
+		case <-stopping:
+			stopping = nil
+			s.giveUp(errors.New("the tunnel is shutting down"))
+		}
+	}
+}
+
+// forward moves what can be moved after each event: commands and replies that
+// are not held, what is queued, and the readers.
+func (s *session) forward(ctx context.Context) {
+	if s.leaving {
+		s.takeLeave()
+		return
+	}
+	s.forwardCommands(ctx)
+	s.forwardReplies(ctx)
+	s.forwardCommands(ctx) // a reply may have let commands go on
+	s.ownReplies()
+	s.checkEnd()
+	s.client.flush()
+	s.server.flush()
+	if !s.commandsHeld() && len(s.server.pending) < maxQueued {
+		s.client.readOn()
+	}
+	if s.held == nil && len(s.client.pending) < maxQueued {
+		s.server.readOn()
+	}
+}
+
+func (s *session) handle(ctx context.Context, e any) {
+	switch e := e.(type) {
+	case received:
+		s.received(e)
+	case written:
+		s.written(e)
+	case arrived:
+		s.arrived(ctx, e)
+	case dialled:
+		s.dialled(e)
+	case listened:
+		s.listened(e)
+	case flowEnded:
+		s.flowEnded(e)
+	}
+}
+
+func (s *session) received(e received) {
+	e.leg.paused = true
+	e.leg.lines.feed(e.data)
+	switch {
+	case e.err == nil:
+	case errors.Is(e.err, io.EOF):
+		e.leg.ended = true
+	case e.leg == s.server:
+		s.giveUp(fmt.Errorf("control connection to the FTP server: %w", e.err))
+	default:
+		// The client is gone without a word: nobody is left to be told.
+		s.fail(fmt.Errorf("control connection from the client: %w", e.err))
+	}
+}
+
+func (s *session) written(e written) {
+	e.leg.writing = false
+	if e.err == nil {
+		return
+	}
+	e.leg.failed = true
+	if e.leg == s.client {
+		s.fail(fmt.Errorf("control connection to the client: %w", e.err))
+	} else if !s.server.ended {
+		s.giveUp(fmt.Errorf("control connection to the FTP server: %w", e.err))
+	}
+}
+
+// dialServer opens the server's control connection.
+func (s *session) dialServer(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
+	defer cancel()
+	return s.f.Remote.DialContext(ctx, "tcp", s.f.Server)
+}
+
+// tearDown closes everything, the server's control connection before its data
+// connections (a server must not take the end of an upload for its end of
+// file), and waits for every goroutine.
+func (s *session) tearDown() {
+	close(s.done)
+	if s.server != nil {
+		_ = s.server.conn.Close()
+	}
+	s.closeData()
+	_ = s.client.conn.Close()
+	s.alarms.stop()
+	s.wg.Wait()
+}
+
+// spawn runs f in a goroutine that tearDown waits for.
+func (s *session) spawn(f func()) { s.wg.Go(f) }
+
+// post sends an event to the session, and reports whether it was taken.
+func (s *session) post(e any) bool {
+	select {
+	case s.events <- e:
+		return true
+	case <-s.done:
+		return false
+	}
+}
+
+// tell reports an event to the observer.
+func (s *session) tell(e Event) {
+	if s.f.Observe == nil {
+		return
+	}
+	e.Session, e.Server = s.id, s.f.Server
+	e.Client = s.client.conn.RemoteAddr().String()
+	s.f.Observe(e)
+}
