@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+var errStopping = errors.New("the tunnel is shutting down")
+
 // checkEnd passes on the end of either side, and ends the session when nothing
 // is left to pass on. The client's end goes up at once and the server's last
 // replies still come down (a QUIT and a half-close often come together); the
@@ -19,6 +21,9 @@ func (s *session) checkEnd() {
 		if s.client.ended {
 			s.over = true
 		}
+	}
+	if s.stopping && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.dataMoves() {
+		s.giveUp(errStopping)
 	}
 	if s.client.ended || s.server.ended {
 		s.alarms.keep("linger", lingerAtMost, s.linger())

@@ -21,6 +21,11 @@ type Forwarder struct {
 	DialTimeout time.Duration // bounds each dial and remote listen; if zero, 30 seconds
 	DataTimeout time.Duration // bounds how long a data listener waits for its first connection; if zero, 5 minutes
 
+	// DrainTimeout bounds how long a session may go on once Serve's context is
+	// done: sessions that move data, or whose client has ended its side, have
+	// that long to come to their end. If zero, they are broken off at once.
+	DrainTimeout time.Duration
+
 	// Observe, if not nil, is told what happens. It must not block. Sessions
 	// call it concurrently.
 	Observe func(Event)
@@ -39,7 +44,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // Serve accepts control connections from l and forwards each in a session of
 // its own. It closes l and returns when ctx is done or accepting fails, after
 // every session has ended; the error is nil if ctx was the cause. When ctx is
-// done clients are told with a 421, and their transfers are broken off.
+// done clients are told with a 421, as soon as [Forwarder.DrainTimeout] allows.
 func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 	host, _, err := net.SplitHostPort(f.Server)
 	if err != nil {

@@ -50,6 +50,7 @@ type session struct {
 	raw        bool       // not FTP: nothing is looked at
 	greeted    bool       // the server's first line has been seen
 	odd        bool       // a server's address that is not its own has been told
+	stopping   bool       // ends as soon as nothing moves
 	leaving    bool       // the client gets a 421, and nothing else passes
 	over       bool
 	err        error // why the session ended, if not by a side closing it
@@ -74,12 +75,12 @@ func newSession(f *Forwarder, id int, serverHost string, conn net.Conn) *session
 	return s
 }
 
-// run forwards until both sides have ended or ctx is done, and returns when
+// run forwards until both sides have ended or stop is done, and returns when
 // every goroutine of the session has ended.
-func (s *session) run(ctx context.Context) {
+func (s *session) run(stop context.Context) {
 	s.tell(Event{Kind: SessionBegan})
 	keepUrgentInline(s.client.conn)
-	conn, err := s.dialServer(ctx)
+	conn, err := s.dialServer(stop)
 	if err == nil {
 		s.server = newLeg("server", conn)
 		s.server.start(s)
@@ -88,23 +89,27 @@ func (s *session) run(ctx context.Context) {
 	if err != nil {
 		s.giveUp(err)
 	}
-	s.loop(ctx)
+	// While a session drains, what it opens must not end with stop.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
+	defer cancel()
+	s.loop(ctx, stop.Done())
+	cancel()
 	s.tearDown()
 	s.tell(Event{Kind: SessionEnded, Err: s.err})
 }
 
 // loop handles events until the session is over.
-func (s *session) loop(ctx context.Context) {
-	stopping := ctx.Done()
+func (s *session) loop(ctx context.Context, stop <-chan struct{}) {
 	for s.forward(ctx); !s.over; s.forward(ctx) {
 		select {
 		case e := <-s.events:
 			s.handle(ctx, e)
 		case <-s.alarms.next():
 			s.alarms.ring()
-		case <-stopping:
-			stopping = nil
-			s.giveUp(errors.New("the tunnel is shutting down"))
+		case <-stop:
+			stop = nil
+			s.stopping = true
+			s.alarms.in("drain", s.f.DrainTimeout, func() { s.giveUp(errStopping) })
 		}
 	}
 }

@@ -476,3 +476,18 @@ func TestPipelinedTransfersGetTheirOwnData(t *testing.T) {
 		}
 	})
 }
+
+func TestADrainingSessionFinishesWhatItMoves(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.begin("STOR x")
+		write(t, client, "data")
+		r.stop()
+		r.client.silent()
+		require.NoError(t, client.Close())
+		assert.Equal(t, "data", readAll(t, server))
+		require.NoError(t, server.Close())
+		r.server.say("226 done")
+		r.client.hear("226 done", "421 the tunnel is shutting down")
+	}, func(r *rig) { r.forwarder.DrainTimeout = time.Hour })
+}
