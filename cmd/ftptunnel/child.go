@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// drainAtMost bounds how long what a command has sent may take to arrive once
+// the command has ended.
+const drainAtMost = 30 * time.Second
+
+// runCommand opens the tunnel, waits for the FTP greeting, runs command, and
+// sets the exit status to the command's own.
+func (p *program) runCommand(ctx context.Context, command []string) error {
+	if len(p.forwards) != 1 {
+		return &usageError{"a command is run with one FTP server", "give -L once, or not at all"}
+	}
+	up, stop := signal.NotifyContext(ctx, stopSignals...)
+	defer stop()
+	log := newLogger(p.stderr, p.logFormat, p.verbose, p.quiet)
+	listeners, err := p.openListeners(up, log)
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners)
+	t, err := p.openTunnel(up, log)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	if err := greet(up, t, p.forwards[0].server); err != nil {
+		return err
+	}
+	stop() // from here on signals are the command's
+
+	serving, end := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- p.forwardAll(serving, t, listeners, log, drainAtMost) }()
+	status, err := runChild(command, listeners[0].Addr())
+	end()
+	if serveErr := <-served; serveErr != nil {
+		log.Error("the tunnel failed while the command ran", "error", serveErr.Error())
+	}
+	p.status = status
+	if err != nil {
+		fmt.Fprintf(p.stderr, "error: %v\n", err)
+	}
+	return nil
+}
+
+// runChild runs command with the FTP port at a in its environment and
+// arguments, passes signals on to it, and returns its exit status as a shell
+// would give it.
+func runChild(command []string, a net.Addr) (status int, err error) {
+	at := addrOf(a)
+	host, port, url := at.Addr().String(), fmt.Sprint(at.Port()), ftpURL(a)
+	args := make([]string, len(command))
+	for i, arg := range command {
+		args[i] = strings.NewReplacer("{host}", host, "{port}", port, "{url}", url).Replace(arg)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), "FTP_HOST="+host, "FTP_PORT="+port, "FTP_URL="+url)
+
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, passedSignals...)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		return startFailed(err), fmt.Errorf("cannot run %s: %w", args[0], err)
+	}
+	ended := make(chan struct{})
+	passing := make(chan struct{})
+	go func() {
+		defer close(passing)
+		for {
+			select {
+			case s := <-signals:
+				if !fromKeyboard(s) {
+					_ = cmd.Process.Signal(s)
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+	err = cmd.Wait()
+	close(ended)
+	<-passing
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 1, fmt.Errorf("%s: %w", args[0], err)
+	}
+	return exitStatus(cmd.ProcessState), nil
+}
+
+// startFailed returns what a shell's exit status would be for a command that
+// could not be started: 127 if there is none, 126 if it could not be executed.
+func startFailed(err error) int {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		return 127
+	}
+	return 126
+}
+
+// fromKeyboard reports whether s has come from the terminal's keyboard, which
+// sends it to the command as well.
+func fromKeyboard(s os.Signal) bool {
+	return keyboardSignal(s) && term.IsTerminal(int(os.Stdin.Fd()))
+}

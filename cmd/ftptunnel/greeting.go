@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"ftptunnel/tunnel"
+)
+
+// greetingAtMost bounds the wait for an FTP server's greeting.
+const greetingAtMost = 30 * time.Second
+
+// A greetingError says that what is behind the gateway does not greet as an
+// FTP server does.
+type greetingError struct {
+	server string
+	said   string // its first line, if it spoke
+	err    error
+}
+
+func (e *greetingError) Error() string {
+	if e.said != "" {
+		return fmt.Sprintf("%s does not greet as an FTP server: %q", e.server, e.said)
+	}
+	return fmt.Sprintf("no greeting from an FTP server at %s: %v", e.server, e.err)
+}
+
+func (e *greetingError) Unwrap() error { return e.err }
+
+// greet connects to server through t, waits for its greeting (220, RFC 959,
+// 5.4), and takes its leave.
+func greet(ctx context.Context, t *tunnel.Tunnel, server string) error {
+	ctx, cancel := context.WithTimeout(ctx, greetingAtMost)
+	defer cancel()
+	conn, err := t.DialContext(ctx, "tcp", server)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	c := textproto.NewConn(conn)
+	defer c.Close()
+	for code := 120; code == 120; { // "ready in nnn minutes"
+		var text string
+		code, text, err = c.ReadResponse(0)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return &greetingError{server: server, err: errors.New("it said nothing in time")}
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return &greetingError{server: server, err: errors.New("it closed the connection")}
+		case err != nil:
+			return &greetingError{server: server, said: strings.TrimPrefix(err.Error(), "short response: "), err: err}
+		case code != 120 && code != 220:
+			return &greetingError{server: server, said: fmt.Sprintf("%d %s", code, text)}
+		}
+	}
+	return c.PrintfLine("QUIT")
+}
+
+// tryServers looks whether the FTP servers answer. What time can mend is told
+// and no more: clients will see for themselves. That the gateway forbids the
+// way is an error, for only a person can mend it.
+func (p *program) tryServers(ctx context.Context, t *tunnel.Tunnel, log *slog.Logger) error {
+	for _, f := range p.forwards {
+		err := greet(ctx, t, f.server)
+		var open *tunnel.OpenError
+		switch {
+		case err == nil:
+		case errors.As(err, &open) && open.Prohibited, ctx.Err() != nil:
+			return err
+		default:
+			attrs := []any{"server", f.server, "error", err.Error()}
+			for _, h := range hints(err) {
+				attrs = append(attrs, "hint", h)
+			}
+			log.Warn("the FTP server does not answer yet", attrs...)
+		}
+	}
+	return nil
+}

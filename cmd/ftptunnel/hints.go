@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"ftptunnel/knownhosts"
+	"ftptunnel/tunnel"
+)
+
+// report writes err for a person, one line "error:" and then "hint:" lines, and
+// returns the exit status.
+func (p *program) report(err error) int {
+	var host *knownhosts.HostKeyError
+	if errors.As(err, &host) {
+		if w := host.Warning(); w != "" {
+			fmt.Fprintln(p.stderr, w)
+		}
+	}
+	fmt.Fprintf(p.stderr, "error: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	for _, h := range hints(err) {
+		fmt.Fprintf(p.stderr, "hint: %s\n", h)
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+// hints says what to type, or where to look, about err. There may be none.
+func hints(err error) []string {
+	var (
+		usage    *usageError
+		listen   *listenError
+		open     *tunnel.OpenError
+		greeting *greetingError
+		host     *knownhosts.HostKeyError
+		hop      *tunnel.HopError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &usage):
+		return []string{usage.hint}
+	case errors.As(err, &listen):
+		return listenHints(listen)
+	case errors.As(err, &open):
+		return openHints(open)
+	case errors.As(err, &greeting):
+		return []string{fmt.Sprintf("is %s the FTP server, as the gateway sees it? name another: ftptunnel gateway ftp-host:port", greeting.server)}
+	case errors.As(err, &host):
+		return hostKeyHints(host, err)
+	case errors.As(err, &hop):
+		return hopHints(hop)
+	}
+	return nil
+}
+
+func listenHints(e *listenError) []string {
+	switch {
+	case errors.Is(e.err, syscall.EADDRINUSE), strings.Contains(e.err.Error(), "Only one usage of each socket address"):
+		return []string{"another program has that port, perhaps another ftptunnel; take a free one: -L 0:ftp-host:21"}
+	case errors.Is(e.err, fs.ErrPermission):
+		return []string{"ports below 1024 need privileges; take a higher one: -L 2121:ftp-host:21"}
+	case errors.Is(e.err, syscall.EADDRNOTAVAIL):
+		return []string{"this machine has no such address; leave it out to listen on 127.0.0.1"}
+	}
+	return nil
+}
+
+func openHints(e *tunnel.OpenError) []string {
+	switch {
+	case e.Listen:
+		return []string{
+			"in the gateway's sshd_config see AllowTcpForwarding, DisableForwarding and PermitListen (or restrict, permitlisten in authorized_keys)",
+			"passive mode needs no listening port on the gateway",
+		}
+	case e.Prohibited:
+		return []string{
+			"in the gateway's sshd_config see AllowTcpForwarding, DisableForwarding and PermitOpen (or restrict, permitopen in authorized_keys)",
+			"PermitOpen compares names literally, and must allow every port for data: PermitOpen " + hostOf(e.Address) + ":*",
+		}
+	case strings.Contains(e.Err.Error(), "refused"):
+		return []string{fmt.Sprintf("nothing listens on %s there: is the FTP server running, on that port? from the gateway: nc -v %s", e.Address, strings.ReplaceAll(e.Address, ":", " "))}
+	default:
+		return []string{fmt.Sprintf("can the gateway reach it? from there: nc -v %s", strings.ReplaceAll(e.Address, ":", " "))}
+	}
+}
+
+func hostOf(address string) string {
+	if i := strings.LastIndexByte(address, ':'); i >= 0 {
+		return address[:i]
+	}
+	return address
+}
+
+func hostKeyHints(e *knownhosts.HostKeyError, err error) []string {
+	name := "the gateway"
+	var hop *tunnel.HopError
+	if errors.As(err, &hop) {
+		name = hop.Hop.String()
+	}
+	switch {
+	case e.Declined:
+		return nil
+	case e.Kind == knownhosts.Changed:
+		return []string{
+			"if the key was changed on purpose, remove the old one: ssh-keygen -R '" + e.Host + "' -f " + e.File,
+			"if you know of no change, somebody may be listening in: ask whoever runs " + name,
+		}
+	case e.Kind == knownhosts.Unknown:
+		return []string{
+			"look at the key and accept it once, at a terminal: ssh " + name,
+			"or trust it on first sight: -o StrictHostKeyChecking=accept-new",
+		}
+	default:
+		return []string{"the key has been revoked: ask whoever runs " + name}
+	}
+}
+
+func hopHints(e *tunnel.HopError) []string {
+	name := e.Hop.String()
+	var auth *tunnel.AuthError
+	switch {
+	case errors.As(e.Err, &auth):
+		return authHints(e, auth)
+	case errors.Is(e.Err, syscall.ECONNREFUSED):
+		return []string{fmt.Sprintf("no SSH server listens on %s: is it up, and is that its port? see: ssh -v %s", e.Hop.Addr(), name)}
+	case errors.Is(e.Err, os.ErrDeadlineExceeded), errors.Is(e.Err, syscall.ETIMEDOUT), errors.Is(e.Err, syscall.EHOSTUNREACH), errors.Is(e.Err, syscall.ENETUNREACH):
+		return []string{fmt.Sprintf("%s cannot be reached from here: is it up, is the address right, does a firewall drop it? see: ssh -v %s", e.Hop.Addr(), name)}
+	case e.Op == "dial":
+		return []string{"check the name, or its HostName in ~/.ssh/config; see: ssh -v " + name}
+	}
+	return []string{"compare with: ssh -v " + name}
+}
+
+func authHints(e *tunnel.HopError, auth *tunnel.AuthError) []string {
+	var lines []string
+	if len(auth.Tried) == 0 {
+		lines = append(lines, "no key was offered: name one with -i, or load it with ssh-add")
+	} else {
+		lines = append(lines, "tried: "+strings.Join(auth.Tried, ", "))
+	}
+	return append(lines, "does this work? ssh "+e.Hop.String())
+}

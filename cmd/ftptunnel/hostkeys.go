@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/crypto/ssh"
+
+	"ftptunnel/knownhosts"
+	"ftptunnel/tunnel"
+)
+
+// hostKeys returns how to verify a hop's host key: the one place where tunnel
+// and knownhosts meet. ask may be nil.
+func hostKeys(ask func(question string) (string, error), warn func(string)) func(tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
+	return func(h tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
+		policy, err := knownhosts.ParsePolicy(h.StrictHostKeyChecking)
+		if err != nil {
+			return nil, nil, err
+		}
+		v := &knownhosts.Verifier{
+			UserFiles:   h.UserKnownHostsFiles,
+			GlobalFiles: h.GlobalKnownHostsFiles,
+			Policy:      policy,
+			Hash:        h.HashKnownHosts,
+			Warn:        func(text string) { warn("Warning: " + text) },
+		}
+		if !h.BatchMode {
+			v.Ask = ask
+		}
+		host := knownhosts.Host{Name: h.HostName, Port: h.Port, Alias: h.HostKeyAlias}
+		verify := func(_ string, remote net.Addr, key ssh.PublicKey) error {
+			err := v.Verify(host, remote, key)
+			var bad *knownhosts.HostKeyError
+			if errors.As(err, &bad) && bad.Tolerated {
+				warn(bad.Warning())
+				return fmt.Errorf("%w: %w", tunnel.ErrUnverified, err)
+			}
+			return err
+		}
+		return verify, v.Algorithms(host, h.HostKeyAlgorithms), nil
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"ftptunnel/ftpfwd"
+	"ftptunnel/tunnel"
+)
+
+// How long sessions have to end once the program stops, before the SSH
+// connection is closed under them: a gateway that does not answer must not
+// keep it from stopping.
+const stopAtMost = 5 * time.Second
+
+var _ ftpfwd.Network = (*tunnel.Tunnel)(nil)
+
+// forward is the program without a subcommand: it forwards until a signal.
+func (p *program) forward(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	err := p.serve(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // interrupted while still connecting
+	}
+	return err
+}
+
+func (p *program) serve(ctx context.Context) error {
+	log := newLogger(p.stderr, p.logFormat, p.verbose, p.quiet)
+	listeners, err := p.openListeners(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners)
+	t, err := p.openTunnel(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	if err := p.tryServers(ctx, t, log); err != nil {
+		return err
+	}
+	for _, l := range listeners {
+		fmt.Fprintf(p.stdout, "%s\n", ftpURL(l.Addr()))
+	}
+	return p.forwardAll(ctx, t, listeners, log, 0)
+}
+
+// openListeners opens all ports or none.
+func (p *program) openListeners(ctx context.Context, log *slog.Logger) (listeners []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(listeners)
+		}
+	}()
+	for _, f := range p.forwards {
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", f.listen)
+		if err != nil {
+			return listeners, &listenError{f.listen, err}
+		}
+		listeners = append(listeners, l)
+		if at := addrOf(l.Addr()); !at.Addr().IsLoopback() {
+			log.Warn("other hosts can connect to this port, unencrypted", "listener", l.Addr().String())
+		}
+	}
+	return listeners, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}
+
+// openTunnel resolves the destination and connects.
+func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tunnel, error) {
+	hops, err := p.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg := tunnel.Config{Hops: hops, Observe: logTunnel(log, p.stderr)}
+	warn := func(text string) {
+		if !p.quiet {
+			fmt.Fprintln(p.stderr, text)
+		}
+	}
+	var ask func(string) (string, error)
+	if tty, err := openTerminal(); err == nil {
+		cfg.Ask = tty.ask
+		ask = func(question string) (string, error) { return tty.ask(ctx, question, true) }
+	}
+	cfg.HostKeys = hostKeys(ask, warn)
+	return tunnel.Open(ctx, cfg)
+}
+
+// forwardAll serves every listener until ctx is done or the tunnel has ended
+// for good. Transfers have drain to end once ctx is done.
+func (p *program) forwardAll(ctx context.Context, t *tunnel.Tunnel, listeners []net.Listener, log *slog.Logger, drain time.Duration) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var servers, watch sync.WaitGroup
+	ended := make(chan struct{})
+	watch.Go(func() {
+		select {
+		case <-t.Done():
+			cancel(t.Err())
+		case <-ctx.Done():
+		}
+		select {
+		case <-time.After(drain + stopAtMost):
+			_ = t.Close()
+		case <-ended:
+		}
+	})
+	for i, l := range listeners {
+		f := &ftpfwd.Forwarder{
+			Server:       p.forwards[i].server,
+			Remote:       t,
+			DataTimeout:  p.dataTimeout,
+			DrainTimeout: drain,
+			Observe:      logSessions(log),
+		}
+		servers.Go(func() {
+			if err := f.Serve(ctx, l); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	servers.Wait()
+	close(ended)
+	watch.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// ftpURL is how a client is pointed at a listener.
+func ftpURL(a net.Addr) string {
+	at := addrOf(a)
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
+	}
+	return "ftp://" + at.String()
+}
+
+func addrOf(a net.Addr) netip.AddrPort {
+	at := a.(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+}
+
+// A listenError says that a port here could not be opened.
+type listenError struct {
+	address string
+	err     error
+}
+
+func (e *listenError) Error() string {
+	return fmt.Sprintf("cannot listen on %s: %v", e.address, e.err)
+}
+
+func (e *listenError) Unwrap() error { return e.err }

@@ -1,0 +1,12 @@
+package main
+
+import "os"
+
+func terminalFiles() (in, out *os.File, err error) {
+	in, err = os.OpenFile("CONIN$", os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err = os.OpenFile("CONOUT$", os.O_RDWR, 0)
+	return in, out, err
+}
