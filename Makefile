@@ -1,0 +1,46 @@
+# What the tests need is often in sbin, where not every root looks.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+FUZZTIME = 10s
+
+.PHONY: ftptunnel test check demo bench fuzz
+
+ftptunnel:
+	CGO_ENABLED=0 go build -trimpath -o ftptunnel ./cmd/ftptunnel
+
+# Tests on hosts of their own need Linux and root. Elsewhere they are left out,
+# and the last lines say so; LAB=required makes that a failure.
+test:
+	@./internal/lab/install
+	@skipped=$$(mktemp) && trap 'rm -f "$$skipped"' EXIT && \
+	export LAB_SKIPPED="$$skipped" CGO_ENABLED=1 race=-race && \
+	if ! command -v "$$(go env CC)" >/dev/null; then \
+		echo "There is no C compiler: the tests run without the race detector." >&2; \
+		[ "$$LAB" != required ] || exit 1; \
+		CGO_ENABLED=0 race=; \
+	fi; \
+	go test $$race -count=1 -timeout 40m ./...; status=$$?; \
+	sort "$$skipped" | uniq -c | sed 's/^ *\([0-9]*\) /Left out: tests that cannot run here (\1): /'; \
+	exit $$status
+
+check:
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+	go tool staticcheck ./...
+
+demo:
+	go run ./examples/demo
+
+bench:
+	go test -run '^$$' -bench . ./...
+
+# Go fuzzes one function at a time.
+fuzz:
+	@for package in $$(go list ./...); do \
+		for function in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
+			echo "$$package $$function"; \
+			go test -run '^$$' -fuzz "^$$function\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+		done; \
+	done

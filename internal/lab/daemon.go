@@ -1,0 +1,97 @@
+package lab
+
+import (
+	"context"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A daemon is a server program: one process that listens and others, which it
+// starts, that each serve a connection. There is one of each kind on a host.
+type daemon struct {
+	Log Output // what it logs, over all restarts
+
+	host     *Host
+	program  string
+	args     []string
+	prepare  func()      // called before each start
+	ready    func() bool // whether it listens
+	listener *Process
+}
+
+// launch starts the program for the first time.
+func (d *daemon) launch(t testing.TB) {
+	t.Helper()
+	d.start(t)
+	t.Cleanup(func() { d.Log.logIfFailed(t, d.host.Name+": log of "+d.program) })
+}
+
+func (d *daemon) start(t testing.TB) {
+	t.Helper()
+	d.prepare()
+	// sshd insists on being called by its full path.
+	path, err := exec.LookPath(d.program)
+	require.NoError(t, err)
+	cmd := d.host.Command(context.Background(), path, d.args...)
+	log := d.Log.open(t)
+	cmd.Stdout, cmd.Stderr = log, log
+	d.listener = d.host.Start(t, cmd)
+	waitFor(t, d.program+" to listen", func() bool {
+		select {
+		case <-d.listener.Done():
+			require.FailNow(t, d.program+" has ended", "%s", d.Log)
+		default:
+		}
+		return d.ready()
+	})
+}
+
+// Kill kills the process that listens. Connections that are being served go
+// on.
+func (d *daemon) Kill() {
+	_ = d.listener.Signal(kill)
+	<-d.listener.Done()
+}
+
+// Restart kills the process that listens and starts the program anew.
+// Connections that are being served go on.
+func (d *daemon) Restart(t testing.TB) {
+	t.Helper()
+	d.Kill()
+	d.start(t)
+}
+
+// Listener returns the process that listens, for example to halt it. It
+// is another one after each Restart.
+func (d *daemon) Listener() *Process { return d.listener }
+
+// children returns the processes that serve connections. They are known by
+// name, because those that outlive the listener have another parent then;
+// OpenSSH calls them sshd-session since 9.8.
+func (d *daemon) children() []entry {
+	var children []entry
+	for _, e := range d.host.processes() {
+		if strings.HasPrefix(e.name, d.program) && e.pid != d.listener.Pid {
+			children = append(children, e)
+		}
+	}
+	return children
+}
+
+// killChildren kills the processes that serve connections now, waits until
+// they have gone, and returns how many they were.
+func (d *daemon) killChildren(t testing.TB) int {
+	t.Helper()
+	killed := d.children()
+	signalAll(killed, kill)
+	waitFor(t, "the end of "+d.program+"'s children", func() bool {
+		return !slices.ContainsFunc(d.host.processes(), func(running entry) bool {
+			return slices.ContainsFunc(killed, func(e entry) bool { return e.pid == running.pid })
+		})
+	})
+	return len(killed)
+}

@@ -1,0 +1,122 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A Host is a network namespace and some directories of its own. Its
+// neighbours and itself are known to it by name: "gateway" has an IPv4
+// address, "gateway6" an IPv6 one.
+type Host struct {
+	Name string
+
+	// The addresses on the client's side; of the client, its only ones.
+	Addr, Addr6 netip.Addr
+
+	// The addresses on the side away from the client; Inner has none.
+	Far, Far6 netip.Addr
+
+	namespace string
+	dir       string // holds what is private
+}
+
+// Home is root's home directory, on every host another one.
+const Home = "/root"
+
+// Password is root's password on every host.
+const Password = "lab"
+
+// private are the files and directories, relative to the root directory, that
+// a host has of its own.
+var private = [...]string{"etc/hosts", "etc/shadow", "etc/ssh", "root", "run", "var/log"}
+
+// furnish makes what is private to h, which sees the Far side of the hosts
+// before it and the near side of itself and those after it.
+func (h *Host) furnish(t testing.TB, before, after []*Host) {
+	t.Helper()
+	for _, dir := range []string{"etc/ssh", "run/sshd", "var/log"} {
+		require.NoError(t, os.MkdirAll(h.Path(dir), 0o755))
+	}
+	require.NoError(t, os.Mkdir(h.Path(Home), 0o700))
+
+	hosts := "127.0.0.1 localhost\n::1 localhost\n"
+	for _, other := range before {
+		hosts += fmt.Sprintf("%s %s\n%s %s6\n", other.Far, other.Name, other.Far6, other.Name)
+	}
+	for _, other := range after {
+		hosts += fmt.Sprintf("%s %s\n%s %s6\n", other.Addr, other.Name, other.Addr6, other.Name)
+	}
+	h.WriteFile(t, "/etc/hosts", hosts)
+	h.WriteFile(t, "/etc/shadow", "root:"+
+		"$6$ftptunnel$bR4hWY4TO4cmj1mK3nR7E9kbaSt9IqrwmEM4jElQFWihZ7N82dQ7PwZRcynJHMlrALA2En3PA2muapOGumqeN1"+
+		":20000:0:99999:7:::\n")
+}
+
+// Path returns where the machine has what h has at path, which must be
+// private to h: below Home, /etc/ssh, /run or /var/log.
+func (h *Host) Path(path string) string { return filepath.Join(h.dir, path) }
+
+// WriteFile writes text to a file private to h (see [Host.Path]), for root's
+// eyes only, and makes the directory it is in.
+func (h *Host) WriteFile(t testing.TB, path, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(h.Path(path)), 0o700))
+	require.NoError(t, os.WriteFile(h.Path(path), []byte(text), 0o600))
+}
+
+// Command returns the command to run a program on h, in a process group of its
+// own, which is killed whole when ctx is done. The environment holds only what
+// every program needs; append to it for more.
+func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	const script = `for path in $PRIVATE; do
+	[ ! -e "/$path" ] || mount --bind "$0/$path" "/$path" || exit
+done
+unset PRIVATE
+exec "$@"`
+	cmd := exec.CommandContext(ctx, "ip",
+		append([]string{"netns", "exec", h.namespace, "sh", "-c", script, h.dir, name}, args...)...)
+	cmd.Env = []string{
+		"PRIVATE=" + strings.Join(private[:], " "),
+		"HOME=" + Home, "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8",
+	}
+	for _, name := range []string{"PATH", "TMPDIR", "GOCOVERDIR", "GORACE"} {
+		if value, ok := os.LookupEnv(name); ok {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	ownGroup(cmd)
+	cmd.Cancel = func() error { return signal(-cmd.Process.Pid, kill) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// Run runs a program on h, waits for it, a minute at most, and returns its
+// standard output. If the program fails, so does the test, with all its output.
+func (h *Host) Run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := h.Command(ctx, name, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	require.NoError(t, err, "%s: %s\n%s%s", h.Name, h.typed(cmd), &stdout, &stderr)
+	return stdout.String()
+}
+
+// typed returns what somebody on h would have typed for cmd.
+func (h *Host) typed(cmd *exec.Cmd) string {
+	return strings.Join(cmd.Args[slices.Index(cmd.Args, h.dir)+1:], " ")
+}

@@ -1,0 +1,20 @@
+//go:build !linux
+
+package lab
+
+import (
+	"errors"
+	"os/exec"
+	"syscall"
+)
+
+// There are no network namespaces here, so [Require] skips every test and none
+// of this is reached.
+
+const kill, stop, cont = syscall.SIGKILL, syscall.SIGKILL, syscall.SIGKILL
+
+func signal(int, syscall.Signal) error { return errors.ErrUnsupported }
+
+func ownGroup(*exec.Cmd) {}
+
+func inNamespace(string, func()) error { return errors.ErrUnsupported }

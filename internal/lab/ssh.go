@@ -1,0 +1,152 @@
+package lab
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+)
+
+// An SSHServer is OpenSSH's sshd or Dropbear on port 22 of a host. It lets root
+// in, with the keys of AuthorizeKey.
+type SSHServer struct {
+	daemon
+	HostKeys []ssh.PublicKey
+}
+
+// newSSHServer starts an SSH server whose process file says when it listens.
+func newSSHServer(t testing.TB, h *Host, hostKeys []ssh.PublicKey, program string, args ...string) *SSHServer {
+	t.Helper()
+	pidFile := h.Path(pidFile(program))
+	s := &SSHServer{HostKeys: hostKeys, daemon: daemon{
+		host:    h,
+		program: program,
+		args:    args,
+		Log:     Output{h.Path("/var/log/" + program + ".log")},
+		prepare: func() {
+			if err := os.Remove(pidFile); !errors.Is(err, fs.ErrNotExist) {
+				require.NoError(t, err)
+			}
+		},
+		ready: func() bool {
+			_, err := os.Stat(pidFile)
+			return err == nil
+		},
+	}}
+	s.launch(t)
+	return s
+}
+
+// pidFile names the file into which program writes its pid once it listens.
+func pidFile(program string) string { return "/run/" + program + ".pid" }
+
+// AuthorizeKey lets key log in as root, with options as in authorized_keys:
+// restrict, permitopen="localhost:21".
+func (s *SSHServer) AuthorizeKey(t testing.TB, key ssh.PublicKey, options ...string) {
+	t.Helper()
+	line := string(ssh.MarshalAuthorizedKey(key))
+	if len(options) > 0 {
+		line = strings.Join(options, ",") + " " + line
+	}
+	const name = Home + "/.ssh/authorized_keys"
+	before, err := os.ReadFile(s.host.Path(name))
+	if !errors.Is(err, fs.ErrNotExist) {
+		require.NoError(t, err)
+	}
+	s.host.WriteFile(t, name, string(before)+line)
+}
+
+// KnownHosts returns the lines of a known_hosts file for all host keys, under
+// the host's name and its addresses.
+func (s *SSHServer) KnownHosts() string {
+	h := s.host
+	names := []string{h.Name, h.Name + "6", h.Addr.String(), h.Addr6.String()}
+	if h.Far.IsValid() {
+		names = append(names, h.Far.String(), h.Far6.String())
+	}
+	var lines strings.Builder
+	for _, key := range s.HostKeys {
+		lines.WriteString(strings.Join(names, ",") + " " + string(ssh.MarshalAuthorizedKey(key)))
+	}
+	return lines.String()
+}
+
+// KillSessions kills the processes that serve connections now, waits until
+// they have gone, and returns how many they were.
+func (s *SSHServer) KillSessions(t testing.TB) int { return s.killChildren(t) }
+
+// StopSessions halts the processes that serve connections, so that their
+// connections stay open and nobody answers, and returns how many they are.
+func (s *SSHServer) StopSessions() int {
+	children := s.children()
+	signalAll(children, stop)
+	return len(children)
+}
+
+// ContSessions undoes StopSessions.
+func (s *SSHServer) ContSessions() { signalAll(s.children(), cont) }
+
+// NewKey makes an ed25519 key for root on h, in ~/.ssh/id_ed25519, where ssh
+// looks for it, and returns its public half.
+func (h *Host) NewKey(t testing.TB) ssh.PublicKey {
+	t.Helper()
+	return h.newKey(t, "ed25519", Home+"/.ssh/id_ed25519")
+}
+
+// newKey makes a key of a type as ssh-keygen(1) calls it, in a file on h and
+// the file beside it, .pub.
+func (h *Host) newKey(t testing.TB, kind, name string) ssh.PublicKey {
+	t.Helper()
+	private, err := generateKey(kind)
+	require.NoError(t, err)
+	block, err := ssh.MarshalPrivateKey(private, "")
+	require.NoError(t, err)
+	signer, err := ssh.NewSignerFromKey(private)
+	require.NoError(t, err)
+	h.WriteFile(t, name, string(pem.EncodeToMemory(block)))
+	h.WriteFile(t, name+".pub", string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+	return signer.PublicKey()
+}
+
+func generateKey(kind string) (crypto.PrivateKey, error) {
+	switch kind {
+	case "ed25519":
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, err
+	case "ecdsa":
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "rsa":
+		return rsa.GenerateKey(rand.Reader, 2048)
+	default:
+		return nil, errors.New("no such type of key: " + kind)
+	}
+}
+
+// allKeys are the types of host key that a server has if it is not told.
+var allKeys = [...]string{"ed25519", "rsa", "ecdsa"}
+
+// hostKeys makes a host key of each of the kinds with the given function and
+// returns the public halves and the names of the files.
+func hostKeys(kinds []string, dir string, generate func(kind, name string) ssh.PublicKey) (keys []ssh.PublicKey, names []string) {
+	if kinds == nil {
+		kinds = allKeys[:]
+	}
+	for _, kind := range kinds {
+		name := filepath.Join(dir, "ssh_host_"+kind+"_key")
+		keys = append(keys, generate(kind, name))
+		names = append(names, name)
+	}
+	return keys, names
+}
