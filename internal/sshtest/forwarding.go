@@ -75,10 +75,11 @@ func (f *forwarding) accept(l net.Listener, m bound) {
 		}
 		from := c.RemoteAddr().(*net.TCPAddr)
 		payload := ssh.Marshal(struct {
-			bound
+			Host       string
+			Port       uint32
 			Originator string
 			OriginPort uint32
-		}{m, from.IP.String(), uint32(from.Port)})
+		}{m.Host, m.Port, from.IP.String(), uint32(from.Port)})
 		f.server.wg.Go(func() {
 			channel, requests, err := f.conn.OpenChannel("forwarded-tcpip", payload)
 			if err != nil {

@@ -1,0 +1,55 @@
+package ftptest
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Start serves s on a free port of address, which is an IP address, until the
+// test ends, and returns host:port. If s has no Root, it gets an empty one.
+func Start(t testing.TB, s *Server, address string) string {
+	t.Helper()
+	if s.Root == nil {
+		root, err := os.OpenRoot(t.TempDir())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = root.Close() })
+		s.Root = root
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		assert.NoError(t, <-served)
+	})
+	return l.Addr().String()
+}
+
+// A Record keeps the command lines that servers have heard. Its method Heard
+// is for [Server].Heard. It is safe for concurrent use.
+type Record struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// Heard adds line.
+func (r *Record) Heard(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+}
+
+// Lines returns a copy of the lines so far.
+func (r *Record) Lines() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.lines...)
+}
