@@ -29,7 +29,7 @@ type breakOff struct {
 func (s *session) breakOffUpload(d *dataConn) {
 	t := d.transfer
 	s.breaking = &breakOff{data: d}
-	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", Said: "ABOR", Heard: "ABOR"}})
+	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "server", Said: "ABOR", Heard: "ABOR"}})
 	s.server.queue([]byte("ABOR\r\n"))
 	s.ledger.forget()
 	s.reply("426 " + s.failure(t))

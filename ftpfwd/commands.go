@@ -66,13 +66,13 @@ func (s *session) pass(c command, line []byte, sl slot) {
 		return
 	}
 	s.ledger.sent(sl)
-	s.tell(Event{Kind: Said, Line: Line{From: "client", Said: c.redact(), Heard: parseCommand(line).redact()}})
+	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "server", Said: c.redact(), Heard: parseCommand(line).redact()}})
 }
 
 // refuse answers a command ourselves. The reply leaves when its turn comes,
 // since clients send several commands at once.
 func (s *session) refuse(c command, reply string) {
-	s.tell(Event{Kind: Said, Line: Line{From: "client", Said: c.redact()}})
+	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "server", Said: c.redact()}})
 	s.ledger.sent(slot{own: reply})
 }
 
@@ -101,7 +101,7 @@ func (s *session) ownReplies() {
 // reply sends the client a reply of our own.
 func (s *session) reply(text string) {
 	text = oneLine(text)
-	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", Said: text, Heard: text}})
+	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})
 	s.client.queue([]byte(text + "\r\n"))
 }
 
@@ -184,7 +184,7 @@ func (s *session) listened(e listened) {
 	}
 	s.server.queue([]byte(sent.redact() + "\r\n"))
 	s.ledger.sent(slot{kind: verbActive, path: e.path})
-	s.tell(Event{Kind: Said, Line: Line{From: "client", Said: c.redact(), Heard: sent.redact()}})
+	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "server", Said: c.redact(), Heard: sent.redact()}})
 }
 
 // reason returns what to tell a client about err.

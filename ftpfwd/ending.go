@@ -75,7 +75,7 @@ func (s *session) giveUp(err error) {
 	}
 	s.closeData()
 	text := "421 " + oneLine(err.Error())
-	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", Said: text, Heard: text}})
+	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})
 	s.client.queue([]byte(text + "\r\n"))
 	s.client.shut = true
 	s.alarms.in("farewell", farewellAtMost, func() { s.over = true })

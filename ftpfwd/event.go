@@ -51,6 +51,7 @@ type Transfer struct {
 // heard it. Passwords are left out.
 type Line struct {
 	From  string // "client", "server", or "tunnel" for a line of our own
+	To    string // "client" or "server"
 	Said  string
 	Heard string // what went on; empty if nothing did
 }

@@ -34,6 +34,7 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 	l := s.reader.next(p.bytes)
 	if s.breaking != nil && l.code != 421 {
 		s.breakingReply(l)
+		s.tellReply(p.bytes, nil)
 		return
 	}
 	line := p.bytes
@@ -60,7 +61,7 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 
 func (s *session) tellReply(said, heard []byte) {
 	s.tell(Event{Kind: Said, Line: Line{
-		From: "server", Said: strings.TrimRight(string(said), "\r\n"), Heard: strings.TrimRight(string(heard), "\r\n"),
+		From: "server", To: "client", Said: strings.TrimRight(string(said), "\r\n"), Heard: strings.TrimRight(string(heard), "\r\n"),
 	}})
 }
 

@@ -87,6 +87,7 @@ func (s *session) run(stop context.Context) {
 	}
 	s.client.start(s)
 	if err != nil {
+		s.tell(Event{Kind: Noticed, Text: "no connection to the FTP server", Err: err})
 		s.giveUp(err)
 	}
 	// While a session drains, what it opens must not end with stop.

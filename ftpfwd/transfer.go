@@ -27,8 +27,11 @@ type heldReply struct {
 }
 
 // How long a success reply waits for a data connection that has not come: the
-// server connected before it said so, but the two take different ways here.
+// server connected before it said so, but the two take different ways here. What
+// does not come at all was lost on the way.
 const connectionAtMost = 2 * time.Second
+
+var errNoData = errors.New("no data connection came from the server")
 
 // failed records why and where t failed. Only the first failure counts.
 func (t *transfer) failed(leg string, err error) {
@@ -113,6 +116,9 @@ func (s *session) watchHeld() {
 			h.moved = d.moved()
 			s.watchHeld()
 			return
+		}
+		if d == nil {
+			h.transfer.failed("server", errNoData)
 		}
 		s.release()
 	})

@@ -187,6 +187,17 @@ func TestASuccessWithoutDataWaitsForTheConnectionThatMustBeOnItsWay(t *testing.T
 	})
 }
 
+func TestASuccessWhoseDataNeverComesIsAFailure(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, _ := r.active()
+		defer l.Close()
+		r.begin("STOR x")
+		r.server.say("226 done") // as where the gateway could not hand the connection on
+		assert.Contains(t, r.client.line(), "426 transfer failed")
+		assert.ErrorIs(t, r.transfer().Err, errNoData)
+	})
+}
+
 func TestHalfClosesArePassedOnAtOnceAndApart(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.passive()
