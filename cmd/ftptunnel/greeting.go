@@ -46,21 +46,40 @@ func greet(ctx context.Context, t *tunnel.Tunnel, server string) error {
 	defer stop()
 	c := textproto.NewConn(conn)
 	defer c.Close()
-	for code := 120; code == 120; { // "ready in nnn minutes"
-		var text string
-		code, text, err = c.ReadResponse(0)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return &greetingError{server: server, err: errors.New("it said nothing in time")}
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return &greetingError{server: server, err: errors.New("it closed the connection")}
-		case err != nil:
-			return &greetingError{server: server, said: strings.TrimPrefix(err.Error(), "short response: "), err: err}
-		case code != 120 && code != 220:
-			return &greetingError{server: server, said: fmt.Sprintf("%d %s", code, text)}
+	said, err := readGreeting(c)
+	switch {
+	case err == nil && said == "":
+		return c.PrintfLine("QUIT")
+	case err == nil:
+		return &greetingError{server: server, said: said}
+	case ctx.Err() != nil:
+		err = errors.New("it said nothing in time")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err = errors.New("it closed the connection")
+	}
+	return &greetingError{server: server, err: err}
+}
+
+// readGreeting reads an FTP server's greeting, or returns what was said
+// instead.
+func readGreeting(c *textproto.Conn) (instead string, err error) {
+	code, text := 120, "" // 120 announces another: "ready in nnn minutes"
+	for code == 120 {
+		start, err := c.R.Peek(3)
+		if err != nil {
+			return "", err
+		}
+		if strings.Trim(string(start), "0123456789") != "" {
+			return c.ReadLine()
+		}
+		if code, text, err = c.ReadResponse(0); err != nil {
+			return "", err
 		}
 	}
-	return c.PrintfLine("QUIT")
+	if code != 220 {
+		return fmt.Sprintf("%d %s", code, text), nil
+	}
+	return "", nil
 }
 
 // tryServers looks whether the FTP servers answer. What time can mend is told

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"syscall"
 
@@ -131,12 +130,17 @@ func hopHints(e *tunnel.HopError) []string {
 		return authHints(e, auth)
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
 		return []string{fmt.Sprintf("no SSH server listens on %s: is it up, and is that its port? see: ssh -v %s", e.Hop.Addr(), name)}
-	case errors.Is(e.Err, os.ErrDeadlineExceeded), errors.Is(e.Err, syscall.ETIMEDOUT), errors.Is(e.Err, syscall.EHOSTUNREACH), errors.Is(e.Err, syscall.ENETUNREACH):
+	case isTimeout(e.Err), errors.Is(e.Err, syscall.EHOSTUNREACH), errors.Is(e.Err, syscall.ENETUNREACH):
 		return []string{fmt.Sprintf("%s cannot be reached from here: is it up, is the address right, does a firewall drop it? see: ssh -v %s", e.Hop.Addr(), name)}
 	case e.Op == "dial":
 		return []string{"check the name, or its HostName in ~/.ssh/config; see: ssh -v " + name}
 	}
 	return []string{"compare with: ssh -v " + name}
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func authHints(e *tunnel.HopError, auth *tunnel.AuthError) []string {

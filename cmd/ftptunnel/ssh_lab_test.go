@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"ftptunnel/internal/lab"
+)
+
+// authorized returns key as a line of authorized_keys.
+func authorized(key ssh.PublicKey) string {
+	return string(ssh.MarshalAuthorizedKey(key))
+}
+
+func TestAJumpHostIsUsed(t *testing.T) {
+	lab.Require(t, "curl")
+	l := lab.NewWithJump(t)
+	jump := lab.Dropbear(t, l.Jump, lab.DropbearConfig{})
+	gateway := lab.SSHD(t, l.Gateway, lab.SSHDConfig{})
+	s := newSite(t, l, gateway)
+	jump.AuthorizeKey(t, l.Client.NewKey(t))
+	l.Client.Run(t, "cp", lab.Home+"/.ssh/id_ed25519", lab.Home+"/.ssh/jump")
+	gateway.AuthorizeKey(t, l.Client.NewKey(t)) // another key for each
+	l.Client.WriteFile(t, lab.Home+"/.ssh/known_hosts", jump.KnownHosts()+gateway.KnownHosts())
+	l.Client.WriteFile(t, lab.Home+"/.ssh/config", "Host far\n  HostName gateway\n  ProxyJump root@jump\nHost jump\n  IdentityFile ~/.ssh/jump\n")
+	ftp := s.vsftpd(l.Gateway)
+
+	p := s.start("far")
+	for _, m := range append(append([]mode{}, passiveModes...), activeModes...) {
+		s.move(m, ftp, 1_000_000)
+	}
+	require.NoError(t, p.Signal(os.Interrupt))
+	require.NoError(t, p.Wait())
+
+	p = s.start("-J", "jump", "gateway")
+	transfer := s.slowly(ftp, false)
+	assert.Positive(t, jump.KillSessions(t))
+	assert.Error(t, transfer.Wait(), "the jump host's death is no end of file")
+	p.Stderr.Await(t, "connection lost")
+	s.succeeds("curl", "-sS", here+"/pub/")
+}
+
+// A dialogue is a program at a terminal.
+type dialogue struct {
+	t   *testing.T
+	tty *os.File
+	cmd *exec.Cmd
+
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// atTerminal starts the program on the client with a terminal of its own.
+func (s *site) atTerminal(args ...string) *dialogue {
+	s.t.Helper()
+	d := &dialogue{t: s.t, cmd: s.Client.Command(context.Background(), binary(s.t), args...)}
+	// The terminal needs a session of its own, not just a process group.
+	tty, err := pty.StartWithAttrs(d.cmd, nil, &syscall.SysProcAttr{Setsid: true, Setctty: true})
+	require.NoError(s.t, err)
+	d.tty = tty
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 1024)
+		for {
+			n, err := tty.Read(buf)
+			d.mu.Lock()
+			d.text.Write(buf[:n])
+			d.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	s.t.Cleanup(func() {
+		_ = d.cmd.Process.Kill()
+		_ = d.cmd.Wait()
+		_ = tty.Close()
+		<-done
+		if s.t.Failed() {
+			s.t.Logf("at the terminal: %s", d.shown())
+		}
+	})
+	return d
+}
+
+func (d *dialogue) shown() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
+}
+
+// answer waits for the terminal to show question, and types.
+func (d *dialogue) answer(question, typed string) {
+	d.t.Helper()
+	require.Eventually(d.t, func() bool { return strings.Contains(d.shown(), question) }, 20*time.Second, 10*time.Millisecond, question)
+	_, err := d.tty.WriteString(typed)
+	require.NoError(d.t, err)
+}
+
+func TestAPassphraseIsTypedAtTheTerminal(t *testing.T) {
+	lab.Require(t, "curl", "ssh-keygen")
+	throughEach(t, func(s *site) {
+		s.vsftpd(s.Gateway)
+		s.Client.Run(s.t, "ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", lab.Home+"/.ssh/id_ed25519")
+		d := s.atTerminal("gateway")
+		d.answer("Enter passphrase for key '/root/.ssh/id_ed25519': ", "wrong\n")
+		d.answer("\r\nEnter passphrase for key '/root/.ssh/id_ed25519': ", "open sesame\n")
+		d.answer("ftp://127.0.0.1:2121", "")
+		assert.NotContains(s.t, d.shown(), "sesame", "it is not shown")
+		s.succeeds("curl", "-sS", here)
+
+		// What was typed once serves for connecting again.
+		s.ssh.KillSessions(s.t)
+		s.succeeds("curl", "-sS", here)
+
+		d.answer("", "\x03")
+		assert.NoError(s.t, d.cmd.Wait())
+	})
+}
+
+func TestAnUnknownHostKeyIsAskedAboutAtTheTerminal(t *testing.T) {
+	throughEach(t, func(s *site) {
+		s.vsftpd(s.Gateway)
+		s.Client.WriteFile(s.t, lab.Home+"/.ssh/known_hosts", "")
+		d := s.atTerminal("gateway")
+		d.answer("The authenticity of host 'gateway (10.77.0.2)' can't be established.", "")
+		d.answer("Are you sure you want to continue connecting (yes/no/[fingerprint])? ", "yes\n")
+		d.answer("ftp://127.0.0.1:2121", "\x03")
+		assert.NoError(s.t, d.cmd.Wait())
+		// Now ssh knows it too.
+		s.succeeds("ssh", "-o", "BatchMode=yes", "gateway", "true")
+	})
+}
+
+func TestAPasswordIsTypedAtTheTerminal(t *testing.T) {
+	l := lab.New(t)
+	s := newSite(t, l, lab.Dropbear(t, l.Gateway, lab.DropbearConfig{Password: true}))
+	s.vsftpd(l.Gateway)
+	s.Client.Run(t, "rm", lab.Home+"/.ssh/id_ed25519")
+	d := s.atTerminal("gateway")
+	d.answer("root@gateway's password: ", "wrong\n")
+	d.answer("\r\nroot@gateway's password: ", lab.Password+"\n")
+	d.answer("ftp://127.0.0.1:2121", "\x03")
+	assert.NoError(t, d.cmd.Wait())
+
+	d = s.atTerminal("gateway")
+	d.answer("root@gateway's password: ", "\x03")
+	assert.NoError(t, d.cmd.Wait(), "interrupted, on purpose")
+}
+
+func TestAnAgentIsUsed(t *testing.T) {
+	lab.Require(t, "ssh-agent", "ssh-add")
+	throughEach(t, func(s *site) {
+		s.vsftpd(s.Gateway)
+		const socket = lab.Home + "/agent"
+		s.Client.Start(s.t, s.Client.Command(context.Background(), "ssh-agent", "-D", "-a", socket))
+		eventually(s.t, "the agent listens", func() bool {
+			_, err := os.Stat(s.Client.Path(socket))
+			return err == nil
+		})
+		add := s.Client.Command(context.Background(), "ssh-add", lab.Home+"/.ssh/id_ed25519")
+		add.Env = append(add.Env, "SSH_AUTH_SOCK="+socket)
+		out, err := add.CombinedOutput()
+		require.NoError(s.t, err, string(out))
+		s.Client.Run(s.t, "rm", lab.Home+"/.ssh/id_ed25519", lab.Home+"/.ssh/id_ed25519.pub")
+		s.start("-o", "IdentityAgent="+socket, "gateway")
+	})
+}
