@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ftptunnel/tunnel"
+)
+
+// parsed parses a command line without running anything.
+func parsed(t *testing.T, args ...string) (*program, error) {
+	t.Helper()
+	p := &program{}
+	root := p.command()
+	require.NoError(t, root.ParseFlags(args))
+	return p, p.parse(root.Flags().Args(), defaultListen)
+}
+
+func TestTheFirstArgumentIsTheGatewayAndTheSecondTheServer(t *testing.T) {
+	for line, want := range map[string][]forward{
+		"gw":                             {{"127.0.0.1:2121", "localhost:21"}},
+		"gw ftp.internal":                {{"127.0.0.1:2121", "ftp.internal:21"}},
+		"gw ftp.internal:2100":           {{"127.0.0.1:2121", "ftp.internal:2100"}},
+		"gw 10.0.0.5":                    {{"127.0.0.1:2121", "10.0.0.5:21"}},
+		"gw fd00::5":                     {{"127.0.0.1:2121", "[fd00::5]:21"}},
+		"gw [fd00::5]:2100":              {{"127.0.0.1:2121", "[fd00::5]:2100"}},
+		"-L 2100:ftp.internal:21 gw":     {{"127.0.0.1:2100", "ftp.internal:21"}},
+		"gw -L 0:localhost:21":           {{"127.0.0.1:0", "localhost:21"}},
+		"-L 10.0.0.1:2100:f:21 gw":       {{"10.0.0.1:2100", "f:21"}},
+		"-L *:2100:f:21 gw":              {{":2100", "f:21"}},
+		"-L localhost:2100:f:21 gw":      {{"127.0.0.1:2100", "f:21"}},
+		"-L [::1]:2100:[fd00::5]:21 gw":  {{"[::1]:2100", "[fd00::5]:21"}},
+		"-L 1100:a:21 -L 1101:b:2100 gw": {{"127.0.0.1:1100", "a:21"}, {"127.0.0.1:1101", "b:2100"}},
+		"-N -L 2121:ftp.internal:21 gw":  {{"127.0.0.1:2121", "ftp.internal:21"}}, // as with ssh
+	} {
+		p, err := parsed(t, strings.Fields(line)...)
+		require.NoError(t, err, line)
+		assert.Equal(t, "gw", p.destination, line)
+		assert.Equal(t, want, p.forwards, line)
+	}
+}
+
+func TestFlagsMeanWhatTheyMeanToSSH(t *testing.T) {
+	p, err := parsed(t, "-i", "a", "-ib", "-p2222", "-l", "bob", "-F", "cfg", "-J", "j1,j2", "-o", "A=b", "-oC=d", "-6", "-vv", "gw")
+	require.NoError(t, err)
+	assert.Equal(t, tunnel.Options{
+		IdentityFiles: []string{"a", "b"}, Port: 2222, User: "bob", ConfigFile: "cfg", Jump: "j1,j2",
+		Settings: []string{"A=b", "C=d"}, AddressFamily: "inet6",
+	}, p.ssh)
+	assert.Equal(t, 2, p.verbose)
+}
+
+// Each is refused before anything is done, with status 2, one error line and a
+// hint.
+func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
+	for line, says := range map[string]string{
+		"":                                "no gateway given",
+		"gw a b":                          "too many arguments",
+		"-4 -6 gw":                        "contradict",
+		"--log-format=xml gw":             `unknown log format "xml"`,
+		"-p 70000 gw":                     "no such port: 70000",
+		"-p x gw":                         "invalid argument",
+		"-L 2121:a:21 gw b":               "-L names the FTP server already",
+		"-L 2121 gw":                      "cannot read -L 2121",
+		"-L 2121:a gw":                    "cannot read -L 2121:a",
+		"-L x:a:21 gw":                    "cannot read -L x:a:21",
+		"-L 1:2:3:4:5 gw":                 "cannot read -L",
+		"-L 2121:a:0 gw":                  "cannot read -L",
+		"-L [::1:2121:a:21 gw":            "cannot read -L",
+		"gw ftp://host/":                  "no FTP server",
+		"gw host:x":                       "no FTP server",
+		"gw user@host":                    "no FTP server",
+		"--frobnicate gw":                 "unknown flag",
+		"run gw":                          "no command to run",
+		"run gw --":                       "no command to run",
+		"run -- true":                     "no gateway given",
+		"run -L 1:a:21 -L 2:b:21 gw -- x": "a command is run with one FTP server",
+	} {
+		var stdout, stderr bytes.Buffer
+		status := run(context.Background(), strings.Fields(line), &stdout, &stderr)
+		assert.Equal(t, 2, status, line)
+		assert.Empty(t, stdout.String(), line)
+		lines := strings.Split(strings.TrimSuffix(stderr.String(), "\n"), "\n")
+		require.Len(t, lines, 2, "%s: %s", line, stderr.String())
+		assert.True(t, strings.HasPrefix(lines[0], "error: ") && strings.Contains(lines[0], says), lines[0])
+		assert.True(t, strings.HasPrefix(lines[1], "hint: "), lines[1])
+	}
+}
+
+func TestHelpSaysHowToBegin(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}} {
+		var stdout, stderr bytes.Buffer
+		assert.Zero(t, run(context.Background(), args, &stdout, &stderr))
+		assert.Contains(t, stdout.String(), "[user@]gateway [ftp-host[:port]]")
+		assert.Contains(t, stdout.String(), "-L, --listen [bind:]port:ftp-host:ftp-port")
+		assert.Empty(t, stderr.String())
+	}
+}

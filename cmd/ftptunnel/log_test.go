@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ftptunnel/ftpfwd"
+)
+
+var ended = ftpfwd.Event{Kind: ftpfwd.TransferEnded, Session: 7, Transfer: ftpfwd.Transfer{
+	Command: "RETR", File: "a b.bin", Direction: ftpfwd.Download, Mode: "EPSV", Bytes: 42, Duration: 1500 * time.Millisecond, Reply: 226,
+}}
+
+func TestATransfersEndIsOneLine(t *testing.T) {
+	var out bytes.Buffer
+	logSessions(newLogger(&out, "text", 0, false))(ended)
+	assert.Contains(t, out.String(), `level=INFO msg=transfer session=7 result=ok command=RETR file="a b.bin" direction=download mode=EPSV bytes=42 duration=1.5s reply=226`+"\n")
+
+	out.Reset()
+	failed := ended
+	failed.Transfer.Err, failed.Transfer.Leg = errors.New("reset"), "client"
+	logSessions(newLogger(&out, "json", 0, false))(failed)
+	var line map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
+	assert.Equal(t, "WARN", line["level"])
+	assert.Equal(t, "failed", line["result"])
+	assert.Equal(t, "client", line["leg"])
+	assert.Equal(t, "reset", line["error"])
+}
+
+func TestMoreIsToldOnlyWhenAskedFor(t *testing.T) {
+	events := []ftpfwd.Event{
+		{Kind: ftpfwd.SessionBegan}, {Kind: ftpfwd.Said}, ended, {Kind: ftpfwd.Noticed, Text: "odd"},
+	}
+	for _, c := range []struct {
+		verbose int
+		quiet   bool
+		lines   int
+	}{{0, true, 1}, {0, false, 2}, {1, false, 3}, {2, false, 4}} {
+		var out bytes.Buffer
+		tell := logSessions(newLogger(&out, "text", c.verbose, c.quiet))
+		for _, e := range events {
+			tell(e)
+		}
+		assert.Equal(t, c.lines, bytes.Count(out.Bytes(), []byte("\n")), out.String())
+	}
+}
