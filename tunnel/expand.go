@@ -8,16 +8,15 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
 
 // hop makes a Hop of settings.
-func (s settings) hop(alias string) (Hop, error) {
+func (s settings) hop(e *expander) (Hop, error) {
 	h := Hop{
-		Alias:                    alias,
+		Alias:                    e.alias,
 		HostName:                 s.last("hostname"),
 		Port:                     s.number("port"),
 		User:                     s.last("user"),
@@ -30,7 +29,7 @@ func (s settings) hop(alias string) (Hop, error) {
 		HashKnownHosts:           s.yes("hashknownhosts", false),
 		IdentitiesOnly:           s.yes("identitiesonly", false),
 		PreferredAuthentications: s.list("preferredauthentications"),
-		PubkeyAuthentication:     s.last("pubkeyauthentication") != "no" && s.last("pubkeyauthentication") != "false",
+		PubkeyAuthentication:     s.yes("pubkeyauthentication", true),
 		PasswordAuthentication:   s.yes("passwordauthentication", true),
 		KbdInteractive:           s.yes("kbdinteractiveauthentication", true),
 		NumberOfPasswordPrompts:  s.number("numberofpasswordprompts"),
@@ -38,15 +37,8 @@ func (s settings) hop(alias string) (Hop, error) {
 		ServerAliveInterval:      s.seconds("serveraliveinterval"),
 		ServerAliveCountMax:      s.number("serveralivecountmax"),
 	}
-	if h.HostName == "" {
-		h.HostName = alias
-	}
-	e, err := newExpander(h, s.last("proxyjump"))
-	if err != nil {
-		return Hop{}, err
-	}
-	if h.User == "" {
-		h.User = e.local.Username
+	if len(h.HostKeyAlgorithms) == 0 && s.set("hostkeyalgorithms") {
+		return Hop{}, &ConfigError{"HostKeyAlgorithms: none of these is known here: " + s.last("hostkeyalgorithms")}
 	}
 	for _, f := range s["identityfile"] {
 		if file := e.path(f); file != "" && !slices.Contains(h.IdentityFiles, file) {
@@ -54,13 +46,10 @@ func (s settings) hop(alias string) (Hop, error) {
 		}
 		h.IdentityFilesSet = h.IdentityFilesSet || !slices.Contains(defaultIdentities, f)
 	}
-	h.IdentityAgent = e.agent(s.last("identityagent"))
-	h.UserKnownHostsFiles = e.files(s.last("userknownhostsfile"))
-	h.GlobalKnownHostsFiles = e.files(s.last("globalknownhostsfile"))
-	if e.err != nil {
-		return Hop{}, e.err
-	}
-	return h, nil
+	h.IdentityAgent = agentSocket(s.last("identityagent"))
+	h.UserKnownHostsFiles = splitFiles(s.last("userknownhostsfile"))
+	h.GlobalKnownHostsFiles = splitFiles(s.last("globalknownhostsfile"))
+	return h, e.err
 }
 
 // defaultIdentities are the key files that ssh tries unless others are
@@ -90,19 +79,18 @@ func supported(algorithms []string) []string {
 	return slices.DeleteFunc(algorithms, func(a string) bool { return !slices.Contains(known, a) })
 }
 
-// An expander replaces ~, %tokens and ${VARIABLES} in file names, as TOKENS and
-// ENVIRONMENT VARIABLES of ssh_config(5) say. The home directory is the password
-// database's, as for ssh, whatever $HOME says.
+// An expander replaces ~, %tokens and ${VARIABLES}, as TOKENS and ENVIRONMENT
+// VARIABLES of ssh_config(5) say. The home directory is the password database's,
+// as for ssh, whatever $HOME says. The first thing that cannot be expanded stays
+// in err.
 type expander struct {
-	hop    Hop
-	jump   string
+	alias  string
 	local  *user.User
-	host   string // this machine's name
 	tokens map[byte]string
 	err    error
 }
 
-func newExpander(h Hop, jump string) (*expander, error) {
+func newExpander(s settings, alias string) (*expander, error) {
 	local, err := user.Current()
 	if err != nil {
 		return nil, err
@@ -112,20 +100,36 @@ func newExpander(h Hop, jump string) (*expander, error) {
 		return nil, err
 	}
 	short, _, _ := strings.Cut(name, ".")
-	port := strconv.Itoa(h.Port)
-	remote := h.User
-	if remote == "" {
-		remote = local.Username
-	}
-	key := h.HostKeyAlias
+	host, port, remote := s.last("hostname"), s.last("port"), s.last("user")
+	key := s.last("hostkeyalias")
 	if key == "" {
-		key = h.HostName
+		key = alias
 	}
-	hash := sha1.Sum([]byte(name + h.HostName + port + remote + jump))
-	return &expander{hop: h, jump: jump, local: local, host: name, tokens: map[byte]string{
-		'%': "%", 'C': hex.EncodeToString(hash[:]), 'd': local.HomeDir, 'h': h.HostName, 'i': local.Uid,
-		'j': jump, 'k': key, 'L': short, 'l': name, 'n': h.Alias, 'p': port, 'r': remote, 'u': local.Username,
+	jump := lastJump(s.last("proxyjump"))
+	hash := sha1.Sum([]byte(name + host + port + remote + jump))
+	return &expander{alias: alias, local: local, tokens: map[byte]string{
+		'%': "%", 'C': hex.EncodeToString(hash[:]), 'd': local.HomeDir, 'h': host, 'i': local.Uid,
+		'j': jump, 'k': key, 'L': short, 'l': name, 'n': alias, 'p': port, 'r': remote, 'u': local.Username,
 	}}, nil
+}
+
+// lastJump returns the host in a ProxyJump that is next to the destination.
+func lastJump(jump string) string {
+	jump = jump[strings.LastIndexByte(jump, ',')+1:]
+	t, err := parseTarget(jumpURL(jump))
+	if err != nil || strings.EqualFold(jump, "none") {
+		return ""
+	}
+	return t.host
+}
+
+// proxy expands a ProxyJump, for which there are fewer tokens.
+func (e *expander) proxy(s string) (string, error) {
+	fewer := &expander{tokens: make(map[byte]string)}
+	for _, c := range []byte("%hnpr") {
+		fewer.tokens[c] = e.tokens[c]
+	}
+	return fewer.expand(s), fewer.err
 }
 
 // path expands a file name; "none" becomes empty.
@@ -133,12 +137,20 @@ func (e *expander) path(s string) string {
 	if strings.EqualFold(s, "none") {
 		return ""
 	}
-	s = e.tilde(s)
+	return e.expand(e.tilde(s))
+}
+
+// expand replaces tokens and variables.
+func (e *expander) expand(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch {
-		case s[i] == '%' && i+1 < len(s):
+		case s[i] == '%':
 			i++
+			if i == len(s) {
+				e.fail(s + ": a % at the end")
+				return ""
+			}
 			token, ok := e.tokens[s[i]]
 			if !ok {
 				e.fail(fmt.Sprintf("%s: unknown token %%%c", s, s[i]))
@@ -185,9 +197,10 @@ func (e *expander) tilde(s string) string {
 	return filepath.Join(home, rest)
 }
 
-// agent returns the agent's socket. Not set, it is $SSH_AUTH_SOCK; so it is
-// when it says so.
-func (e *expander) agent(s string) string {
+// agentSocket returns the agent's socket, of an IdentityAgent that is expanded
+// but for the name of a variable. Not set, it is $SSH_AUTH_SOCK; so it is when
+// it says so.
+func agentSocket(s string) string {
 	switch {
 	case strings.EqualFold(s, "none"):
 		return ""
@@ -196,27 +209,32 @@ func (e *expander) agent(s string) string {
 			return socket
 		}
 		return defaultAgent
-	case strings.HasPrefix(s, "$") && !strings.HasPrefix(s, "${"):
+	case strings.HasPrefix(s, "$"):
 		return os.Getenv(s[1:])
 	}
-	return e.path(s)
+	return s
 }
 
-// files splits a list of files that ssh has joined with blanks. Names may hold
-// blanks themselves: the longest that exists is meant.
-func (e *expander) files(s string) (files []string) {
-	words := strings.Fields(s)
+// splitFiles splits a list of files that ssh has joined with blanks. Names may
+// hold blanks themselves: the longest that exists is meant, or else what goes on
+// to the next complete name.
+func splitFiles(s string) (files []string) {
+	if s == "" || strings.EqualFold(s, "none") {
+		return nil
+	}
+	words := strings.Split(s, " ")
 	for len(words) > 0 {
 		n := 1
-		for i := len(words); i > 1; i-- {
-			if _, err := os.Stat(e.path(strings.Join(words[:i], " "))); err == nil {
+		for filepath.IsAbs(words[0]) && n < len(words) && !filepath.IsAbs(words[n]) {
+			n++
+		}
+		for i := len(words); i > 0; i-- {
+			if _, err := os.Stat(strings.Join(words[:i], " ")); err == nil {
 				n = i
 				break
 			}
 		}
-		if file := e.path(strings.Join(words[:n], " ")); file != "" {
-			files = append(files, file)
-		}
+		files = append(files, strings.Join(words[:n], " "))
 		words = words[n:]
 	}
 	return files

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Options are what the command line says about a destination, with ssh's
@@ -93,11 +95,24 @@ func (r resolver) hops(ctx context.Context, destination string, opts Options, de
 	if err := s.refuse(); err != nil {
 		return nil, err
 	}
-	hop, err := s.hop(target.host)
+	e, err := newExpander(s, target.host)
 	if err != nil {
 		return nil, err
 	}
-	before, err := r.jumps(ctx, s.last("proxyjump"), depth)
+	for _, f := range opts.IdentityFiles {
+		if _, err := os.Stat(e.tilde(f)); err != nil { // ssh drops it with a warning
+			return nil, &ConfigError{fmt.Sprintf("-i %s: %v", f, err)}
+		}
+	}
+	hop, err := s.hop(e)
+	if err != nil {
+		return nil, err
+	}
+	jump, err := e.proxy(s.last("proxyjump"))
+	if err != nil {
+		return nil, err
+	}
+	before, err := r.jumps(ctx, jump, depth)
 	if err != nil {
 		return nil, err
 	}
@@ -110,15 +125,12 @@ func (r resolver) jumps(ctx context.Context, jump string, depth int) ([]Hop, err
 	if jump == "" || strings.EqualFold(jump, "none") {
 		return nil, nil
 	}
-	rest, last := "none", jump
+	var opts Options
+	last := jump
 	if i := strings.LastIndexByte(jump, ','); i >= 0 {
-		rest, last = jump[:i], jump[i+1:]
+		opts.Jump, last = jump[:i], jump[i+1:]
 	}
-	opts := Options{}
-	if rest != "none" {
-		opts.Jump = rest
-	}
-	return r.hops(ctx, jumpURL(strings.TrimSpace(last)), opts, depth+1)
+	return r.hops(ctx, jumpURL(last), opts, depth+1)
 }
 
 // jumpURL turns [user@]host[:port] into a form that parseTarget reads: other
@@ -126,6 +138,9 @@ func (r resolver) jumps(ctx context.Context, jump string, depth int) ([]Hop, err
 func jumpURL(s string) string {
 	if strings.HasPrefix(s, "ssh://") {
 		return s
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s = url.PathEscape(s[:i]) + s[i:]
 	}
 	return "ssh://" + s
 }
@@ -153,26 +168,46 @@ func parseTarget(s string) (target, error) {
 			return wrong("no user before the @")
 		}
 	}
-	t.host = strings.TrimSuffix(strings.TrimPrefix(t.host, "["), "]")
+	if !strings.HasPrefix(t.host, "[") && strings.Count(t.host, ":") == 1 {
+		host, port, _ := strings.Cut(t.host, ":")
+		return wrong(fmt.Sprintf("a port is given with -p: -p %s %s", port, host))
+	}
+	t.host = unbracket(t.host)
 	switch {
 	case t.host == "" || strings.HasPrefix(s, "-") || strings.HasPrefix(t.host, "-"):
 		return wrong("no host name")
-	case strings.ContainsAny(t.host, " \t\r\n'\"`$\\;&<>|(){}"):
+	case !isHostName(t.host):
 		return wrong("not a host name")
-	case strings.Count(t.host, ":") == 1:
-		host, port, _ := strings.Cut(t.host, ":")
-		return wrong(fmt.Sprintf("a port is given with -p: -p %s %s", port, host))
+	case strings.ContainsFunc(t.user, unicode.IsControl):
+		return wrong("not a user name")
 	}
 	return t, nil
 }
 
+// unbracket removes the brackets around an IPv6 address.
+func unbracket(host string) string {
+	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		return host[1 : len(host)-1]
+	}
+	return host
+}
+
+// isHostName reports whether ssh would take s for a host's name.
+func isHostName(s string) bool {
+	return s != "" && !strings.HasPrefix(s, "-") && !strings.ContainsAny(s, "'\"`$\\;&<>|(){}[]") &&
+		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
 func parseTargetURL(s, rest string) (target, error) {
 	var t target
-	wrong := &ConfigError{fmt.Sprintf("destination %q: not of the form ssh://[user@]host[:port]", s)}
+	wrong := func() (target, error) {
+		return target{}, &ConfigError{fmt.Sprintf("destination %q: not of the form ssh://[user@]host[:port]", s)}
+	}
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		user, err := url.PathUnescape(rest[:i])
-		if err != nil || user == "" || strings.HasPrefix(user, "-") {
-			return t, wrong
+		name, _, _ := strings.Cut(rest[:i], ";") // connection parameters
+		user, err := url.PathUnescape(name)
+		if err != nil || user == "" || strings.HasPrefix(user, "-") || strings.ContainsFunc(user, unicode.IsControl) {
+			return wrong()
 		}
 		t.user, rest = user, rest[i+1:]
 	}
@@ -180,13 +215,13 @@ func parseTargetURL(s, rest string) (target, error) {
 	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.Contains(rest[i:], "]") && (strings.Count(rest, ":") == 1 || strings.Contains(rest, "]:")) {
 		port, err := strconv.ParseUint(rest[i+1:], 10, 16)
 		if err != nil || port == 0 {
-			return t, wrong
+			return wrong()
 		}
 		t.host, t.port = rest[:i], int(port)
 	}
-	t.host = strings.TrimSuffix(strings.TrimPrefix(t.host, "["), "]")
-	if t.host == "" || strings.HasPrefix(t.host, "-") || strings.ContainsAny(t.host, "/ \t\r\n'\"`$\\;&<>|(){}@") {
-		return t, wrong
+	t.host = unbracket(t.host)
+	if !isHostName(t.host) || strings.Contains(t.host, "/") {
+		return wrong()
 	}
 	return t, nil
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/kevinburke/ssh_config"
 )
@@ -35,11 +36,10 @@ func readFiles(_ context.Context, _, host string, opts Options) (settings, error
 			return nil, err
 		}
 	}
-	if s.set("proxyjump") && s.set("proxycommand") {
+	if len(s["proxyjump"]) > 0 && len(s["proxycommand"]) > 0 {
 		return nil, &ConfigError{fmt.Sprintf("both ProxyJump and ProxyCommand are set for %s: %s", host, advice)}
 	}
-	delete(s, "host")
-	return s.withDefaults(host, local), nil
+	return s.withDefaults(host, local)
 }
 
 const advice = "without OpenSSH's ssh program it cannot be read as ssh does: install it, or write it otherwise"
@@ -65,16 +65,9 @@ func configFiles(given, home string) []configFile {
 	}
 }
 
-// commandLine returns what the command line sets.
+// commandLine returns what the command line sets, the letters first.
 func commandLine(opts Options) (settings, error) {
 	s := make(settings)
-	for _, o := range opts.Settings {
-		keyword, value := splitKeyword(o)
-		if keyword == "" || value == "" || misread(keyword, value) != "" {
-			return nil, &ConfigError{fmt.Sprintf("-o %s: %s", o, advice)}
-		}
-		s.add(keyword, value)
-	}
 	s.add("user", opts.User)
 	if opts.Port != 0 {
 		s.add("port", strconv.Itoa(opts.Port))
@@ -84,15 +77,15 @@ func commandLine(opts Options) (settings, error) {
 	}
 	s.add("proxyjump", opts.Jump)
 	s.add("addressfamily", opts.AddressFamily)
-	return s, nil
-}
-
-// add sets a keyword unless it is set: the first value counts. Identity files
-// add up.
-func (s settings) add(keyword, value string) {
-	if value != "" && (len(s[keyword]) == 0 || keyword == "identityfile") {
-		s[keyword] = append(s[keyword], value)
+	for _, o := range opts.Settings {
+		keyword, value := splitKeyword(strings.Trim(o, blanks))
+		block := keyword == "host" || keyword == "match" || keyword == "include"
+		if why := misread(keyword, value); why != "" || block {
+			return nil, &ConfigError{fmt.Sprintf("-o %s: %s", o, advice)}
+		}
+		s.add(keyword, value)
 	}
+	return s, nil
 }
 
 // addFile adds what f sets for host.
@@ -133,7 +126,7 @@ func inspect(f configFile, text []byte, home string, keywords map[string]bool, d
 	number := 0
 	for line := range bytes.Lines(text) {
 		number++
-		content := strings.TrimSpace(string(line))
+		content := strings.Trim(string(line), blanks)
 		if content == "" || strings.HasPrefix(content, "#") {
 			continue
 		}
@@ -146,7 +139,7 @@ func inspect(f configFile, text []byte, home string, keywords map[string]bool, d
 			return &ConfigError{fmt.Sprintf("%s:%d: %s: %s", f.name, number, why, advice)}
 		}
 		if keyword == "include" {
-			if err := inspectIncluded(f, value, home, keywords, depth); err != nil {
+			if err := inspectIncluded(f, number, value, home, keywords, depth); err != nil {
 				return err
 			}
 		}
@@ -159,7 +152,7 @@ func inspect(f configFile, text []byte, home string, keywords map[string]bool, d
 func (f configFile) relative(value string) string {
 	for _, name := range strings.Fields(value) {
 		switch {
-		case strings.ContainsAny(name, "%$") || strings.HasPrefix(name, "~") && !strings.HasPrefix(name, "~/"):
+		case strings.ContainsAny(name, "%$[") || strings.HasPrefix(name, "~") && !strings.HasPrefix(name, "~/"):
 			return "Include " + name
 		case f.system && !filepath.IsAbs(name):
 			return "Include of a relative name, " + name
@@ -168,7 +161,8 @@ func (f configFile) relative(value string) string {
 	return ""
 }
 
-func inspectIncluded(f configFile, value, home string, keywords map[string]bool, depth int) error {
+// inspectIncluded inspects the files that an Include on a line of f names.
+func inspectIncluded(f configFile, line int, value, home string, keywords map[string]bool, depth int) error {
 	for _, pattern := range strings.Fields(value) {
 		switch {
 		case strings.HasPrefix(pattern, "~/"):
@@ -178,20 +172,31 @@ func inspectIncluded(f configFile, value, home string, keywords map[string]bool,
 		}
 		names, err := filepath.Glob(pattern)
 		if err != nil {
-			return &ConfigError{fmt.Sprintf("%s: Include %s: %v", f.name, pattern, err)}
+			return &ConfigError{fmt.Sprintf("%s:%d: Include %s: %v", f.name, line, pattern, err)}
 		}
 		for _, name := range names {
+			if hidden(name) != hidden(pattern) {
+				return &ConfigError{fmt.Sprintf("%s:%d: Include %s would read %s: %s", f.name, line, pattern, name, advice)}
+			}
 			text, err := os.ReadFile(name)
 			if err != nil {
 				return &ConfigError{fmt.Sprintf("cannot read the configuration: %v", err)}
 			}
-			if err := inspect(configFile{name: name, system: f.system}, text, home, keywords, depth+1); err != nil {
+			system := f.system || strings.HasPrefix(filepath.Clean(name), "/etc/ssh")
+			if err := inspect(configFile{name: name, system: system}, text, home, keywords, depth+1); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// hidden counts the names in a path that begin with a dot. To ssh, a * does not
+// stand for one.
+func hidden(path string) int { return strings.Count(filepath.ToSlash(path), "/.") }
+
+// blanks are what ssh takes for blanks around a line.
+const blanks = " \t\r\n"
 
 // splitKeyword splits a line at the first blanks or =.
 func splitKeyword(line string) (keyword, value string) {
@@ -204,60 +209,118 @@ func splitKeyword(line string) (keyword, value string) {
 	return strings.ToLower(line[:i]), value
 }
 
-// Keywords whose values the reader gets wrong in some of their forms.
-var (
-	readNumbers  = []string{"port", "connecttimeout", "serveraliveinterval", "serveralivecountmax", "numberofpasswordprompts"}
-	readLists    = []string{"hostkeyalgorithms", "preferredauthentications"}
-	readBooleans = []string{
-		"identitiesonly", "hashknownhosts", "batchmode", "pubkeyauthentication", "passwordauthentication", "kbdinteractiveauthentication",
-	}
-	readStrings = []string{
-		"hostname", "user", "addressfamily", "bindaddress", "hostkeyalias", "stricthostkeychecking", "proxyjump", "proxycommand",
-		"identityfile", "identityagent", "userknownhostsfile", "globalknownhostsfile", "knownhostscommand", "revokedhostkeys",
-	}
-)
-
 // misread says what the reader would get wrong in a line, or nothing.
 func misread(keyword, value string) string {
+	readable, honoured := forms[keyword]
 	switch {
-	case keyword == "match" && !strings.EqualFold(strings.TrimSpace(value), "all"):
-		return "Match " + value
-	case keyword == "host" && (strings.ContainsAny(value, "?\t\"'#\\") || value == ""):
-		return "Host " + value
-	case keyword == "tag", strings.HasPrefix(keyword, "canonical") && !strings.EqualFold(value, "no"):
-		return keyword
-	case keyword == "challengeresponseauthentication", keyword == "skeyauthentication":
-		return keyword + ", an old name of KbdInteractiveAuthentication"
-	case slices.Contains(readNumbers, keyword):
-		if _, err := strconv.ParseUint(value, 10, 31); err != nil && !strings.EqualFold(value, "none") {
-			return keyword + " " + value
-		}
-	case slices.Contains(readBooleans, keyword) && !slices.Contains([]string{"yes", "no", "true", "false"}, strings.ToLower(value)),
-		slices.Contains(readLists, keyword) && (value == "" || strings.ContainsAny(value, "+-^*?") && strings.ContainsAny(value[:1], "+-^") || strings.ContainsAny(value, "*? \t\"'#")),
-		keyword == "include" && strings.ContainsAny(value, "\"'#\\\t"),
-		slices.Contains(readStrings, keyword) && (value == "" || strings.ContainsAny(value, "\"'#\\\t")):
+	case !honoured && !slices.Contains(strings.Fields(unused), keyword):
+		return "keyword " + keyword
+	case honoured && !readable(value):
 		return keyword + " " + value
 	}
 	return ""
 }
 
-// withDefaults adds OpenSSH's defaults and expands what "ssh -G" prints
-// expanded.
-func (s settings) withDefaults(host string, local *user.User) settings {
-	name := strings.NewReplacer("%%", "%", "%h", host).Replace(s.last("hostname"))
-	if name == "" {
-		name = host
+// forms tells, of each keyword that is honoured, in which of its forms the
+// built-in reader reads a value as ssh does.
+var forms = map[string]func(string) bool{
+	"host":                         isPatterns,
+	"match":                        isOneOf("all"),
+	"include":                      isPlain,
+	"canonicalizehostname":         isOneOf("no"),
+	"hostname":                     isHostNameSetting,
+	"port":                         isPort,
+	"user":                         isUser,
+	"addressfamily":                isOneOf("any", "inet", "inet6"),
+	"bindaddress":                  isWord,
+	"connecttimeout":               isTime,
+	"proxyjump":                    isWord,
+	"proxycommand":                 isPlain,
+	"hostkeyalias":                 isWord,
+	"hostkeyalgorithms":            isAlgorithms,
+	"stricthostkeychecking":        isOneOf("yes", "no", "true", "false", "ask", "off", "accept-new"),
+	"hashknownhosts":               isBoolean,
+	"userknownhostsfile":           isFiles,
+	"globalknownhostsfile":         isFiles,
+	"knownhostscommand":            isPlain,
+	"revokedhostkeys":              isPlain,
+	"identityfile":                 isWord,
+	"identitiesonly":               isBoolean,
+	"identityagent":                isWord,
+	"preferredauthentications":     isWord,
+	"pubkeyauthentication":         isOneOf("yes", "no", "true", "false", "unbound", "host-bound"),
+	"passwordauthentication":       isBoolean,
+	"kbdinteractiveauthentication": isBoolean,
+	"numberofpasswordprompts":      isNumber,
+	"batchmode":                    isBoolean,
+	"serveraliveinterval":          isTime,
+	"serveralivecountmax":          isNumber,
+}
+
+// unused are the keywords that change nothing here. Any other is refused: it
+// may be misspelt, or newer.
+const unused = `
+	addkeystoagent bindinterface canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames
+	casignaturealgorithms certificatefile channeltimeout checkhostip ciphers clearallforwardings compression
+	connectionattempts controlmaster controlpath controlpersist dynamicforward enableescapecommandline enablesshkeysign
+	escapechar exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout
+	forwardx11trusted gatewayports gssapiauthentication gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms
+	gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms
+	hostbasedauthentication ignoreunknown ipqos kbdinteractivedevices kexalgorithms localcommand localforward loglevel
+	logverbose macs nohostauthenticationforlocalhost obscurekeystroketiming permitlocalcommand permitremoteopen
+	pkcs11provider proxyusefdpass pubkeyacceptedalgorithms rekeylimit remotecommand remoteforward requesttty
+	requiredrsasize securitykeyprovider sendenv sessiontype setenv stdinnull streamlocalbindmask streamlocalbindunlink
+	syslogfacility tcpkeepalive tunnel tunneldevice updatehostkeys verifyhostkeydns visualhostkey xauthlocation`
+
+// isPlain holds for words with nothing that needs to be unquoted.
+func isPlain(s string) bool {
+	strange := func(r rune) bool {
+		return r == unicode.ReplacementChar || r != ' ' && unicode.IsSpace(r) || unicode.IsControl(r)
 	}
-	s["hostname"] = []string{strings.ToLower(name)}
-	s.add("port", "22")
-	s.add("user", local.Username)
-	s.add("addressfamily", "any")
-	s.add("serveralivecountmax", "3")
-	s.add("numberofpasswordprompts", "3")
-	s.add("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
-	s.add("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
-	if len(s["identityfile"]) == 0 {
-		s["identityfile"] = slices.Clone(defaultIdentities[:5])
-	}
-	return s
+	return s != "" && !strings.HasPrefix(s, "=") && !strings.ContainsAny(s, `"'#\`) && !strings.ContainsFunc(s, strange)
+}
+
+func isWord(s string) bool { return isPlain(s) && !strings.Contains(s, " ") }
+
+// isPatterns holds for a Host's patterns.
+func isPatterns(s string) bool { return isPlain(s) && !strings.Contains(s, "?") }
+
+// isFiles holds for names of files. "none" stands alone.
+func isFiles(s string) bool {
+	words := strings.Fields(strings.ToLower(s))
+	return isPlain(s) && (len(words) == 1 || !slices.Contains(words, "none"))
+}
+
+// isHostNameSetting holds for a HostName, in which only %h is replaced.
+func isHostNameSetting(s string) bool {
+	return isWord(s) && !strings.Contains(strings.NewReplacer("%%", "", "%h", "").Replace(s), "%")
+}
+
+// isUser holds for a User without tokens, which only some versions replace.
+func isUser(s string) bool { return isWord(s) && !strings.ContainsAny(s, "%$") }
+
+// isAlgorithms holds for a list of known algorithms, not of patterns nor of
+// changes to the default.
+func isAlgorithms(s string) bool {
+	names := strings.Split(s, ",")
+	return isWord(s) && len(supported(slices.Clone(names))) == len(names)
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 31)
+	return err == nil
+}
+
+// isTime holds for seconds without a unit.
+func isTime(s string) bool { return s == "none" || isNumber(s) }
+
+func isBoolean(s string) bool { return isOneOf("yes", "no", "true", "false")(s) }
+
+func isOneOf(words ...string) func(string) bool {
+	return func(s string) bool { return slices.Contains(words, strings.ToLower(s)) }
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,21 +18,29 @@ const askAtMost = 10 * time.Second
 
 // readWithSSH asks ssh for the settings that hold for host.
 func readWithSSH(ctx context.Context, program, host string, opts Options) (settings, error) {
-	ctx, cancel := context.WithTimeout(ctx, askAtMost)
+	bounded, cancel := context.WithTimeout(ctx, askAtMost)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, arguments(host, opts)...)
+	cmd := exec.CommandContext(bounded, program, arguments(host, opts)...)
+	cmd.WaitDelay = time.Second // a command that the configuration runs may outlive ssh
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err := cmd.Run()
+	text := strings.TrimSpace(strings.ReplaceAll(complaint.String(), "\r", ""))
 	switch {
 	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case bounded.Err() != nil:
 		return nil, &ConfigError{fmt.Sprintf("ssh -G %s gave no answer within %v", host, askAtMost)}
-	case errors.As(err, new(*exec.ExitError)):
-		return nil, &ConfigError{strings.TrimSpace(strings.ReplaceAll(complaint.String(), "\r", ""))}
+	case errors.As(err, new(*exec.ExitError)) && text != "":
+		return nil, &ConfigError{text}
 	case err != nil:
-		return nil, err
+		return nil, &ConfigError{fmt.Sprintf("ssh -G %s: %v", host, err)}
 	}
-	return parseSettings(out.String()), nil
+	s := parseSettings(out.String())
+	if s.last("hostname") == "" || s.number("port") == 0 {
+		return nil, &ConfigError{fmt.Sprintf("%s -G %s printed no configuration: is it OpenSSH's?", program, host)}
+	}
+	return s, nil
 }
 
 // arguments are those of ssh -G. -N keeps a RemoteCommand from mattering.
@@ -123,16 +133,64 @@ func (s settings) set(keyword string) bool {
 	return v != "" && !strings.EqualFold(v, "none")
 }
 
+// add sets a keyword unless it is set: the first value counts. Identity files
+// add up.
+func (s settings) add(keyword, value string) {
+	if value != "" && (len(s[keyword]) == 0 || keyword == "identityfile") {
+		s[keyword] = append(s[keyword], value)
+	}
+}
+
+// withDefaults adds OpenSSH's defaults, and expands what "ssh -G" prints
+// expanded.
+func (s settings) withDefaults(host string, local *user.User) (settings, error) {
+	name := strings.NewReplacer("%%", "%", "%h", host).Replace(s.last("hostname"))
+	if name == "" {
+		name = host
+	}
+	s["hostname"] = []string{strings.ToLower(name)}
+	s.add("port", "22")
+	s.add("user", local.Username)
+	s.add("addressfamily", "any")
+	s.add("serveralivecountmax", "3")
+	s.add("numberofpasswordprompts", "3")
+	s.add("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
+	s.add("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2")
+	for _, keyword := range []string{"addressfamily", "hostkeyalias"} {
+		if v := s.last(keyword); v != "" {
+			s[keyword] = []string{strings.ToLower(v)}
+		}
+	}
+	if len(s["identityfile"]) == 0 {
+		s["identityfile"] = slices.Clone(defaultIdentities[:5])
+	}
+	e, err := newExpander(s, host)
+	if err != nil {
+		return nil, err
+	}
+	if agent := s.last("identityagent"); s.set("identityagent") && (!strings.HasPrefix(agent, "$") || strings.HasPrefix(agent, "${")) {
+		s["identityagent"] = []string{e.path(agent)}
+	}
+	if s.set("userknownhostsfile") {
+		files := strings.Fields(s.last("userknownhostsfile"))
+		for i := range files {
+			files[i] = e.path(files[i])
+		}
+		s["userknownhostsfile"] = []string{strings.Join(files, " ")}
+	}
+	return s, e.err
+}
+
 // refuse returns an error if something is set that decides with whom one
 // speaks, or how far they are trusted, and that is not done here.
 func (s settings) refuse() error {
-	for keyword, advice := range map[string]string{
-		"proxycommand":      "it cannot be run here; a jump host can be given with ProxyJump or -J",
-		"knownhostscommand": "it cannot be run here; keys are read from UserKnownHostsFile and GlobalKnownHostsFile",
-		"revokedhostkeys":   "its keys could not be refused here; mark them @revoked in a known_hosts file",
+	for _, refused := range []struct{ keyword, advice string }{
+		{"ProxyCommand", "it cannot be run here; a jump host can be given with ProxyJump or -J"},
+		{"KnownHostsCommand", "it cannot be run here; keys are read from UserKnownHostsFile and GlobalKnownHostsFile"},
+		{"RevokedHostKeys", "its keys could not be refused here; mark them @revoked in a known_hosts file"},
 	} {
-		if s.set(keyword) {
-			return &ConfigError{fmt.Sprintf("%s is set (%s): %s", keyword, s.last(keyword), advice)}
+		if keyword := strings.ToLower(refused.keyword); s.set(keyword) {
+			return &ConfigError{fmt.Sprintf("%s is set (%s): %s", refused.keyword, s.last(keyword), refused.advice)}
 		}
 	}
 	return nil
