@@ -9,8 +9,9 @@ import (
 // reset: the server would take the end of the data for the end of the file and
 // confirm it. So it is told with ABOR first, and its data connection ends when
 // it has answered, or has not within abortAnswer. How many replies come varies
-// from one to three: all are swallowed until none has come for abortQuiet. The
-// client has its 426 already; its next commands wait.
+// from one to three: all are swallowed until none has come for abortQuiet, but
+// for those to commands that were sent before. The client has its 426 already;
+// its next commands wait.
 const (
 	abortAnswer = 2 * time.Second
 	abortQuiet  = time.Second
@@ -22,7 +23,21 @@ var errAborted = errors.New("aborted by the client")
 
 // A breakOff is an upload being broken off.
 type breakOff struct {
-	data *dataConn
+	data       *dataConn
+	swallowing bool // the reply that is under way goes nowhere
+}
+
+// uploadFailed ends the upload that d carries, whose client is gone: with an
+// ABOR of ours, unless the client has sent one itself.
+func (s *session) uploadFailed(d *dataConn) {
+	if d.client != nil {
+		reset(d.client)
+	}
+	if !s.ledger.awaits(verbAbort) {
+		s.breakOffUpload(d)
+		return
+	}
+	s.alarms.in("aborted upload", abortAnswer, d.close)
 }
 
 // breakOffUpload begins to break off the upload that d carries.
@@ -31,24 +46,27 @@ func (s *session) breakOffUpload(d *dataConn) {
 	s.breaking = &breakOff{data: d}
 	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "server", Said: "ABOR", Heard: "ABOR"}})
 	s.server.queue([]byte("ABOR\r\n"))
-	s.ledger.forget()
+	s.ledger.forgetTransfer(t)
 	s.reply("426 " + s.failure(t))
 	s.transferEnded(t, 426)
-	if d.client != nil {
-		reset(d.client)
-	}
 	s.alarms.in("break off", abortAnswer, func() {
 		d.close()
 		s.alarms.in("break off", abortAtMost, s.brokenOff)
 	})
 }
 
-// breakingReply swallows a line that the server says meanwhile.
-func (s *session) breakingReply(l replyLine) {
-	if l.last && !l.preliminary() {
-		s.breaking.data.close()
+// breakingReply swallows a line that the server says meanwhile, and reports
+// whether it did.
+func (s *session) breakingReply(l replyLine) bool {
+	b := s.breaking
+	if l.first {
+		b.swallowing = endsTransfer(l.code) || l.code == 225 || l.preliminary() || s.ledger.next(0) < 0
+	}
+	if b.swallowing && l.last && !l.preliminary() {
+		b.data.close()
 		s.alarms.in("break off", abortQuiet, s.brokenOff)
 	}
+	return b.swallowing
 }
 
 // brokenOff lets the client's commands go on.

@@ -124,6 +124,16 @@ func (l *ledger) forget() {
 	l.slots = kept
 }
 
+// forgetTransfer drops the command of t: its reply has been given.
+func (l *ledger) forgetTransfer(t *transfer) {
+	for i, s := range l.slots {
+		if s.transfer == t {
+			l.drop(i)
+			return
+		}
+	}
+}
+
 // next returns the first slot from i on that the server has to answer, or -1.
 func (l *ledger) next(i int) int {
 	for ; i < len(l.slots); i++ {

@@ -171,7 +171,7 @@ func (s *session) dataFailed(d *dataConn, leg string, err error) {
 		d.close()
 	case leg == "client" && t.Direction == Upload && s.pending(t):
 		t.failed(leg, err)
-		s.breakOffUpload(d)
+		s.uploadFailed(d)
 	default:
 		t.failed(leg, err)
 		d.close()

@@ -32,8 +32,7 @@ func (s *session) forwardReplies(ctx context.Context) {
 // replyLine passes on a line of the server. Most lines go as they are, at once.
 func (s *session) replyLine(ctx context.Context, p piece) {
 	l := s.reader.next(p.bytes)
-	if s.breaking != nil && l.code != 421 {
-		s.breakingReply(l)
+	if s.breaking != nil && l.code != 421 && s.breakingReply(l) {
 		s.tellReply(p.bytes, nil)
 		return
 	}

@@ -149,6 +149,9 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) []byte {
 	code := l.code
 	switch {
 	case l.positive() && t.Err != nil:
+		if t.data != nil {
+			t.data.close()
+		}
 		code, s.swallowing = 426, !l.last
 		line = []byte("426 " + oneLine(s.failure(t)) + "\r\n")
 	case !l.positive():

@@ -239,6 +239,40 @@ func TestAnUploadThatTheClientResetsIsNeverConfirmed(t *testing.T) {
 	})
 }
 
+func TestCommandsSentBeforeAnUploadIsResetGetTheirReplies(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, _ := r.passive()
+		r.begin("STOR x")
+		r.client.say("NOOP", "SYST")
+		r.server.hear("NOOP", "SYST")
+		reset(client)
+		r.server.hear("ABOR")
+		assert.Contains(t, r.client.line(), "426 ")
+		r.server.say("226 complete, it thinks", "200 fine", "215-UNIX", "215 really", "225 nothing to abort")
+		r.client.hear("200 fine", "215-UNIX", "215 really")
+		r.client.say("PWD")
+		r.server.hear("PWD")
+		r.server.say("257 here")
+		r.client.hear("257 here")
+	})
+}
+
+func TestAnABORAndAResetOfTheClientsOwnGetBothReplies(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.begin("STOR x")
+		r.client.raw("\xff\xf4\xff\xf2ABOR\r\n")
+		r.server.hear("ABOR")
+		reset(client)
+		synctest.Wait() // the server says this only when its data has ended
+		r.server.say("226 complete, it thinks", "226 aborted")
+		assert.Contains(t, r.client.line(), "426 ")
+		r.client.hear("226 aborted")
+		assert.Empty(t, readAll(t, server))
+		assert.Equal(t, "client", r.transfer().Leg)
+	})
+}
+
 func TestAServerThatDoesNotAnswerABORGetsItsEndOfDataAfterAWhile(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.passive()

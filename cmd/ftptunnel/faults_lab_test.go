@@ -1,7 +1,10 @@
+//go:build linux
+
 package main
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -197,4 +200,50 @@ func TestAGatewayThatForbidsDataIsToldToClients(t *testing.T) {
 	r = s.run("curl", "-sS", "--max-time", "20", here)
 	assert.NotZero(t, r.status)
 	p.Stderr.Await(t, "PermitOpen localhost:*")
+}
+
+func TestAnUploadThatIsResetIsNotConfirmed(t *testing.T) {
+	throughEach(t, func(s *site) {
+		s.vsftpd(s.Gateway)
+		p := s.start("gateway")
+		c, err := s.login()
+		require.NoError(s.t, err)
+		text, err := c.command(229, "EPSV")
+		require.NoError(s.t, err)
+		data, err := s.Client.DialContext(s.t.Context(), "tcp", "127.0.0.1:"+strings.Trim(text[strings.Index(text, "(|||"):], "(|)."))
+		require.NoError(s.t, err)
+		_, err = c.command(150, "STOR pub/half")
+		require.NoError(s.t, err)
+		_, err = data.Write(make([]byte, 100_000))
+		require.NoError(s.t, err)
+		require.NoError(s.t, data.(*net.TCPConn).SetLinger(0))
+		require.NoError(s.t, data.Close())
+		require.NoError(s.t, c.PrintfLine("NOOP"))
+		_, text, err = c.ReadResponse(426)
+		require.NoError(s.t, err)
+		assert.Contains(s.t, text, "the file on the server is not complete")
+		_, _, err = c.ReadResponse(200)
+		require.NoError(s.t, err)
+		p.Stderr.Await(s.t, "result=failed command=STOR file=pub/half")
+		p.Stderr.Await(s.t, "leg=client")
+
+		got, err := c.downloadActive("pub/half") // and the session is of use
+		require.NoError(s.t, err)
+		assert.NotEmpty(s.t, got)
+	})
+}
+
+func TestAKilledFTPServerIsAnErrorForTheClient(t *testing.T) {
+	lab.Require(t, "curl")
+	for _, upload := range []bool{false, true} {
+		throughEach(t, func(s *site) {
+			ftp := s.vsftpd(s.Gateway)
+			p := s.start("gateway")
+			transfer := s.slowly(ftp, upload)
+			assert.Positive(s.t, ftp.KillChildren(s.t))
+			assert.Error(s.t, transfer.Wait())
+			p.Stderr.Await(s.t, "result=failed")
+			s.succeeds("curl", "-sS", here+"/pub/")
+		})
+	}
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -71,6 +73,10 @@ type client struct {
 func (s *site) login() (*client, error) {
 	conn, err := s.Client.DialContext(s.t.Context(), "tcp", "127.0.0.1:2121")
 	if err != nil {
+		return nil, err
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return nil, err
 	}
 	c := &client{s.Client, textproto.NewConn(conn)}

@@ -185,6 +185,9 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		orphan = filepath.Join("/proc", strings.TrimSpace(shell.Stdout.String()), "fd", "0")
 		require.FileExists(t, orphan)
 	})
+	if stray == nil {
+		t.Skip("there was no lab")
+	}
 	assert.NoFileExists(t, file)
 	assert.NoDirExists(t, dir)
 	assert.NoFileExists(t, orphan)
