@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,174 +11,221 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// An AuthError says that the server has refused all that could be offered.
+const (
+	publicKey   = "publickey"
+	interactive = "keyboard-interactive"
+	password    = "password"
+
+	defaultPrompts = 3 // NumberOfPasswordPrompts
+)
+
+// methodOrder is OpenSSH's, of the methods that there are here.
+var methodOrder = []string{publicKey, interactive, password}
+
+// An AuthError reports that the server authenticated the user with none of
+// what there was to offer.
 type AuthError struct {
-	Allowed []string // what the server would accept, in the words of RFC 4252
-	Tried   []string // what it was offered: key files, agent keys, methods
+	Allowed []string // the methods that the server would still take
+	Tried   []string // what it refused: keys by file or agent comment, and methods
+	Err     error    // why the server ended the connection, if it did
 }
 
+// Error returns the words of ssh.
 func (e *AuthError) Error() string {
-	return fmt.Sprintf("Permission denied (%s).", strings.Join(e.Allowed, ","))
+	text := "Permission denied (" + strings.Join(e.Allowed, ",") + ")"
+	if e.Err != nil {
+		return text + ": " + e.Err.Error()
+	}
+	return text + "."
 }
 
-// authMethods is the order in which methods are tried unless
-// PreferredAuthentications says otherwise.
-var authMethods = []string{"publickey", "keyboard-interactive", "password"}
+// Unwrap returns Err.
+func (e *AuthError) Unwrap() error { return e.Err }
 
-// defaultPrompts is how often a password is asked for unless
-// NumberOfPasswordPrompts says otherwise.
-const defaultPrompts = 3
+// An askError is that a question was not answered.
+type askError struct{ err error }
 
-// An authenticator chooses what to try next (RFC 4252, 5): one key at a time,
-// so that one whose signature fails does not end it, then questions.
+func (e *askError) Error() string { return e.err.Error() }
+func (e *askError) Unwrap() error { return e.err }
+
+// An authenticator authenticates the user in one handshake (RFC 4252), as ssh
+// does: it picks what to try next each time the server has refused something.
+// Each key is an attempt of its own, so that one that cannot sign does not
+// keep the others from being tried.
 type authenticator struct {
-	ctx     context.Context // of the handshake, which package ssh does not pass on
-	attempt *attempt
-	keys    []*identity // not tried yet
-	loaded  bool
-	agent   *agentKeys
-	asked   map[string]int // how often each method has asked
-	tried   []string
-	aborted error // a question was not answered: nothing else is tried
+	ctx       context.Context // the attempt's: the ssh package's callbacks have none
+	tunnel    *Tunnel
+	hop       Hop
+	transport *transport
+	limit     *limit
+	agent     *agentConn // nil if there is none
+
+	distrusted bool // the host key is not verified: send it no secrets
+	collected  bool // identities has been filled
+	identities []*identity
+	upcoming   int // index of the identity to offer next
+
+	passwords, challenges int  // how often each was tried
+	challenged            bool // keyboard-interactive led to a question
+
+	allowed  []string
+	tried    []string
+	refusals int   // how much the server has refused
+	partial  int   // how much it has taken as a part of what it wants
+	aborted  error // why nothing more may be tried
 }
 
-func newAuthenticator(ctx context.Context, a *attempt) *authenticator {
-	return &authenticator{ctx: ctx, attempt: a, asked: make(map[string]int)}
+func newAuthenticator(ctx context.Context, t *Tunnel, s *handshake) *authenticator {
+	return &authenticator{ctx: ctx, tunnel: t, hop: s.hop, transport: s.transport, limit: s.limit}
 }
 
-// close lets go of the agent.
-func (a *authenticator) close() { a.agent.close() }
+func (a *authenticator) close() {
+	if a.agent != nil {
+		a.agent.Close()
+	}
+}
 
-// next is an ssh.ClientAuthCallback.
+// distrust has a go on without the methods that would give a secret away, or
+// ask for one.
+func (a *authenticator) distrust(err error) {
+	a.distrusted = true
+	a.warn(err)
+}
+
+func (a *authenticator) warn(err error) {
+	a.tunnel.tell(Event{Kind: Warning, Hop: a.hop, Err: err})
+}
+
+// next is the ssh package's AuthCallback.
 func (a *authenticator) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
-	order := a.attempt.hop.PreferredAuthentications
-	if len(order) == 0 {
-		order = authMethods
+	if a.aborted == nil && !a.transport.alive() {
+		a.aborted = errEnded
 	}
-	for _, method := range order {
-		if a.aborted != nil {
-			break
-		}
-		if !slices.Contains(c.AllowedMethods, method) {
+	if a.aborted != nil {
+		return nil, a.aborted
+	}
+	a.allowed = c.AllowedMethods
+	a.refusals = len(c.TriedMethods) - 1 // the first is "none"
+	if n := len(c.PartialSuccessMethods); n > a.partial {
+		a.partial = n
+		a.upcoming = 0
+	}
+	order := methodOrder
+	if len(a.hop.PreferredAuthentications) > 0 {
+		order = a.hop.PreferredAuthentications
+	}
+	for _, name := range order {
+		if !slices.Contains(a.allowed, name) {
 			continue
 		}
-		if m := a.method(method); m != nil {
-			return m, nil
+		if m := a.method(name); m != nil || a.aborted != nil {
+			return m, a.aborted
 		}
 	}
-	a.attempt.authErr = a.aborted
-	if a.aborted == nil {
-		a.attempt.authErr = &AuthError{Allowed: c.AllowedMethods, Tried: a.tried}
-	}
-	return nil, a.attempt.authErr
+	return nil, a.denied(nil)
 }
 
-// method returns how to try method once more, or nil.
-func (a *authenticator) method(method string) ssh.AuthMethod {
-	h := a.attempt.hop
+// method returns an attempt of the method called name, or nil if there is none
+// left.
+func (a *authenticator) method(name string) ssh.AuthMethod {
+	prompts := a.prompts()
+	mayAsk := a.mayAsk() && !a.distrusted
 	switch {
-	case method == "publickey" && h.PubkeyAuthentication:
-		return a.publicKey()
-	case method == "keyboard-interactive" && h.KbdInteractive && a.mayAsk(method):
+	case name == publicKey && a.hop.PubkeyAuthentication:
+		if id := a.nextIdentity(); id != nil {
+			a.tried = append(a.tried, id.name)
+			return ssh.PublicKeys(id.signer)
+		}
+	case name == interactive && a.hop.KbdInteractive && mayAsk && a.challenges < prompts:
+		// A server that refused without a question would do so again.
+		if a.challenges > 0 && !a.challenged {
+			return nil
+		}
+		a.try(interactive, &a.challenges)
 		return ssh.KeyboardInteractive(a.challenge)
-	case method == "password" && h.PasswordAuthentication && a.mayAsk(method):
-		return ssh.PasswordCallback(func() (string, error) {
-			return a.ask(fmt.Sprintf("%s@%s's password: ", h.User, a.name()), false)
-		})
+	case name == password && a.hop.PasswordAuthentication && mayAsk && a.passwords < prompts:
+		a.try(password, &a.passwords)
+		return ssh.PasswordCallback(a.password)
 	}
 	return nil
 }
 
-// mayAsk counts a question that method puts, and reports whether it may. A
-// host whose key is not to be trusted gets no secret.
-func (a *authenticator) mayAsk(method string) bool {
-	h := a.attempt.hop
-	most := h.NumberOfPasswordPrompts
-	if most == 0 {
-		most = defaultPrompts
+func (a *authenticator) try(name string, count *int) {
+	if *count == 0 {
+		a.tried = append(a.tried, name)
 	}
-	if a.attempt.unverified || h.BatchMode || a.attempt.tunnel.cfg.Ask == nil || a.asked[method] >= most {
-		return false
-	}
-	if a.asked[method]++; a.asked[method] == 1 {
-		a.tried = append(a.tried, method)
-	}
-	return true
+	*count++
 }
 
-// publicKey returns the method for the next key, or nil.
-func (a *authenticator) publicKey() ssh.AuthMethod {
-	if !a.loaded {
-		a.loaded = true
-		a.keys = a.identities()
+func (a *authenticator) password() (string, error) {
+	if a.passwords > 1 {
+		a.warn(errors.New("permission denied, please try again"))
 	}
-	for len(a.keys) > 0 {
-		k := a.keys[0]
-		a.keys = a.keys[1:]
-		if err := k.prepare(); err != nil {
-			if a.aborted != nil {
-				return nil
-			}
-			a.warn(fmt.Errorf("%s: %w", k.name, err))
-			continue
-		}
-		a.tried = append(a.tried, k.name)
-		return ssh.PublicKeys(k)
-	}
-	return nil
+	return a.ask(a.account()+"'s password: ", false)
 }
 
-// challenge answers the questions of keyboard-interactive (RFC 4256, 3.2).
 func (a *authenticator) challenge(name, instruction string, questions []string, echos []bool) ([]string, error) {
-	var intro string
-	for _, text := range []string{name, instruction} {
-		if text != "" {
-			intro += text + "\n"
-		}
+	if text := strings.TrimSpace(name + "\n" + instruction); text != "" {
+		a.tunnel.tell(Event{Kind: Banner, Hop: a.hop, Text: text})
 	}
 	answers := make([]string, len(questions))
-	for i, q := range questions {
-		answer, err := a.ask(fmt.Sprintf("%s(%s@%s) %s", intro, a.attempt.hop.User, a.name(), q), echos[i])
+	for i, question := range questions {
+		a.challenged = true
+		var err error
+		answers[i], err = a.ask(fmt.Sprintf("(%s) %s", a.account(), question), echos[i])
 		if err != nil {
 			return nil, err
 		}
-		answers[i], intro = answer, ""
 	}
 	return answers, nil
 }
 
-// ask puts a question. A question that is not answered ends everything: the
-// person has had enough.
+// account names the user and the host in questions.
+func (a *authenticator) account() string {
+	return a.hop.User + "@" + cmp.Or(a.hop.HostKeyAlias, a.hop.HostName)
+}
+
+// prompts returns how often each secret is asked for.
+func (a *authenticator) prompts() int {
+	return cmp.Or(a.hop.NumberOfPasswordPrompts, defaultPrompts)
+}
+
+func (a *authenticator) mayAsk() bool { return a.tunnel.cfg.Ask != nil && !a.hop.BatchMode }
+
+// ask asks the user. An error ends the authentication, instead of having the
+// next method tried. Servers do not wait for ever: an answer that comes too
+// late only ends this attempt.
 func (a *authenticator) ask(question string, echo bool) (string, error) {
-	a.attempt.bound.pause()
-	defer a.attempt.bound.resume()
-	answer, err := a.attempt.tunnel.cfg.Ask(a.ctx, printable(question), echo)
-	if err != nil {
-		a.aborted = fmt.Errorf("question not answered: %w", err)
+	a.limit.hold()
+	defer a.limit.release()
+	answer, err := a.tunnel.cfg.Ask(a.ctx, question, echo)
+	switch {
+	case err != nil && a.ctx.Err() != nil:
+		a.aborted = context.Cause(a.ctx)
+	case err != nil:
+		a.aborted = &askError{err}
+	case !a.transport.alive():
+		a.aborted = errEnded
 	}
-	return answer, err
+	return answer, a.aborted
 }
 
-// printable drops what could steer the terminal: questions come from servers.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// name is how questions name the host.
-func (a *authenticator) name() string {
-	if h := a.attempt.hop; h.HostKeyAlias != "" {
-		return h.HostKeyAlias
+// failure returns why authentication failed, given the ssh package's error.
+func (a *authenticator) failure(err error) error {
+	if a.aborted != nil && a.aborted != errEnded {
+		return a.aborted
 	}
-	return a.attempt.hop.HostName
+	if denied, ok := errors.AsType[*AuthError](err); ok {
+		return denied
+	}
+	cause := a.transport.failure(err)
+	if a.refusals > 0 && a.aborted == nil && (cause == errHungUp || cause == err) {
+		// The server has seen enough, and does not want to be tried again.
+		return a.denied(cause)
+	}
+	return cause
 }
 
-func (a *authenticator) warn(err error) {
-	a.attempt.tunnel.tell(Event{Kind: Warning, Hop: a.attempt.hop, Err: err})
+func (a *authenticator) denied(cause error) error {
+	return &AuthError{Allowed: a.allowed, Tried: a.tried, Err: cause}
 }
-
-var errNoPassphrase = errors.New("no passphrase that fits")

@@ -6,33 +6,39 @@ import (
 )
 
 const (
-	firstWait   = time.Second
-	longestWait = time.Minute
-	steadyAfter = 30 * time.Second // a connection that lived this long was well
+	firstStep = time.Second
+	lastStep  = time.Minute
+
+	// longLived is how long a connection must have been up for its loss to be
+	// an accident, after which the next attempt is made at once.
+	longLived = 30 * time.Second
 )
 
-// A backoff says how long to wait before each attempt to connect again.
+// A backoff says how long to wait before each attempt to connect.
 type backoff struct {
-	next time.Duration
+	step time.Duration // the most that the next wait may be
+
+	// random picks a wait from zero to most.
+	random func(most time.Duration) time.Duration
 }
 
-// lost starts anew after a connection that lived for lived: the first attempt
-// follows at once if it was well.
+func newBackoff() *backoff {
+	return &backoff{
+		step:   firstStep,
+		random: func(most time.Duration) time.Duration { return rand.N(most + 1) },
+	}
+}
+
+// lost notes that a connection was lost which had been up for the given time.
 func (b *backoff) lost(lived time.Duration) {
-	if lived >= steadyAfter {
-		b.next = 0
-	} else {
-		b.next = max(b.next, firstWait)
+	if lived >= longLived {
+		b.step = 0
 	}
 }
 
-// wait returns how long to wait now: at random up to twice as long as the time
-// before, so that many clients of one server do not come back together.
-func (b *backoff) wait() time.Duration {
-	wait := b.next
-	b.next = min(max(2*b.next, firstWait), longestWait)
-	if wait == 0 {
-		return 0
-	}
-	return wait/2 + rand.N(wait/2+1)
+// next returns the wait before the next attempt.
+func (b *backoff) next() time.Duration {
+	wait := b.random(b.step)
+	b.step = min(max(2*b.step, firstStep), lastStep)
+	return wait
 }

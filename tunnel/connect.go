@@ -2,243 +2,192 @@ package tunnel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"sync"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// connectAtMost bounds reaching one hop where ConnectTimeout is not set.
-const connectAtMost = 30 * time.Second
+const defaultConnectTimeout = 30 * time.Second
 
-// connect reaches the destination hop by hop: connection, key exchange, host
-// key, authentication.
-func (t *Tunnel) connect(ctx context.Context) (*link, error) {
-	l := newLink()
-	for _, h := range t.cfg.Hops {
-		if err := t.reach(ctx, l, h); err != nil {
-			l.close(ErrClosed)
-			return nil, err
-		}
-	}
-	l.watch()
-	return l, nil
-}
+// What a [HopError] says was being done.
+const (
+	dialHop       = "dial"
+	handshakeHop  = "handshake"
+	verifyHostKey = "verify host key"
+	authenticate  = "authenticate"
+)
 
-// reach adds the connection to h to l.
-func (t *Tunnel) reach(ctx context.Context, l *link, h Hop) error {
-	limit := h.ConnectTimeout
-	if limit == 0 {
-		limit = connectAtMost
-	}
-	below, err := t.dialHop(ctx, l, h, limit)
-	if err != nil {
-		return &HopError{Hop: h, Op: "dial", Err: err}
-	}
-	tr := newTransport(below)
-	at := &attempt{tunnel: t, hop: h, transport: tr}
-	if err := at.handshake(ctx, l, limit); err != nil {
-		_ = below.Close()
-		return at.explain(ctx, err)
-	}
-	return nil
-}
-
-// dialHop connects to h: the first hop over the network, the others through the
-// one before.
-func (t *Tunnel) dialHop(ctx context.Context, l *link, h Hop, limit time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if len(l.conns) > 0 {
-		return l.dial(ctx, l.last(), h.Addr())
-	}
-	network := map[string]string{"inet": "tcp4", "inet6": "tcp6"}[h.AddressFamily]
-	if network == "" {
-		network = "tcp"
-	}
-	if t.cfg.Dial != nil {
-		return t.cfg.Dial(ctx, network, h.Addr())
-	}
-	var d net.Dialer
-	if h.BindAddress != "" {
-		local, err := net.ResolveTCPAddr(network, net.JoinHostPort(h.BindAddress, "0"))
-		if err != nil {
-			return nil, fmt.Errorf("BindAddress: %w", err)
-		}
-		d.LocalAddr = local
-	}
-	return d.DialContext(ctx, network, h.Addr())
-}
-
-// An attempt is the SSH handshake with one hop. Why it failed is kept here,
-// since package ssh passes some reasons on as text only.
-type attempt struct {
-	tunnel    *Tunnel
-	hop       Hop
-	transport *transport
-	bound     *bound
-
-	key        []byte // the host key, once it has been judged
-	unverified bool   // it is not to be trusted, but the policy is to go on
-	keyErr     error
-	authErr    error
-}
-
-func (a *attempt) handshake(ctx context.Context, l *link, limit time.Duration) error {
-	a.bound = newBound(limit, func() {
-		_ = a.transport.fail(fmt.Errorf("no answer within %v: %w", limit, os.ErrDeadlineExceeded))
-		_ = a.transport.Conn.Close()
-	})
-	defer a.bound.stop()
-	stop := context.AfterFunc(ctx, func() {
-		_ = a.transport.fail(ctx.Err())
-		_ = a.transport.Conn.Close()
-	})
-	defer stop()
-
-	verify, algorithms, err := a.tunnel.cfg.HostKeys(a.hop)
-	if err != nil {
-		a.keyErr = err
-		return err
-	}
-	if len(algorithms) == 0 {
-		algorithms = hostKeyAlgorithms
-	}
-	auth := newAuthenticator(ctx, a)
-	defer auth.close()
-	config := &ssh.ClientConfig{
-		User:              a.hop.User,
-		HostKeyCallback:   a.judge(verify),
-		HostKeyAlgorithms: algorithms,
-		AuthCallback:      auth.next,
-		BannerCallback: func(text string) error {
-			a.tunnel.tell(Event{Kind: Banner, Hop: a.hop, Text: text})
-			return nil
-		},
-	}
-	c, channels, requests, err := ssh.NewClientConn(a.transport, a.hop.Addr(), config)
-	if err != nil {
-		return err
-	}
-	if !stop() { // ctx was done, and has closed the connection
-		_ = c.Close()
-		return ctx.Err()
-	}
-	l.add(a.transport, c, channels, requests)
-	return nil
-}
-
-// judge wraps verify: it is asked once for a connection. Later key exchanges
-// must bring the same key, and never ask or read a file again (RFC 4253, 9).
-func (a *attempt) judge(verify ssh.HostKeyCallback) ssh.HostKeyCallback {
-	return func(name string, remote net.Addr, key ssh.PublicKey) error {
-		if a.key != nil {
-			if !bytes.Equal(a.key, key.Marshal()) {
-				return errors.New("the host key changed at a rekey")
-			}
-			return nil
-		}
-		a.bound.pause()
-		defer a.bound.resume()
-		err := verify(name, remote, key)
-		if errors.Is(err, ErrUnverified) {
-			a.unverified, err = true, nil
-		}
-		if a.keyErr = err; err != nil {
-			return err
-		}
-		a.key = key.Marshal()
-		return nil
-	}
-}
-
-// explain says which stage failed.
-func (a *attempt) explain(ctx context.Context, err error) error {
-	e := &HopError{Hop: a.hop, Op: "handshake", Err: err}
-	said := a.transport.said()
-	switch {
-	case a.keyErr != nil:
-		e.Op, e.Err = "verify host key", a.keyErr
-	case a.authErr != nil:
-		e.Op, e.Err = "authenticate", a.authErr
-	case ctx.Err() != nil:
-		e.Err = ctx.Err()
-	case len(said) > 0 && !bytes.Contains(said, []byte("SSH-")):
-		e.Err = fmt.Errorf("%s answered %q instead of an SSH banner", a.hop.Addr(), firstLine(said))
-	case a.transport.failure() != nil:
-		e.Err = fmt.Errorf("connection to %s: %w", a.hop.Addr(), a.transport.failure())
-	}
-	return e
-}
-
-func firstLine(b []byte) []byte {
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return bytes.TrimRight(line, "\r")
-}
-
-// hostKeyAlgorithms is OpenSSH's order without certificates. Package ssh would
-// put ED25519, which ssh writes to known_hosts first, last.
-var hostKeyAlgorithms = []string{
+// hostKeyOrder is OpenSSH's order. The ssh package prefers ECDSA and RSA, and
+// would so be shown keys that known_hosts files written by ssh do not have.
+var hostKeyOrder = []string{
 	ssh.KeyAlgoED25519,
 	ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-	ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256,
 	ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
 }
 
-// permanent reports whether err is one that only a person can mend. Trying
-// again could lock an account.
-func permanent(err error) bool {
-	var hop *HopError
-	if !errors.As(err, &hop) {
-		return false
+// A handshake is the making of one link, from the first packet to the end of
+// authentication.
+type handshake struct {
+	hop       Hop
+	transport *transport
+	limit     *limit
+	verify    ssh.HostKeyCallback
+	auth      *authenticator
+
+	pinned  []byte // the host key, once trusted
+	refused error  // why the host key was not
+}
+
+// join connects to h, through below if that is not nil.
+func (t *Tunnel) join(ctx context.Context, h Hop, below *link) (*link, error) {
+	verify, algorithms, err := t.cfg.HostKeys(h)
+	if err != nil {
+		return nil, &HopError{Hop: h, Op: verifyHostKey, Err: err}
 	}
-	var negotiation *ssh.AlgorithmNegotiationError
-	return hop.Op == "verify host key" || hop.Op == "authenticate" || errors.As(err, &negotiation)
-}
-
-// A bound is a time limit that stands still while a person is asked.
-type bound struct {
-	mu     sync.Mutex
-	timer  *time.Timer
-	expire func()
-	left   time.Duration
-	since  time.Time
-	paused int
-	ended  bool
-}
-
-// newBound starts a bound that calls expire after limit.
-func newBound(limit time.Duration, expire func()) *bound {
-	b := &bound{left: limit, since: time.Now(), expire: expire}
-	b.timer = time.AfterFunc(limit, expire)
-	return b
-}
-
-func (b *bound) pause() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.paused++; b.paused == 1 && b.timer.Stop() {
-		b.left -= time.Since(b.since)
+	timeout := cmp.Or(h.ConnectTimeout, defaultConnectTimeout)
+	conn, err := t.reach(ctx, h, below, timeout)
+	if err != nil {
+		return nil, &HopError{Hop: h, Op: dialHop, Err: err}
 	}
-}
 
-func (b *bound) resume() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.paused--; b.paused == 0 && !b.ended {
-		b.since = time.Now()
-		b.timer.Reset(max(b.left, 0))
+	s := &handshake{hop: h, transport: newTransport(conn), verify: verify}
+	s.limit = newLimit(timeout, s.transport)
+	defer s.limit.Stop()
+	s.auth = newAuthenticator(ctx, t, s)
+	defer s.auth.close()
+	release := context.AfterFunc(ctx, func() { s.transport.fail(context.Cause(ctx)) })
+	defer release()
+
+	sshConn, chans, requests, err := ssh.NewClientConn(s.transport, h.Addr(), &ssh.ClientConfig{
+		User:              h.User,
+		HostKeyCallback:   s.checkHostKey,
+		HostKeyAlgorithms: hostKeyAlgorithms(h, algorithms),
+		AuthCallback:      s.auth.next,
+		BannerCallback: func(text string) error {
+			t.tell(Event{Kind: Banner, Hop: h, Text: text})
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, s.failure(err)
 	}
+	l := newLink(h, below, s.transport, sshConn, chans, requests)
+	if !release() {
+		// The transport has failed, or is about to.
+		l.close(context.Cause(ctx))
+		return nil, &HopError{Hop: h, Op: authenticate, Err: context.Cause(ctx)}
+	}
+	return l, nil
 }
 
-func (b *bound) stop() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ended = true
-	b.timer.Stop()
+// reach makes the connection under the SSH connection.
+func (t *Tunnel) reach(ctx context.Context, h Hop, below *link, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, timedOut(timeout))
+	defer cancel()
+	if below != nil {
+		// Not as it is: a nil *conn is not a nil net.Conn.
+		conn, err := below.dial(ctx, h.Addr())
+		if err != nil {
+			return nil, err
+		}
+		return conn, nil
+	}
+	network := "tcp"
+	switch h.AddressFamily {
+	case "inet":
+		network = "tcp4"
+	case "inet6":
+		network = "tcp6"
+	}
+	dial := t.cfg.Dial
+	if dial == nil {
+		var dialer net.Dialer
+		if h.BindAddress != "" {
+			local, err := net.ResolveTCPAddr(network, net.JoinHostPort(h.BindAddress, "0"))
+			if err != nil {
+				return nil, err
+			}
+			dialer.LocalAddr = local
+		}
+		dial = dialer.DialContext
+	}
+	return dial(ctx, network, h.Addr())
 }
+
+// checkHostKey decides on the host key at the first key exchange. At later
+// ones the server must show the same key again: asking a person, or reading
+// files that may have changed, could end a connection in the middle of a
+// transfer.
+func (s *handshake) checkHostKey(hostname string, remote net.Addr, key ssh.PublicKey) error {
+	if s.pinned != nil {
+		if !bytes.Equal(s.pinned, key.Marshal()) {
+			return errors.New("the host key changed during the connection")
+		}
+		return nil
+	}
+	s.limit.hold()
+	defer s.limit.release()
+	err := s.verify(hostname, remote, key)
+	switch {
+	case errors.Is(err, ErrUnverified):
+		s.auth.distrust(err)
+	case err != nil:
+		s.refused = err
+		return err
+	}
+	s.pinned = key.Marshal()
+	return nil
+}
+
+// failure tells at what the handshake failed.
+func (s *handshake) failure(err error) error {
+	switch {
+	case s.refused != nil:
+		return &HopError{Hop: s.hop, Op: verifyHostKey, Err: s.refused}
+	case s.pinned != nil:
+		return &HopError{Hop: s.hop, Op: authenticate, Err: s.auth.failure(err)}
+	}
+	err = s.transport.failure(err)
+	if line := s.transport.stranger(); line != "" {
+		err = fmt.Errorf("%s answered %q instead of an SSH banner (%w)", s.hop.HostName, line, err)
+	}
+	return &HopError{Hop: s.hop, Op: handshakeHop, Err: err}
+}
+
+// hostKeyAlgorithms returns those of algorithms that the ssh package knows,
+// since it would send, and then be taken at its word for, all of them.
+func hostKeyAlgorithms(h Hop, algorithms []string) []string {
+	known := slices.Concat(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys)
+	for _, list := range [][]string{algorithms, h.HostKeyAlgorithms} {
+		list = slices.DeleteFunc(slices.Clone(list), func(a string) bool { return !slices.Contains(known, a) })
+		if len(list) > 0 {
+			return list
+		}
+	}
+	return hostKeyOrder
+}
+
+func timedOut(d time.Duration) error {
+	return fmt.Errorf("no answer for %v: %w", d, os.ErrDeadlineExceeded)
+}
+
+// A limit fails a transport when a time has passed. It stands still while a
+// person or an agent is asked, and begins anew when that is over.
+type limit struct {
+	*time.Timer
+	d time.Duration
+}
+
+func newLimit(d time.Duration, t *transport) *limit {
+	return &limit{time.AfterFunc(d, func() { t.fail(timedOut(d)) }), d}
+}
+
+func (l *limit) hold()    { l.Stop() }
+func (l *limit) release() { l.Reset(l.d) }

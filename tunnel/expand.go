@@ -1,247 +1,179 @@
 package tunnel
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
 )
 
-// hop makes a Hop of settings.
-func (s settings) hop(e *expander) (Hop, error) {
-	h := Hop{
-		Alias:                    e.alias,
-		HostName:                 s.last("hostname"),
-		Port:                     s.number("port"),
-		User:                     s.last("user"),
-		AddressFamily:            s.last("addressfamily"),
-		BindAddress:              s.last("bindaddress"),
-		ConnectTimeout:           s.seconds("connecttimeout"),
-		HostKeyAlias:             s.last("hostkeyalias"),
-		HostKeyAlgorithms:        supported(s.list("hostkeyalgorithms")),
-		StrictHostKeyChecking:    policy(s.last("stricthostkeychecking")),
-		HashKnownHosts:           s.yes("hashknownhosts", false),
-		IdentitiesOnly:           s.yes("identitiesonly", false),
-		PreferredAuthentications: s.list("preferredauthentications"),
-		PubkeyAuthentication:     s.yes("pubkeyauthentication", true),
-		PasswordAuthentication:   s.yes("passwordauthentication", true),
-		KbdInteractive:           s.yes("kbdinteractiveauthentication", true),
-		NumberOfPasswordPrompts:  s.number("numberofpasswordprompts"),
-		BatchMode:                s.yes("batchmode", false),
-		ServerAliveInterval:      s.seconds("serveraliveinterval"),
-		ServerAliveCountMax:      s.number("serveralivecountmax"),
+// An account is who runs this program where, as ssh sees it: by the password
+// database, not by the environment.
+type account struct {
+	home, name, uid string
+	hostname        string
+}
+
+func thisAccount() (account, error) {
+	u, err := user.Current()
+	if err != nil {
+		return account{}, fmt.Errorf("find out who you are: %w", err)
 	}
-	if len(h.HostKeyAlgorithms) == 0 && s.set("hostkeyalgorithms") {
-		return Hop{}, &ConfigError{"HostKeyAlgorithms: none of these is known here: " + s.last("hostkeyalgorithms")}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return account{}, fmt.Errorf("find out this machine's name: %w", err)
 	}
-	for _, f := range s["identityfile"] {
-		if file := e.path(f); file != "" && !slices.Contains(h.IdentityFiles, file) {
-			h.IdentityFiles = append(h.IdentityFiles, file)
+	name := u.Username[strings.LastIndexByte(u.Username, '\\')+1:] // Windows puts the domain in front
+	return account{home: u.HomeDir, name: name, uid: u.Uid, hostname: hostname}, nil
+}
+
+// tokens returns the values of the %-tokens of ssh_config(5) for the host
+// called alias. The hash %C is that of OpenSSH since 9.6, which includes the
+// jump host.
+func (a account) tokens(alias string, s settings) map[byte]string {
+	t := map[byte]string{
+		'%': "%",
+		'd': a.home,
+		'h': s.first("hostname"),
+		'i': a.uid,
+		'j': "",
+		'k': alias,
+		'l': a.hostname,
+		'n': alias,
+		'p': s.first("port"),
+		'r': s.first("user"),
+		'u': a.name,
+	}
+	t['L'], _, _ = strings.Cut(a.hostname, ".")
+	if s.first("hostkeyalias") != "" {
+		t['k'] = s.first("hostkeyalias")
+	}
+	if s.set("proxyjump") {
+		if _, last, err := splitJump(s.first("proxyjump")); err == nil {
+			t['j'] = last.host
 		}
-		h.IdentityFilesSet = h.IdentityFilesSet || !slices.Contains(defaultIdentities, f)
 	}
-	h.IdentityAgent = agentSocket(s.last("identityagent"))
-	h.UserKnownHostsFiles = splitFiles(s.last("userknownhostsfile"))
-	h.GlobalKnownHostsFiles = splitFiles(s.last("globalknownhostsfile"))
-	return h, e.err
+	sum := sha1.Sum([]byte(t['l'] + t['h'] + t['p'] + t['r'] + t['j']))
+	t['C'] = hex.EncodeToString(sum[:])
+	return t
 }
 
-// defaultIdentities are the key files that ssh tries unless others are
-// configured. The last three are of older versions.
-var defaultIdentities = []string{
-	"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk",
-	"~/.ssh/id_xmss", "~/.ssh/id_dsa", "~/.ssh/id_mldsa44_ed25519",
+// only returns those of tokens whose letters are given, and %%.
+func only(tokens map[byte]string, letters string) map[byte]string {
+	tokens = maps.Clone(tokens)
+	maps.DeleteFunc(tokens, func(letter byte, _ string) bool {
+		return letter != '%' && strings.IndexByte(letters, letter) < 0
+	})
+	return tokens
 }
 
-// policy returns StrictHostKeyChecking in the words of ssh_config(5).
-func policy(value string) string {
-	switch value = strings.ToLower(value); value {
-	case "":
-		return "ask"
-	case "true":
-		return "yes"
-	case "false", "off":
-		return "no"
-	}
-	return value
-}
-
-// supported drops the algorithms that package ssh does not have. Old ones that
-// it has are kept: ssh's list names them only where a person did.
-func supported(algorithms []string) []string {
-	known := append(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys...)
-	return slices.DeleteFunc(algorithms, func(a string) bool { return !slices.Contains(known, a) })
-}
-
-// An expander replaces ~, %tokens and ${VARIABLES}, as TOKENS and ENVIRONMENT
-// VARIABLES of ssh_config(5) say. The home directory is the password database's,
-// as for ssh, whatever $HOME says. The first thing that cannot be expanded stays
-// in err.
-type expander struct {
-	alias  string
-	local  *user.User
-	tokens map[byte]string
-	err    error
-}
-
-func newExpander(s settings, alias string) (*expander, error) {
-	local, err := user.Current()
+// expandFile replaces a leading ~ or ~user, then tokens and ${VARIABLES}.
+func (a account) expandFile(name string, tokens map[byte]string) (string, error) {
+	name, err := a.expandTilde(name)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	name, err := os.Hostname()
+	return expandTokens(name, tokens, os.LookupEnv)
+}
+
+// expandTilde replaces a leading ~ by the home directory of this account and a
+// leading ~user by that of user.
+func (a account) expandTilde(name string) (string, error) {
+	rest, found := strings.CutPrefix(name, "~")
+	if !found {
+		return name, nil
+	}
+	other, rest, _ := strings.Cut(rest, "/")
+	if other == "" {
+		return filepath.Join(a.home, rest), nil
+	}
+	u, err := user.Lookup(other)
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	short, _, _ := strings.Cut(name, ".")
-	host, port, remote := s.last("hostname"), s.last("port"), s.last("user")
-	key := s.last("hostkeyalias")
-	if key == "" {
-		key = alias
-	}
-	jump := lastJump(s.last("proxyjump"))
-	hash := sha1.Sum([]byte(name + host + port + remote + jump))
-	return &expander{alias: alias, local: local, tokens: map[byte]string{
-		'%': "%", 'C': hex.EncodeToString(hash[:]), 'd': local.HomeDir, 'h': host, 'i': local.Uid,
-		'j': jump, 'k': key, 'L': short, 'l': name, 'n': alias, 'p': port, 'r': remote, 'u': local.Username,
-	}}, nil
+	return filepath.Join(u.HomeDir, rest), nil
 }
 
-// lastJump returns the host in a ProxyJump that is next to the destination.
-func lastJump(jump string) string {
-	jump = jump[strings.LastIndexByte(jump, ',')+1:]
-	t, err := parseTarget(jumpURL(jump))
-	if err != nil || strings.EqualFold(jump, "none") {
-		return ""
-	}
-	return t.host
-}
-
-// proxy expands a ProxyJump, for which there are fewer tokens.
-func (e *expander) proxy(s string) (string, error) {
-	fewer := &expander{tokens: make(map[byte]string)}
-	for _, c := range []byte("%hnpr") {
-		fewer.tokens[c] = e.tokens[c]
-	}
-	return fewer.expand(s), fewer.err
-}
-
-// path expands a file name; "none" becomes empty.
-func (e *expander) path(s string) string {
-	if strings.EqualFold(s, "none") {
-		return ""
-	}
-	return e.expand(e.tilde(s))
-}
-
-// expand replaces tokens and variables.
-func (e *expander) expand(s string) string {
+// expandTokens replaces the %-tokens in s and, unless lookup is nil, each
+// ${VARIABLE}. What it puts in is not looked at again.
+func expandTokens(s string, tokens map[byte]string, lookup func(string) (string, bool)) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch {
 		case s[i] == '%':
 			i++
 			if i == len(s) {
-				e.fail(s + ": a % at the end")
-				return ""
+				return "", fmt.Errorf("%s: nothing after the last %%", s)
 			}
-			token, ok := e.tokens[s[i]]
+			value, ok := tokens[s[i]]
 			if !ok {
-				e.fail(fmt.Sprintf("%s: unknown token %%%c", s, s[i]))
+				return "", fmt.Errorf("%s: unknown token %%%c", s, s[i])
 			}
-			b.WriteString(token)
-		case strings.HasPrefix(s[i:], "${"):
-			end := strings.IndexByte(s[i:], '}')
-			if end < 0 {
-				e.fail(s + ": no end of ${")
-				return ""
+			b.WriteString(value)
+		case lookup != nil && strings.HasPrefix(s[i:], "${"):
+			name, _, closed := strings.Cut(s[i+2:], "}")
+			value, ok := lookup(name)
+			if !closed || !ok {
+				return "", fmt.Errorf("%s: environment variable %s is not set", s, name)
 			}
-			b.WriteString(e.variable(s[i+2 : i+end]))
-			i += end
+			b.WriteString(value)
+			i += len("${") + len(name)
 		default:
 			b.WriteByte(s[i])
 		}
 	}
-	return b.String()
+	return b.String(), nil
 }
 
-func (e *expander) variable(name string) string {
-	value, ok := os.LookupEnv(name)
-	if !ok {
-		e.fail(fmt.Sprintf("environment variable %s is not set", name))
+// agentSocket returns the agent's socket that IdentityAgent names, empty for
+// none.
+func agentSocket(value string) string {
+	switch {
+	case value == "":
+		return cmp.Or(os.Getenv("SSH_AUTH_SOCK"), defaultAgent)
+	case value == "SSH_AUTH_SOCK":
+		return os.Getenv("SSH_AUTH_SOCK")
+	case strings.EqualFold(value, "none"):
+		return ""
+	case value[0] == '$' && !strings.HasPrefix(value, "${"):
+		return os.Getenv(value[1:])
 	}
 	return value
 }
 
-// tilde expands ~ and ~user at the beginning.
-func (e *expander) tilde(s string) string {
-	if !strings.HasPrefix(s, "~") {
-		return s
-	}
-	name, rest, _ := strings.Cut(s[1:], "/")
-	home := e.local.HomeDir
-	if name != "" {
-		u, err := user.Lookup(name)
-		if err != nil {
-			e.fail(fmt.Sprintf("%s: %v", s, err))
-			return s
-		}
-		home = u.HomeDir
-	}
-	return filepath.Join(home, rest)
-}
-
-// agentSocket returns the agent's socket, of an IdentityAgent that is expanded
-// but for the name of a variable. Not set, it is $SSH_AUTH_SOCK; so it is when
-// it says so.
-func agentSocket(s string) string {
-	switch {
-	case strings.EqualFold(s, "none"):
-		return ""
-	case s == "" || s == "SSH_AUTH_SOCK":
-		if socket := os.Getenv("SSH_AUTH_SOCK"); socket != "" || s != "" {
-			return socket
-		}
-		return defaultAgent
-	case strings.HasPrefix(s, "$"):
-		return os.Getenv(s[1:])
-	}
-	return s
-}
-
-// splitFiles splits a list of files that ssh has joined with blanks. Names may
-// hold blanks themselves: the longest that exists is meant, or else what goes on
-// to the next complete name.
-func splitFiles(s string) (files []string) {
-	if s == "" || strings.EqualFold(s, "none") {
-		return nil
-	}
-	words := strings.Split(s, " ")
+// splitPaths splits what "ssh -G" prints for several files: their names joined
+// by spaces, which the names may have as well. A name is the longest that exists;
+// if none does, it is what precedes the next word that begins like a complete
+// path.
+func splitPaths(joined string) []string {
+	words := strings.Fields(joined)
+	var names []string
 	for len(words) > 0 {
-		n := 1
-		for filepath.IsAbs(words[0]) && n < len(words) && !filepath.IsAbs(words[n]) {
-			n++
+		n := len(words)
+		for n > 1 && !exists(strings.Join(words[:n], " ")) {
+			n--
 		}
-		for i := len(words); i > 0; i-- {
-			if _, err := os.Stat(strings.Join(words[:i], " ")); err == nil {
-				n = i
-				break
+		if n == 1 && isRooted(words[0]) && !exists(words[0]) {
+			for n < len(words) && !isRooted(words[n]) {
+				n++
 			}
 		}
-		files = append(files, strings.Join(words[:n], " "))
+		names = append(names, strings.Join(words[:n], " "))
 		words = words[n:]
 	}
-	return files
+	return names
 }
 
-func (e *expander) fail(text string) {
-	if e.err == nil {
-		e.err = &ConfigError{text}
-	}
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+func isRooted(word string) bool {
+	return filepath.IsAbs(word) || strings.HasPrefix(word, "~") || strings.HasPrefix(word, "/")
 }

@@ -5,54 +5,49 @@ import (
 	"time"
 )
 
-// Defaults for ServerAliveInterval and ServerAliveCountMax. ssh's own default
-// is to send nothing; a tunnel that nobody watches has to notice for itself.
-const (
-	aliveInterval = 15 * time.Second
-	aliveCountMax = 3
-)
+// watch asks the server for a sign of life when nothing has been read for
+// interval, and fails the link when nothing at all has been read for interval
+// times count. Any answer will do, a refusal too. A question has its own
+// goroutine, since it cannot be given up, and there is never more than one.
+func (l *link) watch(interval time.Duration, count int) {
+	limit := interval * time.Duration(count)
+	timer := time.NewTimer(interval)
+	defer timer.Stop()
+	answered := make(chan struct{})
+	var asked time.Time // zero if no question is open
 
-// keepAlive ends l when nothing at all has been read for interval times
-// countMax. Where nothing has been read for interval, it asks for an answer:
-// any answer will do. A request that is not answered holds up all further ones
-// (RFC 4254, 4), so there is never a second.
-func (l *link) keepAlive(interval time.Duration, countMax int) {
-	if interval == 0 {
-		interval = aliveInterval
-	}
-	if countMax == 0 {
-		countMax = aliveCountMax
-	}
-	limit := interval * time.Duration(countMax)
-	last := l.transports[len(l.transports)-1]
-	answered := make(chan struct{}, 1)
-	asking := false
 	for {
-		silent := time.Since(time.Unix(0, last.lastRead.Load()))
-		wait := interval - silent
+		select {
+		case <-l.done:
+			return
+		case <-answered:
+			asked = time.Time{}
+			continue
+		case <-timer.C:
+		}
+		silence := l.transport.silence()
 		switch {
-		case silent >= limit:
+		case silence < interval:
+			timer.Reset(interval - silence)
+		case asked.IsZero():
+			asked = time.Now()
+			l.start(func() {
+				// An error comes with the end of the link.
+				l.conn.SendRequest("keepalive@openssh.com", true, nil)
+				select {
+				case answered <- struct{}{}:
+				case <-l.done:
+				}
+			})
+			timer.Reset(interval)
+		case silence < limit:
+			timer.Reset(min(interval, limit-silence))
+		case time.Since(asked) < interval:
+			// The clock has jumped: the question deserves its time.
+			timer.Reset(interval - time.Since(asked))
+		default:
 			l.fail(fmt.Errorf("no answer for %v", limit))
 			return
-		case silent >= interval:
-			if !asking {
-				asking = true
-				l.spawn(func() {
-					_, _, _ = l.last().SendRequest("keepalive@openssh.com", true, nil)
-					answered <- struct{}{}
-				})
-			}
-			wait = min(limit-silent, interval)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-answered:
-			asking = false
-		case <-l.dead:
-			timer.Stop()
-			return
-		}
-		timer.Stop()
 	}
 }

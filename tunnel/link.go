@@ -5,161 +5,239 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// A link is one SSH connection to the destination through all of its hops, from
-// its being established to its death. It is not repaired: the tunnel makes
-// another.
+// A link is one SSH connection to one hop, up until done. When it ends, so
+// does all that was opened through it.
 type link struct {
-	conns      []ssh.Conn   // first hop first; the last is the destination's
-	transports []*transport // below each
-	router     router
-	dead       chan struct{} // closed when the connection has ended
+	hop       Hop
+	below     *link // the link to the jump host that carries this one; nil for the first
+	conn      ssh.Conn
+	transport *transport
+	router    *router
 
-	mu      sync.Mutex
-	ended   bool // nothing is spawned any more
-	workers sync.WaitGroup
+	done chan struct{} // closed when the link has ended
+	err  error         // why, wrapping ErrLost; set before done is closed
+
+	mu    sync.Mutex
+	ended bool // nothing is started any more
+	conns map[*conn]bool
+	tasks sync.WaitGroup // all goroutines but those in opens
+	opens sync.WaitGroup // goroutines that wait for the answer to an open
 }
 
-func newLink() *link { return &link{dead: make(chan struct{})} }
-
-// spawn runs f in a goroutine that close waits for. After the end f runs at
-// once: whatever it does fails then, and does not block.
-func (l *link) spawn(f func()) {
-	l.mu.Lock()
-	ended := l.ended
-	if !ended {
-		l.workers.Add(1)
+func newLink(h Hop, below *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) *link {
+	l := &link{
+		hop: h, below: below, conn: sshConn, transport: t,
+		done:  make(chan struct{}),
+		conns: make(map[*conn]bool),
 	}
-	l.mu.Unlock()
-	if ended {
-		f()
-		return
-	}
-	go func() {
-		defer l.workers.Done()
-		f()
-	}()
+	l.router = &router{link: l}
+	l.start(func() { l.router.run(chans) })
+	l.start(func() { ssh.DiscardRequests(requests) })
+	l.start(l.serve)
+	return l
 }
 
-// add takes over the connection to the next hop, and its channels and requests.
-func (l *link) add(t *transport, c ssh.Conn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
-	l.conns, l.transports = append(l.conns, c), append(l.transports, t)
-	l.spawn(func() { ssh.DiscardRequests(requests) })
-	l.spawn(func() {
-		for c := range channels {
-			l.spawn(func() { l.router.route(l, c) })
-		}
-	})
-}
+// serve waits for the end of the connection and makes it known.
+func (l *link) serve() {
+	cause := l.transport.failure(l.conn.Wait())
+	l.transport.fail(cause)
 
-// last returns the connection to the destination.
-func (l *link) last() ssh.Conn { return l.conns[len(l.conns)-1] }
-
-// watch notices when any hop's connection ends, and ends the others.
-func (l *link) watch() {
-	for i, c := range l.conns {
-		l.spawn(func() {
-			err := c.Wait()
-			l.fail(l.transports[i].fail(err))
-			if i == len(l.conns)-1 {
-				close(l.dead)
-			}
-		})
-	}
-}
-
-// fail ends the link because of err: every transport remembers it, and the
-// lowest is closed, which takes the others along.
-func (l *link) fail(err error) {
-	for _, t := range l.transports {
-		_ = t.fail(err)
-	}
-	if len(l.transports) > 0 {
-		_ = l.transports[0].Conn.Close()
-	}
-}
-
-// failure returns why the link failed, or nil while it has not.
-func (l *link) failure() error {
-	for _, t := range l.transports {
-		if err := t.failure(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// close ends the link and waits for all its goroutines.
-func (l *link) close(err error) {
-	l.fail(err)
-	l.router.close()
 	l.mu.Lock()
 	l.ended = true
+	l.err = cause
+	if !errors.Is(cause, ErrLost) { // or the link below has said so
+		l.err = fmt.Errorf("%w: %w", ErrLost, cause)
+	}
+	close(l.done)
+	conns := l.conns
+	l.conns = nil
 	l.mu.Unlock()
-	l.workers.Wait()
+
+	for c := range conns {
+		c.put.CloseWithError(l.err)
+	}
+	l.router.end(l.err)
 }
 
-// dial opens a direct-tcpip channel to address (RFC 4254, 7.2). The host goes
-// to the server as it stands: it may compare names literally.
-func (l *link) dial(ctx context.Context, c ssh.Conn, address string) (*conn, error) {
-	host, port, err := splitPort(address)
+// start runs f in a goroutine that close waits for, unless the link has ended.
+func (l *link) start(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.tasks.Go(f)
+	}
+	return !l.ended
+}
+
+// fail ends the link, and those below it, for the given cause. It does not
+// block.
+func (l *link) fail(cause error) {
+	for ; l != nil; l = l.below {
+		l.transport.fail(cause)
+	}
+}
+
+// close ends the link and those below it and waits for their goroutines.
+func (l *link) close(cause error) {
+	l.fail(cause)
+	for ; l != nil; l = l.below {
+		<-l.done
+		l.tasks.Wait()
+		l.settle()
+	}
+}
+
+// settle waits for the goroutines that open channels. The ssh package may
+// strand one for good: an open that is sent while the connection is being
+// taken apart is neither refused nor answered. So the wait has an end.
+func (l *link) settle() {
+	settled := make(chan struct{})
+	go func() {
+		l.opens.Wait()
+		close(settled)
+	}()
+	select {
+	case <-settled:
+	case <-time.After(time.Second):
+	}
+}
+
+// verdict returns why the link ended if it did, for somebody who met the end
+// of a channel.
+func (l *link) verdict() error {
+	if !l.transport.alive() {
+		<-l.done
+	}
+	select {
+	case <-l.done:
+		return l.err
+	default:
+		return nil
+	}
+}
+
+// adopt makes a connection of a channel.
+func (l *link) adopt(channel ssh.Channel, requests <-chan *ssh.Request, local, remote net.Addr) (*conn, error) {
+	c := newConn(l, channel, local, remote)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return nil, l.err
+	}
+	l.conns[c] = true
+	l.tasks.Go(c.receive)
+	l.tasks.Go(c.send)
+	l.tasks.Go(func() { ssh.DiscardRequests(requests) })
+	return c, nil
+}
+
+func (l *link) forget(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, c)
+}
+
+// dial opens a channel to address (RFC 4254, 7.2), whose host goes to the
+// server as it is: sshd's PermitOpen compares strings.
+func (l *link) dial(ctx context.Context, address string) (*conn, error) {
+	host, port, err := splitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
 	payload := ssh.Marshal(struct {
-		Host       string
-		Port       uint32
-		Originator string
-		OriginPort uint32
-	}{host, uint32(port), "127.0.0.1", 0xffff})
-	type opened struct {
+		Host           string
+		Port           uint32
+		Originator     string
+		OriginatorPort uint32
+	}{host, port, "127.0.0.1", 65535})
+
+	type result struct {
 		conn *conn
 		err  error
 	}
-	result := make(chan opened)
-	l.spawn(func() {
-		channel, requests, err := c.OpenChannel("direct-tcpip", payload)
-		var o opened
-		if err != nil {
-			o.err = l.openError(address, err)
-		} else {
-			o.conn = l.newConn(channel, requests, unspecified, &net.TCPAddr{IP: net.ParseIP(host), Port: int(port)})
+	opened := make(chan result)
+	open := func() {
+		channel, requests, err := l.conn.OpenChannel("direct-tcpip", payload)
+		var c *conn
+		if err == nil {
+			c, err = l.adopt(channel, requests, addrOf("0.0.0.0", 0), addrOf(host, port))
 		}
 		select {
-		case result <- o:
+		case opened <- result{c, err}:
+			return
 		case <-ctx.Done():
-			if o.conn != nil {
-				_ = o.conn.Close()
-			}
+		case <-l.done:
 		}
-	})
+		if c != nil {
+			c.Close()
+		}
+	}
+	l.mu.Lock()
+	if l.ended {
+		l.mu.Unlock()
+		return nil, l.err
+	}
+	l.opens.Go(open)
+	l.mu.Unlock()
+
 	select {
-	case o := <-result:
-		return o.conn, o.err
+	case r := <-opened:
+		if r.err != nil {
+			return nil, l.refusal(ctx, r.err, address)
+		}
+		return r.conn, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("open a connection to %s: %w", address, ctx.Err())
+		return nil, fmt.Errorf("no answer to the request to connect to %s: %w", address, context.Cause(ctx))
+	case <-l.done:
+		return nil, l.err
 	}
 }
 
-// openError says why address could not be connected to.
-func (l *link) openError(address string, err error) error {
-	if cause := l.failure(); cause != nil {
-		return fmt.Errorf("%w: %w", ErrLost, cause)
+// refusal explains err, with which an open failed. An open that failed without
+// having been refused failed with the connection.
+func (l *link) refusal(ctx context.Context, err error, address string) error {
+	refused, ok := errors.AsType[*ssh.OpenChannelError](err)
+	if !ok {
+		select {
+		case <-l.done:
+			return l.err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	var refused *ssh.OpenChannelError
-	if !errors.As(err, &refused) {
-		return fmt.Errorf("%w: %w", ErrLost, err)
+	reason := refused.Message
+	if reason == "" {
+		reason = refused.Reason.String()
 	}
-	e := &OpenError{Address: address, Prohibited: refused.Reason == ssh.Prohibited}
-	if e.Err = errors.New(refused.Message); refused.Message == "" {
-		e.Err = errors.New(refused.Reason.String())
-	}
-	return e
+	return &OpenError{Address: address, Prohibited: refused.Reason == ssh.Prohibited, Err: errors.New(reason)}
 }
 
-// unspecified stands for addresses that SSH does not tell.
-var unspecified = &net.TCPAddr{IP: net.IPv4zero}
+// String says what was negotiated.
+func (l *link) String() string {
+	parts := []string{string(l.conn.ServerVersion())}
+	if c, ok := l.conn.(ssh.AlgorithmsConnMetadata); ok {
+		a := c.Algorithms()
+		parts = append(parts, a.KeyExchange, a.HostKey, a.Write.Cipher)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func splitHostPort(address string) (host string, port uint32, err error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return "", 0, &net.AddrError{Err: "invalid port", Addr: address}
+	}
+	return host, uint32(n), nil
+}

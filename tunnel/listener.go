@@ -1,104 +1,109 @@
 package tunnel
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+
+	"golang.org/x/crypto/ssh"
 )
 
-// A listener is a remote forward. Connections that nobody accepts wait in a
-// backlog, and are turned away beyond it; they hold up nothing else.
+// backlog is how many connections may wait to be accepted; others are
+// rejected, so that a listener nobody accepts from holds up nothing.
+const backlog = 16
+
+// A listener is a forward of the far end as a net.Listener. It ends with the
+// link.
 type listener struct {
-	link  *link
-	key   forwardKey
-	addr  *net.TCPAddr
-	slots chan struct{} // a slot for each connection that is on its way to Accept
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
+	link    *link
+	forward *forward
+	queue   chan arrival
+
+	mu     sync.Mutex
+	closed bool
+	err    error // what Accept returns once closed
+	done   chan struct{}
 }
 
-// Accept returns the next connection. After Close, or the end of the SSH
-// connection, it returns an error that wraps net.ErrClosed.
-func (n *listener) Accept() (net.Conn, error) {
-	select {
-	case <-n.done:
-	default:
-		select {
-		case c := <-n.conns:
-			<-n.slots
-			return c, nil
-		case <-n.done:
-		}
-	}
-	if cause := n.link.failure(); cause != nil {
-		return nil, fmt.Errorf("%w: %w: %w", net.ErrClosed, ErrLost, cause)
-	}
-	return nil, net.ErrClosed
+// An arrival is a connection that the far end offers.
+type arrival struct {
+	ssh.NewChannel
+	from net.Addr
 }
 
-// Addr returns the address that was asked for, with the port that was granted.
-func (n *listener) Addr() net.Addr { return n.addr }
-
-// Close stops listening and closes the connections not accepted. It does not
-// wait for the server.
-func (n *listener) Close() error {
-	n.end()
-	n.link.router.forget(n)
-	return nil
+func newListener(l *link) *listener {
+	return &listener{link: l, queue: make(chan arrival, backlog), done: make(chan struct{})}
 }
 
-// reserve takes a place in the backlog, if there is one.
-func (n *listener) reserve() bool {
-	select {
-	case <-n.done:
+// offer queues a, and reports whether it did. It does not block.
+func (l *listener) offer(a arrival) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
 		return false
-	default:
 	}
 	select {
-	case n.slots <- struct{}{}:
+	case l.queue <- a:
 		return true
 	default:
 		return false
 	}
 }
 
-// deliver fills the place that was reserved, or gives it back.
-func (n *listener) deliver(c *conn) {
-	if c == nil {
-		<-n.slots
-		return
-	}
-	select {
-	case <-n.done:
-		_ = c.Close()
-		return
-	default:
-	}
-	n.conns <- c
-	select {
-	case <-n.done:
-		n.drain()
-	default:
-	}
-}
-
-// end closes n, once, and has the server stop listening.
-func (n *listener) end() {
-	n.once.Do(func() {
-		close(n.done)
-		n.drain()
-		n.link.cancel(n.key)
-	})
-}
-
-func (n *listener) drain() {
+// Accept returns the next connection. Its error wraps net.ErrClosed, and
+// ErrLost if the SSH connection was lost.
+func (l *listener) Accept() (net.Conn, error) {
 	for {
 		select {
-		case c := <-n.conns:
-			_ = c.Close()
+		case <-l.done:
+			return nil, l.err
+		case a := <-l.queue:
+			channel, requests, err := a.Accept()
+			if err != nil {
+				// It went with the connection, as the listener will.
+				continue
+			}
+			c, err := l.link.adopt(channel, requests, l.Addr(), a.from)
+			if err != nil {
+				continue
+			}
+			return c, nil
+		}
+	}
+}
+
+// Close ends the listener and turns away what was not accepted. It does not
+// block: the far end is told in the background.
+func (l *listener) Close() error {
+	if l.end(net.ErrClosed) {
+		l.link.router.release(l.forward)
+	}
+	return nil
+}
+
+// Addr returns the address that was asked for, with the port that was given.
+func (l *listener) Addr() net.Addr { return addrOf(l.forward.host, l.forward.port) }
+
+// end closes the listener, and reports whether it was open.
+func (l *listener) end(cause error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.closed = true
+	l.err = fmt.Errorf("accept on %v: %w", l.Addr(), cause)
+	if !errors.Is(cause, net.ErrClosed) {
+		l.err = fmt.Errorf("%w (%w)", l.err, net.ErrClosed)
+	}
+	close(l.done)
+	for {
+		select {
+		case a := <-l.queue:
+			l.link.router.reject(a, "no longer listening")
 		default:
-			return
+			return true
 		}
 	}
 }

@@ -5,18 +5,21 @@ import (
 	"syscall"
 )
 
-// quickAck acknowledges at once what was read from c: sshd before 10.1 leaves
-// Nagle's algorithm on for connections that only forward, and holds back every
-// second small reply until the first has been acknowledged. The kernel forgets
-// the setting, so it is made anew after each read.
-func quickAck(c net.Conn) {
-	t, ok := c.(*net.TCPConn)
+// quickAck returns a function that makes the kernel acknowledge at once what
+// has arrived on conn, or nil. The kernel forgets the option by itself, so it
+// is set after each read. It saves 40 ms on every second small message of a
+// server that leaves Nagle's algorithm on, as sshd before 10.1 does.
+func quickAck(conn net.Conn) func() {
+	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return
+		return nil
 	}
-	if raw, err := t.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
-		})
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
 	}
+	set := func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+	}
+	return func() { _ = raw.Control(set) }
 }

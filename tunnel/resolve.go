@@ -3,225 +3,155 @@ package tunnel
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
-	"os/exec"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode"
 )
 
-// Options are what the command line says about a destination, with ssh's
-// letters. They go before what configuration files say.
+// Options are what the command line says, with ssh's letters.
 type Options struct {
-	ConfigFile    string   // -F; "none" reads none
+	ConfigFile    string   // -F: read this in place of the user's and the system's file; "none" reads none
 	User          string   // -l
-	Port          int      // -p
+	Port          int      // -p; zero if not given
 	IdentityFiles []string // -i
 	Jump          string   // -J
-	AddressFamily string   // "inet" for -4, "inet6" for -6
-	Settings      []string // -o keyword=value
+	AddressFamily string   // -4 is "inet", -6 is "inet6"; empty if not given
+	Settings      []string // -o, each in the form keyword=value
 
-	// SSH is the ssh program to ask for the configuration; if empty, the one
-	// in PATH. "none" never asks: the files are read here.
+	// SSH is the OpenSSH program to ask. If empty, that is ssh in PATH, and
+	// the built-in reader if there is none; "none" never asks.
 	SSH string
 }
 
-// A ConfigError says that the configuration cannot be honoured. Its text names
-// the file and line where they are known.
+// A ConfigError reports that the configuration cannot be used as it stands:
+// ssh rejects it, the built-in reader cannot be sure to understand it as ssh
+// would, or it asks for what this package cannot do. It lies with the user to
+// change it: to try again is of no use.
 type ConfigError struct {
-	Text string
+	Text string // for people; names file and line where these are known
 }
 
 func (e *ConfigError) Error() string { return e.Text }
 
-// mostHops bounds a chain of jump hosts: longer ones are loops.
-const mostHops = 16
+// maxHops bounds a chain of jump hosts, which configuration files can make
+// endless.
+const maxHops = 16
 
-// Resolve returns the hops to destination, which has the form [user@]host or
-// ssh://[user@]host[:port], where host may be an alias in the configuration:
-// the jump hosts in the order of connecting, and the destination last. Jump
-// hosts are resolved by their own configuration, as ssh does it: of opts only
-// the configuration file holds for them.
+// Resolve returns the hops to destination in the order in which to connect to
+// them, as ssh(1) would with the same options: jump hosts first, destination
+// last. It opens no connection, though ssh looks names up if the user has
+// configured CanonicalizeHostname, and runs the commands of "Match exec".
 //
-// It asks "ssh -G" where there is an ssh, for nothing else reads ssh's
-// configuration as ssh does, and reads the files itself where there is none.
-// What could not be honoured is refused with a [*ConfigError], never ignored.
-// It opens no connection.
+// A destination has the form [user@]host or ssh://[user@]host[:port]. An IPv6
+// address may be in brackets.
+//
+// Each hop is configured by itself: a jump host gets its user and port from
+// the -J or ProxyJump that names it and all else from the configuration files,
+// never from the options -l, -p, -i and -o, which are the destination's. In
+// "-J a,b" b is reached through a, whatever the files say about b; a is reached
+// as the files say.
+//
+// Honoured are the keywords that have a field in [Hop], and ProxyJump. Refused
+// with a [*ConfigError], because to ignore them would mean to connect
+// elsewhere, in another way, or with less checking than configured, are
+// ProxyCommand, KnownHostsCommand, RevokedHostKeys, BindInterface and
+// RefuseConnection. VerifyHostKeyDNS counts as "no". All others are ignored:
+// those about algorithms (Ciphers, KexAlgorithms, MACs, PubkeyAcceptedAlgorithms,
+// CASignatureAlgorithms, RequiredRSASize), certificates and tokens
+// (CertificateFile, PKCS11Provider, SecurityKeyProvider), other methods of
+// authentication, forwarding, terminals and control sockets. Unlike ssh, which
+// only warns, Resolve returns an error if a file of -i does not exist.
+//
+// Without an ssh to ask, the built-in reader reads the same files in the same
+// order and returns a [*ConfigError] with file and line for everything that it
+// might understand differently. It takes unknown values of ignored keywords,
+// which ssh rejects.
 func Resolve(ctx context.Context, destination string, opts Options) ([]Hop, error) {
-	program := opts.SSH
-	switch program {
-	case "":
-		if found, err := exec.LookPath("ssh"); err == nil {
-			program = found
-		}
-	case "none":
-		program = ""
+	t, err := parseDestination(destination)
+	if err != nil {
+		return nil, err
 	}
-	r := resolver{file: opts.ConfigFile, program: program}
-	return r.hops(ctx, destination, opts, 1)
+	local, err := thisAccount()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range opts.IdentityFiles {
+		name, err := local.expandTilde(name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(name); err != nil {
+			return nil, fmt.Errorf("identity file: %w", err)
+		}
+	}
+	r := resolver{local: local}
+	if r.ssh, err = findSSH(ctx, opts.SSH); err != nil {
+		return nil, err
+	}
+	if r.ssh != "" {
+		r.defaults, err = askSSH(ctx, r.ssh, t, Options{ConfigFile: "none"})
+	} else {
+		r.defaults = defaultSettings()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.hops(ctx, t, opts, nil)
 }
 
-// A resolver resolves a destination and its jump hosts.
+// A resolver resolves the hops of one destination.
 type resolver struct {
-	file    string // -F
-	program string // ssh, or empty
+	ssh      string   // the program to ask; empty for the built-in reader
+	defaults settings // what it says if nothing is configured
+	local    account
 }
 
-// hops returns the hops to destination, its jump hosts first.
-func (r resolver) hops(ctx context.Context, destination string, opts Options, depth int) ([]Hop, error) {
-	if depth > mostHops {
-		return nil, &ConfigError{fmt.Sprintf("more than %d jump hosts on the way to %s: does ProxyJump lead in a circle?", mostHops, destination)}
+// hops resolves t and what it is reached through. Steps are those that led
+// to t.
+func (r *resolver) hops(ctx context.Context, t target, opts Options, steps []string) ([]Hop, error) {
+	step := t.String()
+	if opts.Jump != "" {
+		step += " (through " + opts.Jump + ")"
 	}
-	target, err := parseTarget(destination)
+	loop := slices.Contains(steps, step)
+	steps = append(steps, step)
+	switch {
+	case loop:
+		return nil, &ConfigError{"ProxyJump goes round in a circle: " + strings.Join(steps, ", ")}
+	case len(steps) > maxHops:
+		return nil, &ConfigError{fmt.Sprintf("more than %d hops: %s", maxHops, strings.Join(steps, ", "))}
+	}
+
+	var s settings
+	var err error
+	if r.ssh != "" {
+		s, err = askSSH(ctx, r.ssh, t, opts)
+	} else {
+		s, err = readConfig(t, opts, r.local)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if opts.User == "" {
-		opts.User = target.user
+	hop, err := r.hop(t.host, s)
+	if err != nil || !s.set("proxyjump") {
+		return []Hop{hop}, err
 	}
-	if opts.Port == 0 {
-		opts.Port = target.port
-	}
-	opts.ConfigFile = r.file
-	read := readWithSSH
-	if r.program == "" {
-		read = readFiles
-	}
-	s, err := read(ctx, r.program, target.host, opts)
+
+	jump, err := expandTokens(s.first("proxyjump"), only(r.local.tokens(t.host, s), "hnpr"), nil)
 	if err != nil {
-		return nil, err
+		return nil, &ConfigError{"ProxyJump of " + t.host + ": " + err.Error()}
 	}
-	if err := s.refuse(); err != nil {
-		return nil, err
-	}
-	e, err := newExpander(s, target.host)
+	extra, last, err := splitJump(jump)
 	if err != nil {
-		return nil, err
+		return nil, &ConfigError{"ProxyJump of " + t.host + ": " + err.Error()}
 	}
-	for _, f := range opts.IdentityFiles {
-		if _, err := os.Stat(e.tilde(f)); err != nil { // ssh drops it with a warning
-			return nil, &ConfigError{fmt.Sprintf("-i %s: %v", f, err)}
-		}
+	if last.host == hop.HostName && (last.port == hop.Port || last.port == 0 && hop.Port == 22) &&
+		(last.user == hop.User || last.user == "") {
+		return nil, &ConfigError{"jumphost loop via " + last.host + ` (a section "Host ` + last.host + `" with "ProxyJump none" ends it)`}
 	}
-	hop, err := s.hop(e)
-	if err != nil {
-		return nil, err
-	}
-	jump, err := e.proxy(s.last("proxyjump"))
-	if err != nil {
-		return nil, err
-	}
-	before, err := r.jumps(ctx, jump, depth)
+	before, err := r.hops(ctx, last, Options{ConfigFile: opts.ConfigFile, Jump: extra}, steps)
 	if err != nil {
 		return nil, err
 	}
 	return append(before, hop), nil
-}
-
-// jumps returns the hops of a ProxyJump. Each of its hosts is reached through
-// those before it; only the first one's own ProxyJump counts.
-func (r resolver) jumps(ctx context.Context, jump string, depth int) ([]Hop, error) {
-	if jump == "" || strings.EqualFold(jump, "none") {
-		return nil, nil
-	}
-	var opts Options
-	last := jump
-	if i := strings.LastIndexByte(jump, ','); i >= 0 {
-		opts.Jump, last = jump[:i], jump[i+1:]
-	}
-	return r.hops(ctx, jumpURL(last), opts, depth+1)
-}
-
-// jumpURL turns [user@]host[:port] into a form that parseTarget reads: other
-// than a destination, a jump host may have a port.
-func jumpURL(s string) string {
-	if strings.HasPrefix(s, "ssh://") {
-		return s
-	}
-	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		s = url.PathEscape(s[:i]) + s[i:]
-	}
-	return "ssh://" + s
-}
-
-// A target is a destination taken apart. Zero values stand for what it does
-// not say.
-type target struct {
-	user, host string
-	port       int
-}
-
-// parseTarget parses a destination.
-func parseTarget(s string) (target, error) {
-	wrong := func(why string) (target, error) {
-		return target{}, &ConfigError{fmt.Sprintf("destination %q: %s", s, why)}
-	}
-	if rest, ok := strings.CutPrefix(s, "ssh://"); ok {
-		return parseTargetURL(s, strings.TrimSuffix(rest, "/"))
-	}
-	var t target
-	t.host = s
-	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		t.user, t.host = s[:i], s[i+1:]
-		if t.user == "" {
-			return wrong("no user before the @")
-		}
-	}
-	if !strings.HasPrefix(t.host, "[") && strings.Count(t.host, ":") == 1 {
-		host, port, _ := strings.Cut(t.host, ":")
-		return wrong(fmt.Sprintf("a port is given with -p: -p %s %s", port, host))
-	}
-	t.host = unbracket(t.host)
-	switch {
-	case t.host == "" || strings.HasPrefix(s, "-") || strings.HasPrefix(t.host, "-"):
-		return wrong("no host name")
-	case !isHostName(t.host):
-		return wrong("not a host name")
-	case strings.ContainsFunc(t.user, unicode.IsControl):
-		return wrong("not a user name")
-	}
-	return t, nil
-}
-
-// unbracket removes the brackets around an IPv6 address.
-func unbracket(host string) string {
-	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
-		return host[1 : len(host)-1]
-	}
-	return host
-}
-
-// isHostName reports whether ssh would take s for a host's name.
-func isHostName(s string) bool {
-	return s != "" && !strings.HasPrefix(s, "-") && !strings.ContainsAny(s, "'\"`$\\;&<>|(){}[]") &&
-		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-}
-
-func parseTargetURL(s, rest string) (target, error) {
-	var t target
-	wrong := func() (target, error) {
-		return target{}, &ConfigError{fmt.Sprintf("destination %q: not of the form ssh://[user@]host[:port]", s)}
-	}
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		name, _, _ := strings.Cut(rest[:i], ";") // connection parameters
-		user, err := url.PathUnescape(name)
-		if err != nil || user == "" || strings.HasPrefix(user, "-") || strings.ContainsFunc(user, unicode.IsControl) {
-			return wrong()
-		}
-		t.user, rest = user, rest[i+1:]
-	}
-	t.host = rest
-	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.Contains(rest[i:], "]") && (strings.Count(rest, ":") == 1 || strings.Contains(rest, "]:")) {
-		port, err := strconv.ParseUint(rest[i+1:], 10, 16)
-		if err != nil || port == 0 {
-			return wrong()
-		}
-		t.host, t.port = rest[:i], int(port)
-	}
-	t.host = unbracket(t.host)
-	if !isHostName(t.host) || strings.Contains(t.host, "/") {
-		return wrong()
-	}
-	return t, nil
 }

@@ -3,8 +3,9 @@ package tunnel
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,215 +14,240 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParseTarget(t *testing.T) {
-	for s, want := range map[string]target{
-		"foo":                     {"", "foo", 0},
-		"bob@foo":                 {"bob", "foo", 0},
-		"bob@example.org@foo":     {"bob@example.org", "foo", 0},
-		"bob:x@foo":               {"bob:x", "foo", 0},
-		"::1":                     {"", "::1", 0},
-		"[::1]":                   {"", "::1", 0},
-		"bob@fe80::1%eth0":        {"bob", "fe80::1%eth0", 0},
-		"bücher":                  {"", "bücher", 0},
-		"ssh://foo":               {"", "foo", 0},
-		"ssh://foo/":              {"", "foo", 0},
-		"ssh://bob@foo:7":         {"bob", "foo", 7},
-		"ssh://bob%40b@foo:7/":    {"bob@b", "foo", 7},
-		"ssh://bob;x=y@foo":       {"bob", "foo", 0},
-		"ssh://bob@[::1]:7":       {"bob", "::1", 7},
-		"ssh://[fe80::1%eth0]":    {"", "fe80::1%eth0", 0},
-		"ssh://::1":               {"", "::1", 0},
-		"ssh://bob@a@foo:0000007": {"bob@a", "foo", 7},
-	} {
-		got, err := parseTarget(s)
-		require.NoError(t, err, s)
-		assert.Equal(t, want, got, s)
+// readers are the values of Options.SSH for each way of reading that this
+// machine has.
+func readers() map[string]string {
+	readers := map[string]string{"built-in": "none"}
+	if hasSSH() {
+		readers["ssh"] = ""
 	}
-	for s, why := range map[string]string{
-		"": "no host name", "bob@": "no host name", "@foo": "no user", "-foo": "no host name", "bob@-foo": "no host name", "-bob@foo": "no host name",
-		"foo bar": "not a host name", "foo;ls": "not a host name", "$(ls)": "not a host name", "foo\n": "not a host name", "foo\\": "not a host name",
-		"[foo": "not a host name", "foo]": "not a host name", "[[::1]]": "not a host name", "[::1]:7": "not a host name",
-		"foo:7": "-p 7 foo", "bob@foo:7": "-p 7 foo", "bob\n@foo": "not a user name",
-		"ssh://": "of the form", "ssh://foo/bar": "of the form", "ssh://@foo": "of the form", "ssh://foo:": "of the form", "ssh://foo:0": "of the form",
-		"ssh://foo:65536": "of the form", "ssh://foo:+7": "of the form", "ssh://foo:ssh": "of the form", "ssh://-foo": "of the form",
-		"ssh://bob%zz@foo": "of the form", "ssh://-bob@foo": "of the form", "ssh://%2Dbob@foo": "of the form", "ssh://bob%0Aport%207@foo": "of the form",
-		"ssh://foo:7:8]": "of the form", "ssh://[::1]7": "of the form", "ssh://a b": "of the form",
-	} {
-		_, err := parseTarget(s)
-		var refusal *ConfigError
-		require.ErrorAs(t, err, &refusal, s)
-		assert.Contains(t, refusal.Text, why, s)
-	}
+	return readers
 }
 
-func TestJumpURL(t *testing.T) {
-	for s, want := range map[string]target{
-		"j": {"", "j", 0}, "j:7": {"", "j", 7}, "bob@j:7": {"bob", "j", 7}, "bob@b@j": {"bob@b", "j", 0}, "[::1]:7": {"", "::1", 7}, "[::1]": {"", "::1", 0},
-		"ssh://bob%40b@j:7": {"bob@b", "j", 7}, "a%40b@j": {"a%40b", "j", 0}, "a;b/c@j:7": {"a;b/c", "j", 7},
-	} {
-		got, err := parseTarget(jumpURL(s))
-		require.NoError(t, err, s)
-		assert.Equal(t, want, got, s)
-	}
+func hasSSH() bool {
+	out, _ := exec.Command("ssh", "-V").CombinedOutput()
+	return strings.Contains(string(out), "OpenSSH")
 }
 
-// What was parsed names a host, and reads the same again when written out.
-func FuzzParseTarget(f *testing.F) {
-	for _, s := range []string{"foo", "bob@foo", "ssh://bob%40b@[::1]:22/", "[::1]", "a@b@c", "ssh://u;p@h:7", "foo:22", "@", "ssh://:7", "-x"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, err := parseTarget(s)
-		if err != nil {
-			assert.Zero(t, got)
-			return
-		}
-		assert.True(t, isHostName(got.host), "%q", got.host)
-		assert.False(t, strings.HasPrefix(got.user, "-"), "%q", got.user)
-		assert.LessOrEqual(t, got.port, 65535)
-		if strings.ContainsAny(got.host, "@/:") {
-			return
-		}
-		again := got.host
-		if got.user != "" {
-			again = got.user + "@" + again
-		}
-		reread, err := parseTarget(jumpURL(again))
-		require.NoError(t, err)
-		assert.Equal(t, target{got.user, got.host, 0}, reread)
-	})
-}
-
-const chain = `
-Host dest
-  HostName dest.example
-  User me
-  ProxyJump one,deep@two:7
-Host one
-  HostName one.example
-  User uno
-  IdentityFile /one
-  ProxyJump zero
-Host two
-  HostName two.example
-  User dos
-  Port 2
-  ProxyJump never
-Host zero
-  Port 9
-`
-
-func TestJumpHostsHaveTheirOwnConfiguration(t *testing.T) {
-	key := filepath.Join(t.TempDir(), "key")
-	require.NoError(t, os.WriteFile(key, nil, 0o600))
-	file := reading{config: chain}.write(t)
-	for _, ssh := range programs(t) {
-		hops, err := Resolve(t.Context(), "dest", Options{
-			SSH: ssh, ConfigFile: file, User: "boss", Port: 99, IdentityFiles: []string{key}, AddressFamily: "inet6",
-			Settings: []string{"ConnectTimeout=5", "User=setting"},
-		})
-		require.NoError(t, err)
-		assert.Equal(t, "ME@zero:9 uno@one.example:22 /one deep@two.example:7 boss@dest.example:99 "+key, summary(t, hops),
-			"the first jump host's own jump host counts, the second's does not")
-		for _, jump := range hops[:3] {
-			assert.Equal(t, "any", jump.AddressFamily)
-			assert.Zero(t, jump.ConnectTimeout)
-			assert.NotContains(t, jump.IdentityFiles, key)
-		}
-		assert.Equal(t, "inet6", hops[3].AddressFamily)
-		assert.Equal(t, 5*time.Second, hops[3].ConnectTimeout)
-
-		hops, err = Resolve(t.Context(), "dest", Options{SSH: ssh, ConfigFile: file, Jump: "none"})
-		require.NoError(t, err)
-		assert.Equal(t, "me@dest.example:22", summary(t, hops))
-
-		hops, err = Resolve(t.Context(), "ssh://a%40b@dest:5", Options{SSH: ssh, ConfigFile: file, Jump: "x%40y@zero:6"})
-		if assert.ErrorContains(t, err, "unknown token %4", "as ssh says") {
-			hops, err = Resolve(t.Context(), "ssh://a%40b@dest:5", Options{SSH: ssh, ConfigFile: file, Jump: "x%%40y@zero:6"})
-		}
-		require.NoError(t, err)
-		assert.Equal(t, "x%40y@zero:6 a@b@dest.example:5", summary(t, hops))
-	}
-}
-
-func TestALoopOfJumpHostsIsAnError(t *testing.T) {
-	file := reading{config: "Host a\n ProxyJump b\nHost b\n ProxyJump a\n"}.write(t)
-	for _, ssh := range programs(t) {
-		_, err := Resolve(t.Context(), "a", Options{SSH: ssh, ConfigFile: file})
-		var refusal *ConfigError
-		require.ErrorAs(t, err, &refusal)
-		assert.Contains(t, refusal.Text, "circle")
-	}
-}
-
-func TestWhatSSHComplainsOfIsShownWithFileAndLine(t *testing.T) {
-	file := reading{config: "Host foo\n\n NoSuchThing yes\n"}.write(t)
-	_, err := Resolve(t.Context(), "foo", Options{SSH: needSSH(t), ConfigFile: file})
-	var refusal *ConfigError
-	require.ErrorAs(t, err, &refusal)
-	assert.Contains(t, refusal.Text, file+": line 3: Bad configuration option: nosuchthing")
-	assert.NotContains(t, refusal.Text, "\r")
-}
-
-func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
-	for _, ssh := range programs(t) {
-		for _, keyword := range []string{"ProxyCommand", "KnownHostsCommand", "RevokedHostKeys"} {
-			_, err := Resolve(t.Context(), "foo", Options{SSH: ssh, ConfigFile: "none", Settings: []string{keyword + "=/x y"}})
-			if keyword == "RevokedHostKeys" {
-				_, err = Resolve(t.Context(), "foo", Options{SSH: ssh, ConfigFile: "none", Settings: []string{keyword + "=/x"}})
-			}
-			var refusal *ConfigError
-			require.ErrorAs(t, err, &refusal)
-			assert.Contains(t, refusal.Text, keyword+" is set (/x")
-			_, err = Resolve(t.Context(), "foo", Options{SSH: ssh, ConfigFile: "none", Settings: []string{keyword + "=none"}})
-			assert.NoError(t, err)
-		}
-		_, err := Resolve(t.Context(), "foo", Options{SSH: ssh, ConfigFile: "none", IdentityFiles: []string{"/no/such/key"}})
-		assert.ErrorContains(t, err, "-i /no/such/key")
-	}
-}
-
-func TestAlgorithmsOfWhichNoneIsKnownAreRefused(t *testing.T) {
-	s := settings{"hostname": {"foo"}, "hostkeyalgorithms": {"sk-new@example.org,newer@example.org"}}
-	e, err := newExpander(s, "foo")
-	require.NoError(t, err)
-	_, err = s.hop(e)
-	assert.ErrorContains(t, err, "newer@example.org")
-}
-
-// fakeSSH returns a program that does as a shell script says.
-func fakeSSH(t *testing.T, script string) string {
-	if runtime.GOOS == "windows" {
-		t.Skip("no shell")
-	}
-	name := filepath.Join(t.TempDir(), "ssh")
-	require.NoError(t, os.WriteFile(name, []byte("#!/bin/sh\n"+script), 0o700))
+func writeConfig(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	return name
 }
 
-func TestAskingSSHEndsWithItsContext(t *testing.T) {
-	// The command that ssh started keeps its output open.
-	program := fakeSSH(t, "sleep 60 & echo hostname foo; wait\n")
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	began := time.Now()
-	_, err := Resolve(ctx, "foo", Options{SSH: program})
-	assert.ErrorIs(t, err, context.DeadlineExceeded)
-	assert.Less(t, time.Since(began), 10*time.Second)
+// route is the hops' addresses and users, in order.
+func route(hops []Hop) string {
+	var parts []string
+	for _, h := range hops {
+		parts = append(parts, h.User+"@"+h.Addr())
+	}
+	return strings.Join(parts, " ")
 }
 
-func TestAnSSHThatSaysNothingIsAnError(t *testing.T) {
-	for script, want := range map[string]string{"exit 255\n": "exit status 255", "exit 0\n": "printed no configuration", "echo no >&2; exit 1\n": "no"} {
-		_, err := Resolve(t.Context(), "foo", Options{SSH: fakeSSH(t, script)})
-		var refusal *ConfigError
-		require.ErrorAs(t, err, &refusal)
-		assert.Contains(t, refusal.Text, want)
+func TestJumpHostsAreThoseThatSSHWouldUse(t *testing.T) {
+	config := writeConfig(t, `
+Host target
+  HostName target.example
+  ProxyJump inner
+Host inner
+  ProxyJump outer
+  Port 2201
+Host outer
+  HostName 192.0.2.1
+Host direct
+  ProxyJump none
+Host numbered
+  ProxyJump me@[2001:db8::7]:2207
+Host named
+  HostName n.example
+  ProxyJump gate-%h
+Host *
+  User common
+`)
+	const outer, inner, target = "common@192.0.2.1:22", "common@inner:2201", "common@target.example:22"
+	for _, c := range []struct {
+		name, destination string
+		opts              Options
+		want              string
+	}{
+		{"configuration leads from hop to hop", "target", Options{}, outer + " " + inner + " " + target},
+		{"-J takes the place of ProxyJump", "target", Options{Jump: "other"}, "common@other:22 " + target},
+		{"-J none cancels", "target", Options{Jump: "none"}, target},
+		{"-o ProxyJump=none cancels", "target", Options{Settings: []string{"ProxyJump=none"}}, target},
+		{"only the first of a list is reached as configured", "target", Options{Jump: "direct,inner"}, "common@direct:22 " + inner + " " + target},
+		{"the first of a list has its own jump hosts", "target", Options{Jump: "inner,direct"}, outer + " " + inner + " common@direct:22 " + target},
+		{"user and port of a jump host", "direct", Options{Jump: "a@b:2,ssh://c@d:4"}, "a@b:2 c@d:4 common@direct:22"},
+		{"IPv6 jump host", "numbered", Options{}, "me@[2001:db8::7]:2207 common@numbered:22"},
+		{"tokens in ProxyJump", "named", Options{}, "common@gate-n.example:22 common@n.example:22"},
+		{
+			"options are the destination's", "target",
+			Options{User: "u", Port: 99, Settings: []string{"HostKeyAlias=x"}, Jump: "direct"},
+			"common@direct:22 u@target.example:99",
+		},
+		{"the user of -l goes before that of the destination", "a@direct", Options{User: "b"}, "b@direct:22"},
+		{"the user of -o goes before that of the destination", "a@direct", Options{Settings: []string{"User=b"}}, "b@direct:22"},
+		{"the user of the destination goes before the file's", "a@direct", Options{}, "a@direct:22"},
+		{"port of a URI", "ssh://a@direct:2222/", Options{}, "a@direct:2222"},
+		{"-o Port goes before the port of a URI", "ssh://a@direct:2222", Options{Settings: []string{"Port 3"}}, "a@direct:3"},
+		{"bracketed address", "[2001:db8::1]", Options{}, "common@[2001:db8::1]:22"},
+		{"capitals", "DIRECT.Example", Options{}, "common@direct.example:22"},
+	} {
+		for name, ssh := range readers() {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				c.opts.ConfigFile, c.opts.SSH = config, ssh
+				hops, err := Resolve(t.Context(), c.destination, c.opts)
+				require.NoError(t, err)
+				assert.Equal(t, c.want, route(hops))
+				if c.opts.Settings != nil && c.opts.Jump != "" {
+					assert.Empty(t, hops[0].HostKeyAlias)
+					assert.Equal(t, "x", hops[1].HostKeyAlias)
+				}
+			})
+		}
 	}
 }
 
-func TestArguments(t *testing.T) {
-	assert.Equal(t, []string{"-G", "-T", "-N", "--", "foo"}, arguments("foo", Options{}))
-	assert.Equal(t, strings.Fields("-G -T -N -F f -l u -p 7 -i a -i b -J j -6 -o x=y -o z=w -- foo"), arguments("foo", Options{
-		ConfigFile: "f", User: "u", Port: 7, IdentityFiles: []string{"a", "b"}, Jump: "j", AddressFamily: "inet6", Settings: []string{"x=y", "z=w"},
-	}))
+func TestEndlessJumpsAreAnError(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"itself", "Host *\nProxyJump gate\n", "jumphost loop via gate"},
+		{"each other", "Host a\nProxyJump b\nHost b\nProxyJump a\n", "ProxyJump goes round in a circle: a, b, a"},
+		{"growing chain", "Host *\nProxyJump x%h\n", "more than 16 hops: a, xa, xxa, xxxa"},
+	} {
+		for name, ssh := range readers() {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, c.text), SSH: ssh})
+				var config *ConfigError
+				require.ErrorAs(t, err, &config)
+				assert.Contains(t, config.Text, c.want)
+				assert.LessOrEqual(t, strings.Count(config.Text, ", "), 16)
+			})
+		}
+	}
+}
+
+func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"ProxyCommand nc -x p:1 %h %p": "nc -x p:1 %h %p",
+		"KnownHostsCommand /bin/k %H":  "KnownHostsCommand",
+		"RevokedHostKeys /etc/revoked": "RevokedHostKeys",
+		"BindInterface lo":             "BindInterface",
+	} {
+		for name, ssh := range readers() {
+			t.Run(text+"/"+name, func(t *testing.T) {
+				_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, text), SSH: ssh})
+				var config *ConfigError
+				require.ErrorAs(t, err, &config)
+				assert.Contains(t, config.Text, want)
+			})
+		}
+	}
+}
+
+func TestNoneCancelsWhatCannotBeHonoured(t *testing.T) {
+	config := writeConfig(t, "ProxyCommand none\nKnownHostsCommand none\nRevokedHostKeys none\nIdentityFile none\n")
+	for name, ssh := range readers() {
+		t.Run(name, func(t *testing.T) {
+			hops, err := Resolve(t.Context(), "a", Options{ConfigFile: config, SSH: ssh})
+			require.NoError(t, err)
+			assert.Empty(t, hops[0].IdentityFiles)
+			assert.True(t, hops[0].IdentityFilesSet)
+		})
+	}
+}
+
+func TestEveryFieldOfAHopIsFilled(t *testing.T) {
+	key := writeConfig(t, "")
+	config := writeConfig(t, `
+Host alias
+  HostName name.example
+  Port 2222
+  User me
+  AddressFamily inet
+  BindAddress 192.0.2.9
+  ConnectTimeout 7
+  HostKeyAlias known
+  HostKeyAlgorithms rsa-sha2-512,ssh-ed25519
+  UserKnownHostsFile ~/kh-%k /tmp/kh2
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking off
+  HashKnownHosts yes
+  IdentityFile ~/%r-%h
+  IdentitiesOnly true
+  IdentityAgent /run/%i/agent
+  PreferredAuthentications password,publickey
+  PubkeyAuthentication no
+  PasswordAuthentication no
+  KbdInteractiveAuthentication no
+  NumberOfPasswordPrompts 1
+  BatchMode yes
+  ServerAliveInterval 5
+  ServerAliveCountMax 2
+`)
+	local, err := thisAccount()
+	require.NoError(t, err)
+	want := Hop{
+		Alias: "alias", HostName: "name.example", Port: 2222, User: "me",
+		AddressFamily: "inet6", BindAddress: "192.0.2.9", ConnectTimeout: 7 * time.Second,
+		HostKeyAlias: "known", HostKeyAlgorithms: []string{"rsa-sha2-512", "ssh-ed25519"},
+		UserKnownHostsFiles:   []string{filepath.Join(local.home, "kh-known"), "/tmp/kh2"},
+		GlobalKnownHostsFiles: []string{"/dev/null"},
+		StrictHostKeyChecking: "no", HashKnownHosts: true,
+		IdentityFiles: []string{key, filepath.Join(local.home, "me-name.example")}, IdentityFilesSet: true,
+		IdentitiesOnly: true, IdentityAgent: "/run/" + local.uid + "/agent",
+		PreferredAuthentications: []string{"password", "publickey"},
+		NumberOfPasswordPrompts:  1, BatchMode: true,
+		ServerAliveInterval: 5 * time.Second, ServerAliveCountMax: 2,
+	}
+	for name, ssh := range readers() {
+		t.Run(name, func(t *testing.T) {
+			hops, err := Resolve(t.Context(), "alias", Options{ConfigFile: config, IdentityFiles: []string{key}, AddressFamily: "inet6", SSH: ssh})
+			require.NoError(t, err)
+			assert.Equal(t, []Hop{want}, hops)
+		})
+	}
+}
+
+func TestUnconfiguredHopHasDefaults(t *testing.T) {
+	t.Setenv("SSH_AUTH_SOCK", "/run/a")
+	for name, ssh := range readers() {
+		t.Run(name, func(t *testing.T) {
+			hops, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: ssh})
+			require.NoError(t, err)
+			h := hops[0]
+			assert.Empty(t, h.HostKeyAlgorithms)
+			assert.False(t, h.IdentityFilesSet)
+			assert.True(t, slices.ContainsFunc(h.IdentityFiles, func(f string) bool { return filepath.Base(f) == "id_ed25519" }))
+			assert.Equal(t, "/run/a", h.IdentityAgent)
+			assert.Equal(t, "ask", h.StrictHostKeyChecking)
+			assert.True(t, h.PubkeyAuthentication && h.PasswordAuthentication && h.KbdInteractive)
+			assert.Equal(t, []int{3, 3, 22}, []int{h.NumberOfPasswordPrompts, h.ServerAliveCountMax, h.Port})
+			assert.Len(t, h.UserKnownHostsFiles, 2)
+			assert.Len(t, h.GlobalKnownHostsFiles, 2)
+		})
+	}
+}
+
+func TestMissingIdentityFileOfTheCommandLineIsAnError(t *testing.T) {
+	_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", IdentityFiles: []string{filepath.Join(t.TempDir(), "id")}})
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestMissingConfigFileOfTheCommandLineIsAnError(t *testing.T) {
+	for name, ssh := range readers() {
+		t.Run(name, func(t *testing.T) {
+			_, err := Resolve(t.Context(), "a", Options{ConfigFile: filepath.Join(t.TempDir(), "config"), SSH: ssh})
+			assert.ErrorAs(t, err, new(*ConfigError))
+		})
+	}
+}
+
+func TestCancelledContextEndsResolving(t *testing.T) {
+	if !hasSSH() {
+		t.Skip("no ssh")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Resolve(ctx, "a", Options{ConfigFile: "none"})
+	assert.ErrorIs(t, err, context.Canceled)
 }

@@ -2,229 +2,325 @@ package tunnel
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
+// When a forward that the server would not cancel is used again: once it has
+// rested so long that nothing meant for its last listener can still arrive and
+// no TIME_WAIT is left, or once so many are resting. Dropbear grants 20 to a
+// connection.
 const (
-	backlog    = 16          // connections of a forward that nobody has accepted
-	restAtMost = 64          // forwards that the server does not cancel
-	restTime   = time.Minute // how long one rests before it serves again
+	restTime   = time.Minute
+	mostRested = 16
 )
 
-// A router hands the connections of remote forwards (forwarded-tcpip, RFC 4254,
-// 7.2) to their listeners. It takes the place of the one in package ssh, which
-// a stranger's connections to a forward that nobody accepts from can bring to a
-// halt, and the whole SSH connection with it. The zero value is ready for use.
+// A router asks the server for forwards (RFC 4254, 7.1) and hands the
+// connections that arrive on them (7.2) to their listeners. It takes the place
+// of the ssh package's Listen, which anybody who can connect to a forward can
+// bring to a stop.
 type router struct {
+	link *link
+
 	mu       sync.Mutex
-	forwards map[forwardKey]*listener
-	resting  []restingForward // longest first
-	closed   bool
+	ended    bool
+	forwards []*forward
+	stubborn bool // the server refuses to cancel: Dropbear before 2026.90 does
+	full     bool // and has refused to grant one more
 }
 
-// A forwardKey is a forward as the server names it.
-type forwardKey struct {
-	host string // as it was asked for
-	port uint32
+// A forward is an address on which the server listens for us.
+type forward struct {
+	host     string
+	port     uint32
+	listener *listener     // nil if nobody listens
+	resting  time.Time     // since when it can be used again; zero if it cannot
+	released chan struct{} // closed when the server has answered the request to cancel
 }
 
-// A restingForward is one that we no longer want but the server did not cancel,
-// as Dropbear before 2026.90 never does. It is used again: later, because the
-// FTP server's side of an old data connection may occupy the pair of ports.
-type restingForward struct {
-	key   forwardKey
-	since time.Time
+func newForward(host string, port uint32, l *listener) *forward {
+	return &forward{host: host, port: port, listener: l, released: make(chan struct{})}
 }
 
-// route takes an incoming channel.
-func (r *router) route(l *link, c ssh.NewChannel) {
-	var m struct {
-		Host       string
-		Port       uint32
-		Originator string
-		OriginPort uint32
+// run routes what the server opens until the link ends. It never blocks.
+func (r *router) run(chans <-chan ssh.NewChannel) {
+	for c := range chans {
+		if c.ChannelType() != "forwarded-tcpip" {
+			r.refuse(c, ssh.UnknownChannelType, "unknown channel type")
+			continue
+		}
+		var to struct {
+			Host           string
+			Port           uint32
+			Originator     string
+			OriginatorPort uint32
+		}
+		if err := ssh.Unmarshal(c.ExtraData(), &to); err != nil {
+			r.refuse(c, ssh.ConnectionFailed, "malformed request")
+			continue
+		}
+		a := arrival{c, addrOf(to.Originator, to.OriginatorPort)}
+		if l := r.find(to.Host, to.Port); l == nil || !l.offer(a) {
+			r.reject(c, "not expected")
+		}
 	}
-	if c.ChannelType() != "forwarded-tcpip" || ssh.Unmarshal(c.ExtraData(), &m) != nil {
-		_ = c.Reject(ssh.UnknownChannelType, "unknown channel type")
-		return
-	}
+}
+
+// reject turns a connection away, in the background.
+func (r *router) reject(c ssh.NewChannel, why string) { r.refuse(c, ssh.Prohibited, why) }
+
+func (r *router) refuse(c ssh.NewChannel, reason ssh.RejectionReason, why string) {
+	r.link.start(func() { c.Reject(reason, why) })
+}
+
+// find returns the listener for host and port, or nil. Servers send back the
+// host as it was asked for; for one that sends another, the port decides.
+func (r *router) find(host string, port uint32) *listener {
 	r.mu.Lock()
-	to := r.forwards[forwardKey{m.Host, m.Port}]
-	r.mu.Unlock()
-	if to == nil || !to.reserve() {
-		_ = c.Reject(ssh.ConnectionFailed, "nobody listens")
-		return
+	defer r.mu.Unlock()
+	var other []*forward
+	for _, f := range r.forwards {
+		if f.port != port {
+			continue
+		}
+		if f.host == host {
+			return f.listener
+		}
+		other = append(other, f)
 	}
-	channel, requests, err := c.Accept()
-	if err != nil {
-		to.deliver(nil)
-		return
+	if len(other) == 1 {
+		return other[0].listener
 	}
-	to.deliver(l.newConn(channel, requests, to.addr, &net.TCPAddr{IP: net.ParseIP(m.Originator), Port: int(m.OriginPort)}))
+	return nil
 }
 
-// listen asks the server to listen on address (tcpip-forward, RFC 4254, 7.1).
-func (l *link) listen(ctx context.Context, address string) (*listener, error) {
-	host, port, err := splitPort(address)
-	if err != nil {
-		return nil, err
-	}
-	key := forwardKey{host, port}
-	if port == 0 {
-		if rested, ok := l.router.rested(host); ok {
-			return l.router.register(l, rested), nil
+// listen asks the server to listen on host and port; port 0 takes a free one.
+func (r *router) listen(ctx context.Context, host string, port uint32) (*listener, error) {
+	l := newListener(r.link)
+	for !r.reuse(l, host, port, false) {
+		f := newForward(host, port, l)
+		other := (*forward)(nil)
+		if port != 0 {
+			// Connections may arrive before the answer does.
+			other = r.add(f)
 		}
-	}
-	type granted struct {
-		port uint32
-		err  error
-	}
-	result := make(chan granted)
-	l.spawn(func() {
-		var g granted
-		g.port, g.err = l.askForward(key)
-		select {
-		case result <- g:
-		case <-ctx.Done():
-			if g.err == nil {
-				l.cancel(forwardKey{host, g.port})
+		if other == nil {
+			l.forward = f
+			if r.exhausted() {
+				r.remove(f)
+				return nil, denied(f)
 			}
+			return l, r.obtain(ctx, l)
 		}
-	})
+		if !r.abandoned(other) {
+			return nil, fmt.Errorf("listen on %v: %w", addrOf(host, port), syscall.EADDRINUSE)
+		}
+		select {
+		case <-other.released:
+		case <-ctx.Done():
+			return nil, unanswered(ctx, f)
+		case <-r.link.done:
+			return nil, r.link.err
+		}
+	}
+	return l, nil
+}
+
+// obtain has l's forward requested, and waits for the answer until ctx is
+// done. A forward that is granted later is given up again.
+func (r *router) obtain(ctx context.Context, l *listener) error {
+	f := l.forward
+	granted := make(chan error)
+	ask := func() {
+		err := r.request(l)
+		select {
+		case granted <- err:
+			return
+		case <-ctx.Done():
+		case <-r.link.done:
+		}
+		if err == nil {
+			l.Close()
+		}
+	}
+	if !r.link.start(ask) {
+		return r.link.err
+	}
 	select {
-	case g := <-result:
-		if g.err != nil {
-			return nil, g.err
-		}
-		return l.router.register(l, forwardKey{host, g.port}), nil
+	case err := <-granted:
+		return err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("listen on %s: %w", address, ctx.Err())
+		return unanswered(ctx, f)
+	case <-r.link.done:
+		return r.link.err
 	}
 }
 
-// askForward asks for a forward and returns its port.
-func (l *link) askForward(key forwardKey) (port uint32, err error) {
-	ok, reply, err := l.last().SendRequest("tcpip-forward", true, forwardRequest(key))
-	address := net.JoinHostPort(key.host, strconv.Itoa(int(key.port)))
+func unanswered(ctx context.Context, f *forward) error {
+	return fmt.Errorf("no answer to the request to listen on %s: %w", addrOf(f.host, f.port), context.Cause(ctx))
+}
+
+// request sends the request for l's forward and waits for the answer, for which
+// there is no time limit but the end of the link.
+func (r *router) request(l *listener) error {
+	f := l.forward
+	ok, answer, err := r.link.conn.SendRequest("tcpip-forward", true, f.payload())
 	switch {
 	case err != nil:
-		return 0, l.openError(address, err)
-	case !ok:
-		return 0, &OpenError{Listen: true, Address: address, Prohibited: true, Err: errRefused}
-	case key.port != 0:
-		return key.port, nil
+		<-r.link.done
+		return r.link.err
+	case !ok || f.port == 0 && len(answer) < 4:
+		r.remove(f)
+		r.refused()
+		if r.reuse(l, f.host, f.port, true) {
+			return nil
+		}
+		return denied(f)
+	case f.port == 0:
+		l.forward = newForward(f.host, binary.BigEndian.Uint32(answer), l)
+		if other := r.add(l.forward); other != nil {
+			// The server has cancelled the other, and its answer is being read.
+			r.remove(other)
+			r.add(l.forward)
+		}
 	}
-	var m struct{ Port uint32 }
-	if err := ssh.Unmarshal(reply, &m); err != nil || m.Port == 0 || m.Port > 65535 {
-		return 0, &OpenError{Listen: true, Address: address, Err: fmt.Errorf("no port in its answer")}
-	}
-	return m.Port, nil
+	return nil
 }
 
-var errRefused = fmt.Errorf("request refused")
+func denied(f *forward) error {
+	address := net.JoinHostPort(f.host, strconv.Itoa(int(f.port)))
+	return &OpenError{Listen: true, Address: address, Err: errors.New("request denied")}
+}
 
-func forwardRequest(key forwardKey) []byte {
+// refused notes that the server has refused a forward. One that cancels none
+// will grant no more: Dropbear leaves sockets behind for each that it refuses.
+func (r *router) refused() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.full = r.stubborn
+}
+
+// exhausted reports whether it is of no use, and does harm, to ask for more.
+func (r *router) exhausted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.full
+}
+
+// add adds f, unless another has its address, which it returns.
+func (r *router) add(f *forward) (other *forward) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.forwards {
+		if g.host == f.host && g.port == f.port {
+			return g
+		}
+	}
+	if r.ended {
+		f.listener.end(r.link.err)
+	}
+	r.forwards = append(r.forwards, f)
+	return nil
+}
+
+// abandoned reports whether nobody listens on f any more.
+func (r *router) abandoned(f *forward) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return f.listener == nil
+}
+
+func (r *router) remove(f *forward) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forwards = slices.DeleteFunc(r.forwards, func(g *forward) bool { return g == f })
+}
+
+// reuse gives l a resting forward of host, the longest rested, if there is one
+// that may be used again; now says that any may.
+func (r *router) reuse(l *listener, host string, port uint32, now bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var best *forward
+	resting := 0
+	for _, f := range r.forwards {
+		if f.resting.IsZero() {
+			continue
+		}
+		resting++
+		if f.host == host && (port == 0 || port == f.port) && (best == nil || f.resting.Before(best.resting)) {
+			best = f
+		}
+	}
+	// A port that was asked for by number can be had in no other way.
+	now = now || port != 0 || r.full
+	if best == nil || !now && resting < mostRested && time.Since(best.resting) < restTime {
+		return false
+	}
+	best.resting = time.Time{}
+	best.listener = l
+	l.forward = best
+	return true
+}
+
+// release gives f up: the server is asked to cancel it, and where the server
+// refuses, f rests until it is used again.
+func (r *router) release(f *forward) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.listener = nil
+	if r.stubborn {
+		f.resting = time.Now()
+		return
+	}
+	r.link.start(func() {
+		ok, _, err := r.link.conn.SendRequest("cancel-tcpip-forward", true, f.payload())
+		if ok || err != nil {
+			r.remove(f)
+		} else {
+			r.rest(f)
+		}
+		close(f.released)
+	})
+}
+
+// rest keeps f, which the server would not cancel.
+func (r *router) rest(f *forward) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stubborn = true
+	f.resting = time.Now()
+}
+
+// end ends all listeners.
+func (r *router) end(cause error) {
+	var listeners []*listener
+	r.mu.Lock()
+	r.ended = true
+	for _, f := range r.forwards {
+		if f.listener != nil {
+			listeners = append(listeners, f.listener)
+		}
+	}
+	r.mu.Unlock()
+	for _, l := range listeners {
+		l.end(cause)
+	}
+}
+
+// payload is what the requests for f and to cancel it carry.
+func (f *forward) payload() []byte {
 	return ssh.Marshal(struct {
 		Host string
 		Port uint32
-	}{key.host, key.port})
-}
-
-// cancel asks the server to stop listening, in the background. A forward that
-// it does not cancel rests.
-func (l *link) cancel(key forwardKey) {
-	l.spawn(func() {
-		ok, _, err := l.last().SendRequest("cancel-tcpip-forward", true, forwardRequest(key))
-		if err == nil && !ok {
-			l.router.rest(key)
-		}
-	})
-}
-
-// register makes the listener of a forward that the server has granted.
-func (r *router) register(l *link, key forwardKey) *listener {
-	n := &listener{
-		link: l, key: key,
-		addr:  &net.TCPAddr{IP: net.ParseIP(key.host), Port: int(key.port)},
-		conns: make(chan net.Conn, backlog),
-		slots: make(chan struct{}, backlog),
-		done:  make(chan struct{}),
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		n.once.Do(func() { close(n.done) })
-		return n
-	}
-	if r.forwards == nil {
-		r.forwards = make(map[forwardKey]*listener)
-	}
-	r.forwards[key] = n
-	return n
-}
-
-// forget stops routing to n.
-func (r *router) forget(n *listener) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.forwards[n.key] == n {
-		delete(r.forwards, n.key)
-	}
-}
-
-func (r *router) rest(key forwardKey) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.resting = append(r.resting, restingForward{key, time.Now()})
-}
-
-// rested takes the forward of host that has rested longest, if it may serve
-// again: after restTime, or when too many rest.
-func (r *router) rested(host string) (forwardKey, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, f := range r.resting {
-		if f.key.host != host {
-			continue
-		}
-		if len(r.resting) < restAtMost && time.Since(f.since) < restTime {
-			break
-		}
-		r.resting = append(r.resting[:i], r.resting[i+1:]...)
-		return f.key, true
-	}
-	return forwardKey{}, false
-}
-
-// close ends every listener.
-func (r *router) close() {
-	r.mu.Lock()
-	r.closed = true
-	listeners := make([]*listener, 0, len(r.forwards))
-	for _, n := range r.forwards {
-		listeners = append(listeners, n)
-	}
-	r.mu.Unlock()
-	for _, n := range listeners {
-		n.end()
-	}
-}
-
-// splitPort splits host:port with a port in figures.
-func splitPort(address string) (host string, port uint32, err error) {
-	host, p, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", 0, err
-	}
-	n, err := strconv.ParseUint(p, 10, 16)
-	if err != nil {
-		return "", 0, fmt.Errorf("address %s: no port: %w", address, err)
-	}
-	return host, uint32(n), nil
+	}{f.host, f.port})
 }

@@ -1,326 +1,224 @@
 package tunnel
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/kevinburke/ssh_config"
 )
 
-// readFiles reads the settings for host from the configuration files, where
-// there is no ssh to ask. The reader is one of a small part of the language, so
-// whatever it is known to read otherwise than ssh is refused with its file and
-// line before it is let at it.
-func readFiles(_ context.Context, _, host string, opts Options) (settings, error) {
-	s, err := commandLine(opts)
+// readConfig is the built-in reader, for where there is no ssh to ask: it
+// returns what "ssh -G" would print about t, as far as [Hop] needs it.
+//
+// Package ssh_config takes the files apart. It reads some of the language
+// otherwise than ssh does, and without a word, so every line of every file is
+// looked at first (see [inspector]), and what may be such a place is refused.
+func readConfig(t target, opts Options, local account) (settings, error) {
+	texts, err := configTexts(opts, local)
 	if err != nil {
 		return nil, err
 	}
-	local, err := user.Current()
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range configFiles(opts.ConfigFile, local.HomeDir) {
-		if err := s.addFile(f, host, local.HomeDir); err != nil {
+	look := inspector{home: local.home}
+	layers := []settings{commandLine(opts)} // those that count first in front
+	for _, text := range texts {
+		if err := look.inspect(text, 0); err != nil {
 			return nil, err
 		}
-	}
-	if len(s["proxyjump"]) > 0 && len(s["proxycommand"]) > 0 {
-		return nil, &ConfigError{fmt.Sprintf("both ProxyJump and ProxyCommand are set for %s: %s", host, advice)}
-	}
-	return s.withDefaults(host, local)
-}
-
-const advice = "without OpenSSH's ssh program it cannot be read as ssh does: install it, or write it otherwise"
-
-// A configFile is a file to read, and how its absence and its relative names
-// are taken.
-type configFile struct {
-	name     string
-	required bool
-	system   bool
-}
-
-func configFiles(given, home string) []configFile {
-	switch {
-	case strings.EqualFold(given, "none"):
-		return nil
-	case given != "":
-		return []configFile{{name: given, required: true}}
-	}
-	return []configFile{
-		{name: filepath.Join(home, ".ssh", "config")},
-		{name: "/etc/ssh/ssh_config", system: true},
-	}
-}
-
-// commandLine returns what the command line sets, the letters first.
-func commandLine(opts Options) (settings, error) {
-	s := make(settings)
-	s.add("user", opts.User)
-	if opts.Port != 0 {
-		s.add("port", strconv.Itoa(opts.Port))
-	}
-	for _, f := range opts.IdentityFiles {
-		s.add("identityfile", f)
-	}
-	s.add("proxyjump", opts.Jump)
-	s.add("addressfamily", opts.AddressFamily)
-	for _, o := range opts.Settings {
-		keyword, value := splitKeyword(strings.Trim(o, blanks))
-		block := keyword == "host" || keyword == "match" || keyword == "include"
-		if why := misread(keyword, value); why != "" || block {
-			return nil, &ConfigError{fmt.Sprintf("-o %s: %s", o, advice)}
+		layer, err := gather(text, t.host)
+		if err != nil {
+			return nil, err
 		}
-		s.add(keyword, value)
+		layers = append(layers, layer)
+		if text.commandLine {
+			layers = append(layers, commandLine(Options{User: t.user, Port: t.port}))
+		}
 	}
+	s := settings{}
+	for _, layer := range layers {
+		s.add(layer)
+	}
+	switch {
+	case opts.Jump != "":
+		delete(s, "proxycommand")
+	case s.first("proxyjump") != "" && s.first("proxycommand") != "":
+		return nil, &ConfigError{fmt.Sprintf("%s: ProxyCommand: applies to %s as ProxyJump does, and the first counts. %s",
+			strings.Join(look.proxyCommands, ", "), t.host, advice)}
+	}
+	s.complete(t, local)
+	return s, s.expand(t, local)
+}
+
+// advice ends each refusal.
+const advice = "The built-in reader cannot be sure to read this as ssh does; where OpenSSH's client is installed, that is asked instead"
+
+// commandLine returns what the command line's letters set.
+func commandLine(opts Options) settings {
+	s := settings{"identityfile": opts.IdentityFiles}
+	set := func(keyword, value string) {
+		if value != "" {
+			s[keyword] = []string{value}
+		}
+	}
+	set("user", opts.User)
+	if opts.Port != 0 {
+		set("port", strconv.Itoa(opts.Port))
+	}
+	set("addressfamily", opts.AddressFamily)
+	set("proxyjump", opts.Jump)
+	return s
+}
+
+// gather returns the values of all keywords that apply to host in one text.
+func gather(text configText, host string) (settings, error) {
+	config, err := ssh_config.DecodeBytes(text.text)
+	if err != nil {
+		return nil, &ConfigError{text.name + ": " + err.Error()}
+	}
+	s := settings{}
+	for keyword := range valueForms {
+		if s[keyword], err = config.GetAll(host, keyword); err != nil {
+			return nil, &ConfigError{text.name + ": " + err.Error()}
+		}
+	}
+	// This is the one "none" that does not count as a value: a later one does.
+	s["connecttimeout"] = slices.DeleteFunc(s["connecttimeout"], func(v string) bool { return strings.EqualFold(v, "none") })
 	return s, nil
 }
 
-// addFile adds what f sets for host.
-func (s settings) addFile(f configFile, host, home string) error {
-	text, err := os.ReadFile(f.name)
-	if errors.Is(err, fs.ErrNotExist) && !f.required {
+// add adds the values of a layer that counts less: of each keyword the first
+// value stays, except that identity files add up.
+func (s settings) add(layer settings) {
+	for keyword, values := range layer {
+		switch {
+		case keyword == "identityfile":
+			s[keyword] = append(s[keyword], values...)
+		case len(s[keyword]) == 0 && len(values) > 0:
+			s[keyword] = values[:1]
+		}
+	}
+}
+
+// complete adds the defaults of a current OpenSSH to what is not set.
+func (s settings) complete(t target, local account) {
+	for keyword, values := range defaultSettings() {
+		if len(s[keyword]) == 0 {
+			s[keyword] = values
+		}
+	}
+	if len(s["user"]) == 0 {
+		s["user"] = []string{local.name}
+	}
+	if len(s["hostname"]) == 0 {
+		s["hostname"] = []string{strings.ReplaceAll(t.host, "%", "%%")}
+	}
+	var files []string
+	for _, name := range s["identityfile"] {
+		if !slices.Contains(files, name) {
+			files = append(files, name)
+		}
+	}
+	s["identityfile"] = files
+}
+
+// expand expands what "ssh -G" prints expanded.
+func (s settings) expand(t target, local account) error {
+	name, err := expandTokens(s.first("hostname"), map[byte]string{'%': "%", 'h': t.host}, nil)
+	if err != nil {
+		return &ConfigError{"HostName of " + t.host + ": " + err.Error()}
+	}
+	s["hostname"] = []string{strings.ToLower(name)}
+
+	tokens := local.tokens(t.host, s)
+	var files []string
+	for _, name := range strings.Fields(s.first("userknownhostsfile")) {
+		if name, err = local.expandFile(name, tokens); err != nil {
+			return &ConfigError{"UserKnownHostsFile of " + t.host + ": " + err.Error()}
+		}
+		files = append(files, name)
+	}
+	s["userknownhostsfile"] = []string{strings.Join(files, " ")}
+	if s.first("identityagent") == "" || strings.HasPrefix(s.first("identityagent"), "$") && !strings.HasPrefix(s.first("identityagent"), "${") {
 		return nil
 	}
+	agent, err := local.expandFile(s.first("identityagent"), tokens)
 	if err != nil {
-		return &ConfigError{fmt.Sprintf("cannot read the configuration: %v", err)}
+		return &ConfigError{"IdentityAgent of " + t.host + ": " + err.Error()}
 	}
-	keywords := make(map[string]bool)
-	if err := inspect(f, text, home, keywords, 0); err != nil {
-		return err
+	s["identityagent"] = []string{agent}
+	return nil
+}
+
+// defaultSettings are the settings that a current OpenSSH has if nothing is
+// configured, without those that depend on the host.
+func defaultSettings() settings {
+	return settings{
+		"port":                         {"22"},
+		"addressfamily":                {"any"},
+		"connecttimeout":               {"none"},
+		"userknownhostsfile":           {"~/.ssh/known_hosts ~/.ssh/known_hosts2"},
+		"globalknownhostsfile":         {filepath.Join(systemFolder(), "ssh_known_hosts") + " " + filepath.Join(systemFolder(), "ssh_known_hosts2")},
+		"stricthostkeychecking":        {"ask"},
+		"hashknownhosts":               {"no"},
+		"identityfile":                 {"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk"},
+		"identitiesonly":               {"no"},
+		"pubkeyauthentication":         {"yes"},
+		"passwordauthentication":       {"yes"},
+		"kbdinteractiveauthentication": {"yes"},
+		"numberofpasswordprompts":      {"3"},
+		"batchmode":                    {"no"},
+		"serveraliveinterval":          {"0"},
+		"serveralivecountmax":          {"3"},
 	}
-	config, err := ssh_config.DecodeBytes(text)
-	if err != nil {
-		return &ConfigError{fmt.Sprintf("%s: %v", f.name, err)}
+}
+
+func systemFolder() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("ProgramData"), "ssh")
 	}
-	for _, keyword := range slices.Sorted(maps.Keys(keywords)) {
-		values, err := config.GetAll(host, keyword)
+	return "/etc/ssh"
+}
+
+// A configText is a file, or what takes a file's place on the command line.
+type configText struct {
+	name        string
+	text        []byte
+	commandLine bool // which has no sections
+	system      bool // the system's own file, or one that it includes
+}
+
+// configTexts returns the texts to read, that whose values count first in
+// front.
+func configTexts(opts Options, local account) ([]configText, error) {
+	lines := strings.Join(opts.Settings, "\n") + "\n"
+	if strings.Count(lines, "\n") > max(1, len(opts.Settings)) {
+		return nil, &ConfigError{"-o: more than one line"}
+	}
+	texts := []configText{{name: "-o", text: []byte(lines), commandLine: true}}
+	read := func(name string, required, system bool) error {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) && !required {
+			return nil
+		}
 		if err != nil {
-			return &ConfigError{fmt.Sprintf("%s: %v", f.name, err)}
+			return &ConfigError{"configuration file: " + err.Error()}
 		}
-		for _, v := range values {
-			s.add(keyword, v)
-		}
+		texts = append(texts, configText{name: name, text: append(text, '\n'), system: system})
+		return nil
 	}
-	return nil
-}
-
-// inspect refuses what the reader would misread in a file, and in those it
-// includes, and collects the keywords that it sets.
-func inspect(f configFile, text []byte, home string, keywords map[string]bool, depth int) error {
-	if depth > 5 {
-		return &ConfigError{f.name + ": too many files include each other"}
+	if strings.EqualFold(opts.ConfigFile, "none") {
+		return texts, nil
 	}
-	number := 0
-	for line := range bytes.Lines(text) {
-		number++
-		content := strings.Trim(string(line), blanks)
-		if content == "" || strings.HasPrefix(content, "#") {
-			continue
-		}
-		keyword, value := splitKeyword(content)
-		why := misread(keyword, value)
-		if keyword == "include" && why == "" {
-			why = f.relative(value)
-		}
-		if why != "" {
-			return &ConfigError{fmt.Sprintf("%s:%d: %s: %s", f.name, number, why, advice)}
-		}
-		if keyword == "include" {
-			if err := inspectIncluded(f, number, value, home, keywords, depth); err != nil {
-				return err
-			}
-		}
-		keywords[keyword] = true
+	if opts.ConfigFile != "" {
+		return texts, read(opts.ConfigFile, true, false)
 	}
-	return nil
-}
-
-// relative says why a name in an Include cannot be followed, or nothing.
-func (f configFile) relative(value string) string {
-	for _, name := range strings.Fields(value) {
-		switch {
-		case strings.ContainsAny(name, "%$[") || strings.HasPrefix(name, "~") && !strings.HasPrefix(name, "~/"):
-			return "Include " + name
-		case f.system && !filepath.IsAbs(name):
-			return "Include of a relative name, " + name
-		}
-	}
-	return ""
-}
-
-// inspectIncluded inspects the files that an Include on a line of f names.
-func inspectIncluded(f configFile, line int, value, home string, keywords map[string]bool, depth int) error {
-	for _, pattern := range strings.Fields(value) {
-		switch {
-		case strings.HasPrefix(pattern, "~/"):
-			pattern = filepath.Join(home, pattern[2:])
-		case !filepath.IsAbs(pattern):
-			pattern = filepath.Join(home, ".ssh", pattern)
-		}
-		names, err := filepath.Glob(pattern)
-		if err != nil {
-			return &ConfigError{fmt.Sprintf("%s:%d: Include %s: %v", f.name, line, pattern, err)}
-		}
-		for _, name := range names {
-			if hidden(name) != hidden(pattern) {
-				return &ConfigError{fmt.Sprintf("%s:%d: Include %s would read %s: %s", f.name, line, pattern, name, advice)}
-			}
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return &ConfigError{fmt.Sprintf("cannot read the configuration: %v", err)}
-			}
-			system := f.system || strings.HasPrefix(filepath.Clean(name), "/etc/ssh")
-			if err := inspect(configFile{name: name, system: system}, text, home, keywords, depth+1); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// hidden counts the names in a path that begin with a dot. To ssh, a * does not
-// stand for one.
-func hidden(path string) int { return strings.Count(filepath.ToSlash(path), "/.") }
-
-// blanks are what ssh takes for blanks around a line.
-const blanks = " \t\r\n"
-
-// splitKeyword splits a line at the first blanks or =.
-func splitKeyword(line string) (keyword, value string) {
-	i := strings.IndexAny(line, " \t=")
-	if i < 0 {
-		return strings.ToLower(line), ""
-	}
-	value = strings.TrimLeft(line[i:], " \t")
-	value = strings.TrimLeft(strings.TrimPrefix(value, "="), " \t")
-	return strings.ToLower(line[:i]), value
-}
-
-// misread says what the reader would get wrong in a line, or nothing.
-func misread(keyword, value string) string {
-	readable, honoured := forms[keyword]
-	switch {
-	case !honoured && !slices.Contains(strings.Fields(unused), keyword):
-		return "keyword " + keyword
-	case honoured && !readable(value):
-		return keyword + " " + value
-	}
-	return ""
-}
-
-// forms tells, of each keyword that is honoured, in which of its forms the
-// built-in reader reads a value as ssh does.
-var forms = map[string]func(string) bool{
-	"host":                         isPatterns,
-	"match":                        isOneOf("all"),
-	"include":                      isPlain,
-	"canonicalizehostname":         isOneOf("no"),
-	"hostname":                     isHostNameSetting,
-	"port":                         isPort,
-	"user":                         isUser,
-	"addressfamily":                isOneOf("any", "inet", "inet6"),
-	"bindaddress":                  isWord,
-	"connecttimeout":               isTime,
-	"proxyjump":                    isWord,
-	"proxycommand":                 isPlain,
-	"hostkeyalias":                 isWord,
-	"hostkeyalgorithms":            isAlgorithms,
-	"stricthostkeychecking":        isOneOf("yes", "no", "true", "false", "ask", "off", "accept-new"),
-	"hashknownhosts":               isBoolean,
-	"userknownhostsfile":           isFiles,
-	"globalknownhostsfile":         isFiles,
-	"knownhostscommand":            isPlain,
-	"revokedhostkeys":              isPlain,
-	"identityfile":                 isWord,
-	"identitiesonly":               isBoolean,
-	"identityagent":                isWord,
-	"preferredauthentications":     isWord,
-	"pubkeyauthentication":         isOneOf("yes", "no", "true", "false", "unbound", "host-bound"),
-	"passwordauthentication":       isBoolean,
-	"kbdinteractiveauthentication": isBoolean,
-	"numberofpasswordprompts":      isNumber,
-	"batchmode":                    isBoolean,
-	"serveraliveinterval":          isTime,
-	"serveralivecountmax":          isNumber,
-}
-
-// unused are the keywords that change nothing here. Any other is refused: it
-// may be misspelt, or newer.
-const unused = `
-	addkeystoagent bindinterface canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames
-	casignaturealgorithms certificatefile channeltimeout checkhostip ciphers clearallforwardings compression
-	connectionattempts controlmaster controlpath controlpersist dynamicforward enableescapecommandline enablesshkeysign
-	escapechar exitonforwardfailure fingerprinthash forkafterauthentication forwardagent forwardx11 forwardx11timeout
-	forwardx11trusted gatewayports gssapiauthentication gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms
-	gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedacceptedalgorithms
-	hostbasedauthentication ignoreunknown ipqos kbdinteractivedevices kexalgorithms localcommand localforward loglevel
-	logverbose macs nohostauthenticationforlocalhost obscurekeystroketiming permitlocalcommand permitremoteopen
-	pkcs11provider proxyusefdpass pubkeyacceptedalgorithms rekeylimit remotecommand remoteforward requesttty
-	requiredrsasize securitykeyprovider sendenv sessiontype setenv stdinnull streamlocalbindmask streamlocalbindunlink
-	syslogfacility tcpkeepalive tunnel tunneldevice updatehostkeys verifyhostkeydns visualhostkey xauthlocation`
-
-// isPlain holds for words with nothing that needs to be unquoted.
-func isPlain(s string) bool {
-	strange := func(r rune) bool {
-		return r == unicode.ReplacementChar || r != ' ' && unicode.IsSpace(r) || unicode.IsControl(r)
-	}
-	return s != "" && !strings.HasPrefix(s, "=") && !strings.ContainsAny(s, `"'#\`) && !strings.ContainsFunc(s, strange)
-}
-
-func isWord(s string) bool { return isPlain(s) && !strings.Contains(s, " ") }
-
-// isPatterns holds for a Host's patterns.
-func isPatterns(s string) bool { return isPlain(s) && !strings.Contains(s, "?") }
-
-// isFiles holds for names of files. "none" stands alone.
-func isFiles(s string) bool {
-	words := strings.Fields(strings.ToLower(s))
-	return isPlain(s) && (len(words) == 1 || !slices.Contains(words, "none"))
-}
-
-// isHostNameSetting holds for a HostName, in which only %h is replaced.
-func isHostNameSetting(s string) bool {
-	return isWord(s) && !strings.Contains(strings.NewReplacer("%%", "", "%h", "").Replace(s), "%")
-}
-
-// isUser holds for a User without tokens, which only some versions replace.
-func isUser(s string) bool { return isWord(s) && !strings.ContainsAny(s, "%$") }
-
-// isAlgorithms holds for a list of known algorithms, not of patterns nor of
-// changes to the default.
-func isAlgorithms(s string) bool {
-	names := strings.Split(s, ",")
-	return isWord(s) && len(supported(slices.Clone(names))) == len(names)
-}
-
-func isPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0
-}
-
-func isNumber(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 31)
-	return err == nil
-}
-
-// isTime holds for seconds without a unit.
-func isTime(s string) bool { return s == "none" || isNumber(s) }
-
-func isBoolean(s string) bool { return isOneOf("yes", "no", "true", "false")(s) }
-
-func isOneOf(words ...string) func(string) bool {
-	return func(s string) bool { return slices.Contains(words, strings.ToLower(s)) }
+	return texts, errors.Join(
+		read(filepath.Join(local.home, ".ssh", "config"), false, false),
+		read(filepath.Join(systemFolder(), "ssh_config"), false, true))
 }

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,91 +12,91 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A Tunnel is an SSH connection that is connected again whenever it is lost.
-// Its methods may be called from several goroutines.
+const (
+	defaultInterval = 15 * time.Second // ServerAliveInterval
+	defaultCount    = 3                // ServerAliveCountMax
+)
+
+// A Tunnel is an SSH connection to the last of a list of hops, made again
+// whenever it is lost. Its methods may be called from several goroutines.
 type Tunnel struct {
-	cfg    Config
-	cancel context.CancelFunc
-	done   chan struct{} // closed when the tunnel has ended for good
+	cfg     Config
+	keys    keyring
+	backoff *backoff
+	stop    context.CancelFunc
+	done    chan struct{} // closed when the tunnel has ended and all goroutines have
+
+	telling sync.Mutex // held while cfg.Observe runs
 
 	mu      sync.Mutex
 	link    *link         // nil while there is none
-	changed chan struct{} // closed, and made anew, when link changes
-	err     error         // why the tunnel has ended
-	signers map[string]ssh.Signer
-	telling sync.Mutex
+	changed chan struct{} // closed, and replaced, when link or err changes
+	err     error         // why the tunnel ended
+	trouble error         // why there is no link
 }
 
 // Open connects to the last of cfg.Hops. It returns once connected, or with
-// the reason it could not; ctx bounds only this first attempt. Later losses are
-// repaired until Close, or until only a person can mend them: then Done is
-// closed and Err says why.
+// the reason why not, a [*HopError]; ctx bounds only this first attempt. Until
+// [Tunnel.Close] the tunnel then connects again whenever the connection is
+// lost, and ends by itself only for what time does not mend: authentication
+// refused, a host key that is not trusted, no algorithm in common, a question
+// that the user would not answer.
 func Open(ctx context.Context, cfg Config) (*Tunnel, error) {
+	return open(ctx, cfg, newBackoff())
+}
+
+func open(ctx context.Context, cfg Config, b *backoff) (*Tunnel, error) {
 	if len(cfg.Hops) == 0 || cfg.HostKeys == nil {
-		return nil, errors.New("tunnel: no hops, or nothing to verify host keys with")
+		return nil, errors.New("tunnel: Config needs Hops and HostKeys")
 	}
-	t := &Tunnel{cfg: cfg, done: make(chan struct{}), changed: make(chan struct{}), signers: make(map[string]ssh.Signer)}
-	t.tell(Event{Kind: Connecting})
+	life, stop := context.WithCancel(context.WithoutCancel(ctx))
+	t := &Tunnel{
+		cfg: cfg, keys: newKeyring(), backoff: b, stop: stop,
+		done: make(chan struct{}), changed: make(chan struct{}),
+	}
 	l, err := t.connect(ctx)
 	if err != nil {
+		stop()
 		return nil, err
 	}
-	running, cancel := context.WithCancel(context.Background())
-	t.cancel = cancel
-	t.setLink(l)
-	go t.run(running, l)
+	go t.run(life, l)
 	return t, nil
 }
 
-// run owns the connection: keep it, lose it, connect again.
+// run owns the connection: it has it watched, waits for its loss and makes the
+// next, until ctx is done or no other can be made.
 func (t *Tunnel) run(ctx context.Context, l *link) {
-	defer close(t.done)
-	var pause backoff
-	for {
-		began := time.Now()
-		t.tell(Event{Kind: Up, Text: l.negotiated()})
-		t.keep(ctx, l)
-		err := l.failure()
-		t.setLink(nil)
-		l.close(err)
-		if ctx.Err() != nil {
-			t.end(ErrClosed)
-			return
-		}
-		t.tell(Event{Kind: Down, Err: err})
-		pause.lost(time.Since(began))
-		if l, err = t.reconnect(ctx, &pause); err != nil {
-			t.end(err)
-			return
-		}
-		t.setLink(l)
-	}
-}
-
-// keep returns when l is dead.
-func (t *Tunnel) keep(ctx context.Context, l *link) {
-	h := t.destination()
-	l.spawn(func() { l.keepAlive(h.ServerAliveInterval, h.ServerAliveCountMax) })
-	select {
-	case <-l.dead:
-	case <-ctx.Done():
-		l.fail(ErrClosed)
-		<-l.dead
-	}
-}
-
-// reconnect tries until it succeeds, ctx is done, or only a person can help.
-func (t *Tunnel) reconnect(ctx context.Context, pause *backoff) (*link, error) {
-	wait := pause.wait()
-	for {
-		timer := time.NewTimer(wait)
+	var err error
+	for err == nil {
+		up := time.Now()
 		select {
-		case <-timer.C:
+		case <-l.done:
 		case <-ctx.Done():
-			timer.Stop()
+		}
+		l.close(ErrClosed) // the first cause is the one that counts
+		if ctx.Err() != nil {
+			err = ErrClosed
+			break
+		}
+		t.set(nil, l.err, nil)
+		t.tell(Event{Kind: Down, Err: l.err})
+		t.backoff.lost(time.Since(up))
+		l, err = t.reconnect(ctx)
+	}
+	t.set(nil, nil, err)
+	close(t.done)
+}
+
+// reconnect tries to connect until it succeeds, ctx is done, or trying again
+// is of no use.
+func (t *Tunnel) reconnect(ctx context.Context) (*link, error) {
+	wait := t.backoff.next()
+	for {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
 			return nil, ErrClosed
 		}
-		t.tell(Event{Kind: Connecting})
 		l, err := t.connect(ctx)
 		switch {
 		case err == nil:
@@ -105,98 +106,165 @@ func (t *Tunnel) reconnect(ctx context.Context, pause *backoff) (*link, error) {
 		case permanent(err):
 			return nil, err
 		}
-		wait = pause.wait()
+		wait = t.backoff.next()
+		t.set(nil, err, nil)
 		t.tell(Event{Kind: Waiting, Err: err, Wait: wait})
 	}
 }
 
-func (t *Tunnel) setLink(l *link) {
+// connect makes one attempt, hop by hop.
+func (t *Tunnel) connect(ctx context.Context) (*link, error) {
+	t.tell(Event{Kind: Connecting})
+	var l *link
+	for _, h := range t.cfg.Hops {
+		next, err := t.join(ctx, h, l)
+		if err != nil {
+			if l != nil {
+				l.close(err)
+			}
+			return nil, err
+		}
+		l = next
+	}
+	h := l.hop
+	l.start(func() {
+		l.watch(cmp.Or(h.ServerAliveInterval, defaultInterval), cmp.Or(h.ServerAliveCountMax, defaultCount))
+	})
+	t.set(l, nil, nil)
+	t.tell(Event{Kind: Up, Text: l.String()})
+	return l, nil
+}
+
+// permanent reports whether time does not mend err. A connection is never
+// attempted again after the server has refused to authenticate the user:
+// servers count that.
+func permanent(err error) bool {
+	if hop, ok := errors.AsType[*HopError](err); ok && hop.Op == verifyHostKey {
+		return true
+	}
+	if _, ok := errors.AsType[*AuthError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*askError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err)
+	return ok
+}
+
+// set changes what those who wait for a link see.
+func (t *Tunnel) set(l *link, trouble, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.link = l
+	t.link, t.trouble, t.err = l, trouble, err
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-func (t *Tunnel) end(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.err = err
-}
-
-// current returns the link, waiting for one until ctx is done. It is not
-// before, which has turned out to be of no use.
-func (t *Tunnel) current(ctx context.Context, before *link) (*link, error) {
+// await returns a link that is up, waiting for one until ctx is done.
+func (t *Tunnel) await(ctx context.Context) (*link, error) {
 	for {
 		t.mu.Lock()
-		l, changed := t.link, t.changed
+		l, changed, err, trouble := t.link, t.changed, t.err, t.trouble
 		t.mu.Unlock()
-		if l != nil && l != before {
-			return l, nil
+		switch {
+		case err == ErrClosed:
+			return nil, err
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", ErrLost, err)
+		}
+		if l != nil {
+			select {
+			case <-l.done:
+				trouble = l.err
+			default:
+				return l, nil
+			}
 		}
 		select {
 		case <-changed:
-		case <-t.done:
-			return nil, t.Err()
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no connection to %s: %w", t.destination(), ctx.Err())
+			return nil, fmt.Errorf("%w, waiting to reconnect: %w (%v)", ErrLost, context.Cause(ctx), trouble)
 		}
 	}
 }
 
-// DialContext connects to address from the far end. If the tunnel is
-// reconnecting, it waits until that succeeds or ctx is done. Once it has
-// returned, ctx has no effect on the connection, which has CloseWrite and does
-// not support deadlines. If the gateway refuses, the error is an [*OpenError].
+// through runs open on a link, and once more on the next link if that one
+// turned out to be lost.
+func (t *Tunnel) through(ctx context.Context, open func(l *link) error) error {
+	for again := true; ; again = false {
+		l, err := t.await(ctx)
+		if err != nil {
+			return err
+		}
+		err = open(l)
+		if !again || !errors.Is(err, ErrLost) {
+			return err
+		}
+	}
+}
+
+// DialContext connects to address from the far end, which resolves the host.
+// While there is no connection it waits for one until ctx is done. Once it has
+// returned, ctx has no effect. The connection has a CloseWrite method and no
+// deadlines; when the SSH connection is lost, its errors wrap [ErrLost]. If the
+// gateway refuses, the error is an [*OpenError].
 func (t *Tunnel) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	var c net.Conn
-	err := t.try(ctx, func(l *link) error {
-		opened, err := l.dial(ctx, l.last(), address)
-		if err == nil {
-			c = opened
-		}
+	if err := checkNetwork(network); err != nil {
+		return nil, err
+	}
+	var c *conn
+	err := t.through(ctx, func(l *link) (err error) {
+		c, err = l.dial(ctx, address)
 		return err
 	})
-	return c, err
-}
-
-// Listen asks the far end to announce on address and deliver the connections
-// here. The listener closes when the SSH connection is lost. If the gateway
-// refuses, the error is an [*OpenError]. That it agrees does not mean that it
-// listens where it was asked to: most servers listen on their loopback only.
-func (t *Tunnel) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	var n net.Listener
-	err := t.try(ctx, func(l *link) error {
-		opened, err := l.listen(ctx, address)
-		if err == nil {
-			n = opened
-		}
-		return err
-	})
-	return n, err
-}
-
-// try runs open on the link, and once more on the next one if the first turned
-// out to be dead.
-func (t *Tunnel) try(ctx context.Context, open func(*link) error) error {
-	l, err := t.current(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err = open(l); err == nil || !errors.Is(err, ErrLost) {
-		return err
-	}
-	if l, err = t.current(ctx, l); err != nil {
-		return err
-	}
-	return open(l)
+	return c, nil
 }
 
-// Done returns a channel that is closed when the tunnel has ended for good; Err
-// then reports why.
+// Listen asks the far end to listen on address and to pass on the connections
+// it gets; port 0 takes a free port, which the listener's Addr tells. While
+// there is no connection it waits for one until ctx is done. Once it has
+// returned, ctx has no effect. The listener closes when the SSH connection is
+// lost: its error then wraps [ErrLost]. If the gateway refuses, the error is an
+// [*OpenError].
+//
+// A server may listen on another address than it was asked for, and not say so:
+// sshd does unless GatewayPorts is set.
+func (t *Tunnel) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	if err := checkNetwork(network); err != nil {
+		return nil, err
+	}
+	host, port, err := splitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	var ln *listener
+	err = t.through(ctx, func(l *link) (err error) {
+		ln, err = l.router.listen(ctx, host, port)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ln, nil
+}
+
+func checkNetwork(network string) error {
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+		return nil
+	}
+	return net.UnknownNetworkError(network)
+}
+
+// Done returns a channel that is closed when the tunnel has ended for good;
+// [Tunnel.Err] then says why.
 func (t *Tunnel) Done() <-chan struct{} { return t.done }
 
-// Err returns why the tunnel has ended, ErrClosed after Close, or nil while it
+// Err returns why the tunnel has ended, [ErrClosed] after Close, or nil if it
 // has not.
 func (t *Tunnel) Err() error {
 	t.mu.Lock()
@@ -204,50 +272,23 @@ func (t *Tunnel) Err() error {
 	return t.err
 }
 
-// Close ends the tunnel and everything opened through it, and waits for its
-// goroutines.
+// Close ends the tunnel and all that was opened through it, and waits for its
+// goroutines. It returns nil.
 func (t *Tunnel) Close() error {
-	t.cancel()
+	t.stop()
 	<-t.done
 	return nil
 }
 
-func (t *Tunnel) destination() Hop { return t.cfg.Hops[len(t.cfg.Hops)-1] }
-
-// tell reports an event to the observer.
+// tell tells cfg.Observe of e; the hop is the destination if none is named.
 func (t *Tunnel) tell(e Event) {
 	if t.cfg.Observe == nil {
 		return
 	}
-	if e.Hop.HostName == "" {
-		e.Hop = t.destination()
+	if e.Hop.Alias == "" && e.Hop.HostName == "" {
+		e.Hop = t.cfg.Hops[len(t.cfg.Hops)-1]
 	}
 	t.telling.Lock()
 	defer t.telling.Unlock()
 	t.cfg.Observe(e)
-}
-
-// unlocked returns the signer of a key file whose passphrase has been given in
-// the lifetime of t, or nil.
-func (t *Tunnel) unlocked(file string) ssh.Signer {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.signers[file]
-}
-
-func (t *Tunnel) remember(file string, s ssh.Signer) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.signers[file] = s
-}
-
-// negotiated describes l's connection to the destination.
-func (l *link) negotiated() string {
-	c := l.last()
-	text := string(c.ServerVersion())
-	if m, ok := c.(ssh.AlgorithmsConnMetadata); ok {
-		a := m.Algorithms()
-		text += ", " + a.KeyExchange + ", " + a.HostKey + ", " + a.Read.Cipher
-	}
-	return text
 }

@@ -281,7 +281,7 @@ func TestManyTransfersOnOneConnectionLeaveNothingBehind(t *testing.T) {
 func (s *site) nothingLeft(p *lab.Process, descriptors int) {
 	s.t.Helper()
 	var here, there []string
-	eventually(s.t, "all is closed", func() bool {
+	closed := assert.Eventually(s.t, func() bool {
 		here, there = s.Client.Listeners(s.t), nil
 		for _, l := range s.Gateway.Listeners(s.t) {
 			if !strings.HasSuffix(l, ":22") && !strings.HasSuffix(l, ":21") {
@@ -290,9 +290,12 @@ func (s *site) nothingLeft(p *lab.Process, descriptors int) {
 		}
 		limit := 0
 		if strings.Contains(s.t.Name(), "Dropbear") {
-			limit = 130 // 65 forwards; it may listen on two addresses for each
+			limit = 2 * 20 // it listens on two addresses for each
 		}
 		return len(here) == 1 && len(there) <= limit && p.Descriptors(s.t) <= descriptors
-	})
+	}, 20*time.Second, 50*time.Millisecond)
+	if !closed {
+		s.t.Logf("open: %s", s.Client.Run(s.t, "ls", "-l", fmt.Sprintf("/proc/%d/fd", p.Pid)))
+	}
 	s.t.Logf("left: %d listener here, %d forwards there, %d descriptors (before: %d)", len(here), len(there), p.Descriptors(s.t), descriptors)
 }

@@ -14,6 +14,7 @@ import (
 type forwarding struct {
 	server *Server
 	conn   *ssh.ServerConn
+	over   chan struct{} // closed at the end of conn
 
 	mu        sync.Mutex
 	listeners map[bound]net.Listener
@@ -31,6 +32,7 @@ func (f *forwarding) requests(requests <-chan *ssh.Request) {
 	for r := range requests {
 		switch r.Type {
 		case "tcpip-forward":
+			f.hold(f.server.HoldListen)
 			ok, reply := f.listen(r.Payload)
 			_ = r.Reply(ok, reply)
 		case "cancel-tcpip-forward":
@@ -46,9 +48,22 @@ func (f *forwarding) requests(requests <-chan *ssh.Request) {
 	}
 }
 
+func (f *forwarding) hold(until chan struct{}) {
+	if until != nil {
+		select {
+		case <-until:
+		case <-f.over:
+		}
+	}
+}
+
 func (f *forwarding) listen(payload []byte) (ok bool, reply []byte) {
 	var m bound
 	if f.server.NoForwarding || ssh.Unmarshal(payload, &m) != nil {
+		return false, nil
+	}
+	if most := f.server.MostForwards; most != 0 && f.server.Forwards.Load() >= most {
+		f.server.Refused.Add(1)
 		return false, nil
 	}
 	l, err := net.Listen("tcp", net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port))))
@@ -63,7 +78,11 @@ func (f *forwarding) listen(payload []byte) (ok bool, reply []byte) {
 		return false, nil
 	}
 	f.listeners[m] = l
-	f.server.wg.Go(func() { f.accept(l, m) })
+	f.server.Forwards.Add(1)
+	f.server.wg.Go(func() {
+		f.accept(l, m)
+		f.server.Forwards.Add(-1)
+	})
 	return true, ssh.Marshal(struct{ Port uint32 }{m.Port})
 }
 
@@ -74,7 +93,7 @@ func (f *forwarding) accept(l net.Listener, m bound) {
 			return
 		}
 		from := c.RemoteAddr().(*net.TCPAddr)
-		payload := ssh.Marshal(struct {
+		payload := ssh.Marshal(struct { // embedded structs are left out of it
 			Host       string
 			Port       uint32
 			Originator string
@@ -128,6 +147,7 @@ func (f *forwarding) dial(c ssh.NewChannel) {
 		_ = c.Reject(ssh.Prohibited, "open failed")
 		return
 	}
+	f.hold(f.server.HoldDial)
 	address := net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port)))
 	if f.server.Resolve != nil {
 		address = f.server.Resolve(address)

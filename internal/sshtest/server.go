@@ -4,6 +4,7 @@
 package sshtest
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -24,13 +25,23 @@ type Server struct {
 	Before          string // sent instead of an SSH banner; the connection then closes
 	Silent          bool   // accepts connections and says nothing
 	NoForwarding    bool   // refuses direct-tcpip and tcpip-forward
+	MostForwards    int64  // refuses more than so many, if not zero
 	NoCancel        bool   // refuses cancel-tcpip-forward and keeps listening, as old Dropbears do
 	IgnoreKeepalive bool   // does not answer keepalive@openssh.com
 
 	// Resolve, if not nil, says where a direct-tcpip connection to address goes.
 	Resolve func(address string) string
 
+	// Configure, if not nil, has the last word on how users authenticate.
+	Configure func(*ssh.ServerConfig)
+
+	// HoldDial and HoldListen, if not nil, delay the answers to direct-tcpip
+	// and tcpip-forward until they can be received from.
+	HoldDial, HoldListen chan struct{}
+
 	Keepalives atomic.Int64 // keepalive@openssh.com requests received
+	Forwards   atomic.Int64 // remote forwards that are open
+	Refused    atomic.Int64 // requests for one that were refused
 
 	hostKey  ssh.Signer
 	listener net.Listener
@@ -107,6 +118,11 @@ func (s *Server) Drop() {
 	})
 }
 
+// Garble sends what cannot be decrypted on all connections, which stay open.
+func (s *Server) Garble() {
+	s.each(func(c *pausable) { _, _ = c.Write(bytes.Repeat([]byte{0xff}, 64)) })
+}
+
 // Pause makes s neither read nor answer on its connections, as a frozen host.
 func (s *Server) Pause() { s.each((*pausable).pause) }
 
@@ -163,7 +179,11 @@ func (s *Server) serve(c net.Conn) {
 	s.mu.Lock()
 	s.users = append(s.users, conn.User())
 	s.mu.Unlock()
-	f := &forwarding{server: s, conn: conn, listeners: make(map[bound]net.Listener)}
+	f := &forwarding{server: s, conn: conn, over: make(chan struct{}), listeners: make(map[bound]net.Listener)}
+	s.wg.Go(func() {
+		_ = conn.Wait()
+		close(f.over)
+	})
 	s.wg.Go(func() { f.requests(requests) })
 	f.channels(channels)
 	f.close()
@@ -197,6 +217,9 @@ func (s *Server) config() *ssh.ServerConfig {
 	}
 	if len(s.Challenges) > 0 {
 		c.KeyboardInteractiveCallback = s.challenge
+	}
+	if s.Configure != nil {
+		s.Configure(c)
 	}
 	return c
 }

@@ -1,0 +1,188 @@
+package tunnel
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// settings are the effective configuration for one host, by keyword in lower
+// case, in the words in which "ssh -G" prints them.
+type settings map[string][]string
+
+func (s settings) first(keyword string) string {
+	if len(s[keyword]) == 0 {
+		return ""
+	}
+	return s[keyword][0]
+}
+
+// set reports whether keyword has a value that is not "none".
+func (s settings) set(keyword string) bool {
+	return s.first(keyword) != "" && !strings.EqualFold(s.first(keyword), "none")
+}
+
+// hop turns s into the hop that was called alias.
+func (r *resolver) hop(alias string, s settings) (Hop, error) {
+	if s.set("proxycommand") {
+		return Hop{}, &ConfigError{"ProxyCommand of " + alias + " is not supported: " + s.first("proxycommand") +
+			"\nuse ProxyJump in its place, or -J on the command line"}
+	}
+	for _, keyword := range []string{"KnownHostsCommand", "RevokedHostKeys", "BindInterface", "RefuseConnection"} {
+		if s.set(strings.ToLower(keyword)) {
+			return Hop{}, &ConfigError{keyword + " of " + alias + " is not supported, and ignoring it would not be safe: " +
+				s.first(strings.ToLower(keyword))}
+		}
+	}
+	v := values{settings: s}
+	h := Hop{
+		Alias:                    alias,
+		HostName:                 s.first("hostname"),
+		Port:                     v.number("port", 1, 65535),
+		User:                     s.first("user"),
+		AddressFamily:            s.first("addressfamily"),
+		BindAddress:              s.first("bindaddress"),
+		ConnectTimeout:           v.seconds("connecttimeout"),
+		HostKeyAlias:             s.first("hostkeyalias"),
+		UserKnownHostsFiles:      r.knownHostsFiles(&v, alias, "userknownhostsfile"),
+		GlobalKnownHostsFiles:    r.knownHostsFiles(&v, alias, "globalknownhostsfile"),
+		StrictHostKeyChecking:    v.strictness(),
+		HashKnownHosts:           v.boolean("hashknownhosts"),
+		IdentityFilesSet:         !slices.Equal(s["identityfile"], r.defaults["identityfile"]),
+		IdentitiesOnly:           v.boolean("identitiesonly"),
+		PreferredAuthentications: commaList(s.first("preferredauthentications")),
+		PubkeyAuthentication:     v.boolean("pubkeyauthentication"),
+		PasswordAuthentication:   v.boolean("passwordauthentication"),
+		KbdInteractive:           v.boolean("kbdinteractiveauthentication"),
+		NumberOfPasswordPrompts:  v.number("numberofpasswordprompts", 0, 1<<30),
+		BatchMode:                v.boolean("batchmode"),
+		ServerAliveInterval:      v.seconds("serveraliveinterval"),
+		ServerAliveCountMax:      v.number("serveralivecountmax", 0, 1<<30),
+	}
+	if s.first("hostkeyalgorithms") != r.defaults.first("hostkeyalgorithms") {
+		h.HostKeyAlgorithms = v.hostKeyAlgorithms()
+	}
+	for _, name := range s["identityfile"] {
+		if !strings.EqualFold(name, "none") {
+			h.IdentityFiles = append(h.IdentityFiles, v.expand(r.local, alias, name))
+		}
+	}
+	h.IdentityAgent = agentSocket(s.first("identityagent"))
+	if strings.HasPrefix(h.IdentityAgent, "~") {
+		h.IdentityAgent = v.expand(r.local, alias, h.IdentityAgent)
+	}
+	if h.HostName == "" || h.User == "" {
+		v.fail("hostname and user")
+	}
+	if v.err != nil {
+		return Hop{}, &ConfigError{"configuration of " + alias + ": " + v.err.Error()}
+	}
+	return h, nil
+}
+
+// knownHostsFiles returns the files that keyword names. A current "ssh -G"
+// prints them expanded; one before OpenSSH 8.4 leaves the ~.
+func (r *resolver) knownHostsFiles(v *values, alias, keyword string) []string {
+	var names []string
+	for _, name := range splitPaths(v.first(keyword)) {
+		if strings.HasPrefix(name, "~") {
+			name = v.expand(r.local, alias, name)
+		}
+		if !strings.EqualFold(name, "none") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// values reads settings as other types than strings. The first failure
+// stays in err.
+type values struct {
+	settings
+	err error
+}
+
+func (v *values) fail(what string) {
+	if v.err == nil {
+		v.err = fmt.Errorf("%s missing or invalid", what)
+	}
+}
+
+func (v *values) number(keyword string, low, high int) int {
+	n, err := strconv.Atoi(v.first(keyword))
+	if err != nil || n < low || n > high {
+		v.fail(fmt.Sprintf("%s %q", keyword, v.first(keyword)))
+	}
+	return n
+}
+
+func (v *values) seconds(keyword string) time.Duration {
+	if !v.set(keyword) {
+		return 0
+	}
+	return time.Duration(v.number(keyword, 0, 1<<31-1)) * time.Second
+}
+
+// boolean reports whether keyword is on. PubkeyAuthentication has two more
+// values, which say whether authentication is bound to the host key; both turn
+// it on.
+func (v *values) boolean(keyword string) bool {
+	switch strings.ToLower(v.first(keyword)) {
+	case "yes", "true", "unbound", "host-bound":
+		return true
+	case "no", "false":
+		return false
+	}
+	v.fail(fmt.Sprintf("%s %q", keyword, v.first(keyword)))
+	return false
+}
+
+func (v *values) strictness() string {
+	switch value := strings.ToLower(v.first("stricthostkeychecking")); value {
+	case "yes", "true":
+		return "yes"
+	case "no", "false", "off":
+		return "no"
+	case "ask", "accept-new":
+		return value
+	}
+	v.fail("stricthostkeychecking")
+	return ""
+}
+
+// hostKeyAlgorithms returns the configured list without what x/crypto does not
+// implement. Algorithms that are insecure stay: OpenSSH's own list has none, so
+// whoever sees one here has asked for it.
+func (v *values) hostKeyAlgorithms() []string {
+	implemented := implementedHostKeyAlgorithms()
+	usable := slices.DeleteFunc(commaList(v.first("hostkeyalgorithms")), func(name string) bool {
+		return !slices.Contains(implemented, name)
+	})
+	if len(usable) == 0 {
+		v.fail("hostkeyalgorithms without any that is implemented here")
+	}
+	return usable
+}
+
+func implementedHostKeyAlgorithms() []string {
+	return append(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys...)
+}
+
+func (v *values) expand(local account, alias, name string) string {
+	name, err := local.expandFile(name, local.tokens(alias, v.settings))
+	if err != nil && v.err == nil {
+		v.err = err
+	}
+	return name
+}
+
+func commaList(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}

@@ -1,0 +1,231 @@
+//go:build unix
+
+package tunnel
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+)
+
+// startSSHD starts OpenSSH's server in the foreground, on loopback, with more
+// lines of configuration; key may log in.
+func startSSHD(t *testing.T, key ssh.PublicKey, config ...string) Hop {
+	t.Helper()
+	program, err := exec.LookPath("sshd")
+	if err != nil {
+		program = "/usr/sbin/sshd"
+	}
+	if _, err := os.Stat(program); err != nil {
+		t.Skip("no sshd")
+	}
+	me, err := user.Current()
+	require.NoError(t, err)
+	if me.Uid == "0" {
+		// What the package's service unit makes for it.
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			t.Skip(err)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+
+	dir := t.TempDir()
+	authorized := filepath.Join(dir, "authorized_keys")
+	require.NoError(t, os.WriteFile(authorized, ssh.MarshalAuthorizedKey(key), 0o600))
+	hostKey, _ := newKey(t)
+	lines := append([]string{
+		fmt.Sprintf("ListenAddress 127.0.0.1:%d", port),
+		"HostKey " + writeKey(t, hostKey, ""),
+		"AuthorizedKeysFile " + authorized,
+		"PidFile none", "StrictModes no", "UsePAM no", "LogLevel DEBUG1",
+		"PermitRootLogin prohibit-password", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
+	}, config...)
+	file := filepath.Join(dir, "sshd_config")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+
+	var log bytes.Buffer
+	cmd := exec.Command(program, "-D", "-e", "-f", file)
+	cmd.Stderr = &log
+	cmd.WaitDelay = time.Second // for sessions that outlive it and hold its standard error
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("sshd said:\n%s", log.String())
+		}
+	})
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}, patience, 10*time.Millisecond)
+	return Hop{
+		Alias: "gw", HostName: "127.0.0.1", Port: port, User: me.Username,
+		PubkeyAuthentication: true, IdentityFilesSet: true,
+	}
+}
+
+func openSSHD(t *testing.T, config ...string) *Tunnel {
+	t.Helper()
+	leakFree(t)
+	private, public := newKey(t)
+	h := startSSHD(t, public, config...)
+	h.IdentityFiles = []string{writeKey(t, private, "")}
+	return mustOpen(t, trusting(h))
+}
+
+func TestSSHDCarriesConnectionsBothWays(t *testing.T) {
+	tun := openSSHD(t)
+	c := mustDial(t, tun, serving(t, echo))
+	exchange(t, c)
+	closeWrite(t, c)
+	_, err := c.Read(make([]byte, 1))
+	assert.Equal(t, io.EOF, err)
+
+	for range 3 {
+		l := mustListen(t, tun, "127.0.0.1:0")
+		meet(t, l, l.Addr().String())
+		address := l.Addr().String()
+		require.NoError(t, l.Close())
+		require.Eventually(t, func() bool {
+			c, err := net.Dial("tcp", address)
+			if err == nil {
+				c.Close()
+			}
+			return err != nil
+		}, patience, 5*time.Millisecond, "sshd still listens")
+	}
+}
+
+func TestSSHDTakesAKeyWithAPassphrase(t *testing.T) {
+	leakFree(t)
+	private, public := newKey(t)
+	h := startSSHD(t, public)
+	key := writeKey(t, private, "sesame")
+	h.IdentityFiles = []string{key}
+	answers := &script{answers: []string{"sesame"}}
+	cfg := trusting(h)
+	cfg.Ask = answers.ask
+	exchange(t, mustDial(t, mustOpen(t, cfg), serving(t, echo)))
+	assert.Equal(t, []string{"Enter passphrase for key '" + key + "': "}, answers.questions)
+}
+
+func TestSSHDRefusesAStranger(t *testing.T) {
+	leakFree(t)
+	_, public := newKey(t)
+	stranger, _ := newKey(t)
+	h := startSSHD(t, public)
+	key := writeKey(t, stranger, "")
+	h.IdentityFiles = []string{key}
+	var denied *AuthError
+	e := failedHop(t, trusting(h))
+	require.ErrorAs(t, e, &denied)
+	assert.EqualError(t, denied, "Permission denied (publickey).")
+	assert.Equal(t, []string{key}, denied.Tried)
+}
+
+func TestSSHDThatForbidsForwardingIsToldFromOneThatFails(t *testing.T) {
+	tun := openSSHD(t, "AllowTcpForwarding no")
+	var e *OpenError
+	_, err := tun.DialContext(within(t), "tcp", "127.0.0.1:1")
+	require.ErrorAs(t, err, &e)
+	assert.True(t, e.Prohibited)
+	_, err = tun.Listen(within(t), "tcp", "127.0.0.1:0")
+	require.ErrorAs(t, err, &e)
+	assert.True(t, e.Listen)
+
+	tun = openSSHD(t)
+	_, err = tun.DialContext(within(t), "tcp", "127.0.0.1:1")
+	require.ErrorAs(t, err, &e)
+	assert.False(t, e.Prohibited)
+	assert.ErrorContains(t, e, "Connection refused")
+}
+
+func TestTheHostKeyIsNotJudgedAgainAtRekeys(t *testing.T) {
+	leakFree(t)
+	private, public := newKey(t)
+	h := startSSHD(t, public, "RekeyLimit 1M")
+	h.IdentityFiles = []string{writeKey(t, private, "")}
+	cfg := trusting(h)
+	judged := 0
+	cfg.HostKeys = func(Hop) (ssh.HostKeyCallback, []string, error) {
+		return func(string, net.Addr, ssh.PublicKey) error {
+			if judged++; judged > 1 {
+				return fmt.Errorf("judged again")
+			}
+			return nil
+		}, nil, nil
+	}
+	tun := mustOpen(t, cfg)
+	const size = 20 << 20
+	c := mustDial(t, tun, serving(t, echo))
+	go func() {
+		c.Write(make([]byte, size))
+		c.(*conn).CloseWrite()
+	}()
+	n := soon(t, func() int64 {
+		n, err := io.Copy(io.Discard, c)
+		assert.NoError(t, err)
+		return n
+	})
+	assert.EqualValues(t, size, n)
+	assert.Equal(t, 1, judged)
+}
+
+// sessionsOf returns the processes of sshd that serve connections to port.
+func sessionsOf(t *testing.T, port int) []string {
+	t.Helper()
+	out, err := exec.Command("ss", "-Htnp", "state", "established", fmt.Sprintf("( sport = :%d )", port)).Output()
+	if err != nil {
+		t.Skip("no ss")
+	}
+	var pids []string
+	for _, field := range strings.Split(string(out), "pid=")[1:] {
+		pid, _, _ := strings.Cut(field, ",")
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+func TestAKilledSSHDIsNotAnEndOfFile(t *testing.T) {
+	leakFree(t)
+	private, public := newKey(t)
+	h := startSSHD(t, public)
+	h.IdentityFiles = []string{writeKey(t, private, "")}
+	tun := mustOpen(t, trusting(h))
+	flood := serving(t, func(c *net.TCPConn) {
+		var err error
+		for err == nil {
+			_, err = c.Write(make([]byte, 1<<16))
+		}
+	})
+	for _, address := range []string{flood, serving(t, hold)} {
+		c := mustDial(t, tun, address)
+		readFull(t, c, 5)
+		pids := sessionsOf(t, h.Port)
+		require.NotEmpty(t, pids)
+		require.NoError(t, exec.Command("kill", append([]string{"-9"}, pids...)...).Run())
+		err := soon(t, func() error { return readToEnd(c) })
+		assert.ErrorIs(t, err, ErrLost)
+		assert.NotErrorIs(t, err, io.EOF)
+	}
+	exchange(t, mustDial(t, tun, serving(t, echo)))
+}
