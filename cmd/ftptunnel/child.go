@@ -34,11 +34,11 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 	defer closeAll(listeners)
 	t, err := p.openTunnel(up, log)
 	if err != nil {
-		return err
+		return unlessInterrupted(up, err)
 	}
 	defer t.Close()
 	if err := greet(up, t, p.forwards[0].server); err != nil {
-		return err
+		return unlessInterrupted(up, err)
 	}
 	stop() // from here on signals are the command's
 
@@ -55,6 +55,14 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 		fmt.Fprintf(p.stderr, "error: %v\n", err)
 	}
 	return nil
+}
+
+// unlessInterrupted returns err, or if a signal is behind it, that.
+func unlessInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted before the tunnel came up")
+	}
+	return err
 }
 
 // runChild runs command with the FTP port at a in its environment and

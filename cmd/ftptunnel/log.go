@@ -59,7 +59,7 @@ func logTunnel(log *slog.Logger, w io.Writer) func(tunnel.Event) {
 			log.Warn("warning", gateway, "error", e.Err)
 		case tunnel.Banner:
 			if log.Enabled(context.Background(), slog.LevelInfo) {
-				fmt.Fprint(w, strings.ReplaceAll(e.Text, "\r\n", "\n"))
+				fmt.Fprintln(w, strings.TrimRight(printable(e.Text), "\n"))
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ftptunnel/ftpfwd"
+	"ftptunnel/tunnel"
 )
 
 var ended = ftpfwd.Event{Kind: ftpfwd.TransferEnded, Session: 7, Transfer: ftpfwd.Transfer{
@@ -50,4 +51,12 @@ func TestMoreIsToldOnlyWhenAskedFor(t *testing.T) {
 		}
 		assert.Equal(t, c.lines, bytes.Count(out.Bytes(), []byte("\n")), out.String())
 	}
+}
+
+func TestServersCannotSteerTheTerminal(t *testing.T) {
+	var log, shown bytes.Buffer
+	logTunnel(newLogger(&log, "text", 0, false), &shown)(tunnel.Event{
+		Kind: tunnel.Banner, Text: "Wel\x1b[2Jcome, \u00e9l\u00e8ve\x07\r\n",
+	})
+	assert.Equal(t, "Wel[2Jcome, \u00e9l\u00e8ve\n", shown.String())
 }

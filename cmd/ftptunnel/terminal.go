@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -42,7 +43,7 @@ func (t *terminal) ask(ctx context.Context, question string, echo bool) (string,
 	if err != nil {
 		return "", err
 	}
-	if _, err := io.WriteString(t.out, question); err != nil {
+	if _, err := io.WriteString(t.out, printable(question)); err != nil {
 		return "", err
 	}
 	type answer struct {
@@ -77,6 +78,17 @@ func (t *terminal) read(echo bool) (string, error) {
 		err = nil
 	}
 	return strings.TrimRight(line, "\r\n"), noAnswer(err)
+}
+
+// printable drops what could steer a terminal: servers write parts of what is
+// shown there.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, s)
 }
 
 func noAnswer(err error) error {
