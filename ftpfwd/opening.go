@@ -72,7 +72,7 @@ func (s *session) dropPath(p *path) {
 func (s *session) arrived(ctx context.Context, e arrived) {
 	p := e.path
 	switch {
-	case p.closed || p.live != nil:
+	case p.closed || (p.live != nil && !p.live.complete()):
 		reset(e.conn)
 		return
 	case e.side == "client" && addrOf(e.conn.RemoteAddr()).Addr() != s.clientPeer:
@@ -160,7 +160,7 @@ func (s *session) flowEnded(e flowEnded) {
 // not take that for the end of the data.
 func (s *session) dataFailed(d *dataConn, leg string, err error) {
 	t := d.transfer
-	if t != nil && d.complete() {
+	if d.complete() {
 		d.close() // a client that resets what it has read whole, or has sent whole
 		return
 	}
@@ -178,12 +178,18 @@ func (s *session) dataFailed(d *dataConn, leg string, err error) {
 	}
 }
 
-// complete reports whether all the data of d's transfer has been passed on.
+// complete reports whether d has a transfer and all of its data has been passed
+// on. The other direction may be open still: a client may connect again before
+// we have seen it close.
 func (d *dataConn) complete() bool {
-	if d.transfer.Direction == Upload {
+	switch {
+	case d.transfer == nil:
+		return false
+	case d.transfer.Direction == Upload:
 		return d.up.ended
+	default:
+		return d.down.ended
 	}
-	return d.down.ended
 }
 
 // pending reports whether t's final reply has not come.
