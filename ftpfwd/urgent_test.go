@@ -16,7 +16,7 @@ import (
 
 // overTCP starts a forwarder between real sockets and returns both ends of a
 // control connection through it.
-func overTCP(t *testing.T) (client *net.TCPConn, server net.Conn) {
+func overTCP(t testing.TB) (client *net.TCPConn, server net.Conn) {
 	t.Helper()
 	far, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
