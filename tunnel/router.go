@@ -180,7 +180,9 @@ func (r *router) request(l *listener) error {
 		return r.link.err
 	case !ok || f.port == 0 && len(answer) < 4:
 		r.remove(f)
-		r.refused()
+		if f.port == 0 {
+			r.refused()
+		}
 		if r.reuse(l, f.host, f.port, true) {
 			return nil
 		}
@@ -201,7 +203,7 @@ func denied(f *forward) error {
 	return &OpenError{Listen: true, Address: address, Err: errors.New("request denied")}
 }
 
-// refused notes that the server has refused a forward. One that cancels none
+// refused notes that the server has refused a free port. One that cancels none
 // will grant no more: Dropbear leaves sockets behind for each that it refuses.
 func (r *router) refused() {
 	r.mu.Lock()

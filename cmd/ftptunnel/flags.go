@@ -60,6 +60,19 @@ const examples = `  ftptunnel alice@gateway                        the FTP serve
   ftptunnel -L 2100:ftp.internal:21 gateway      with a port of your own
   ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'`
 
+// usage lists what can be typed, without the words about commands and their
+// help that cobra would add.
+const usage = `Usage:
+  {{.UseLine}}{{range .Commands}}{{if .IsAvailableCommand}}
+  {{.UseLine}}{{end}}{{end}}
+
+Examples:
+{{.Example}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+`
+
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "ftptunnel [flags] [user@]gateway [ftp-host[:port]]",
@@ -99,6 +112,7 @@ if the tunnel never came up.`,
 		},
 	}
 	root.AddCommand(child)
+	root.SetUsageTemplate(usage)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	for _, c := range []*cobra.Command{root, child} {

@@ -243,6 +243,37 @@ func TestFilesMoveToAServerBehindTheGateway(t *testing.T) {
 	})
 }
 
+func TestIPv6LoopbackWorksAlike(t *testing.T) {
+	lab.Require(t, "curl")
+	throughEach(t, func(s *site) {
+		ftp := lab.VSFTPD(s.t, s.Gateway, lab.VSFTPDConfig{IPv6: true, Port20: true})
+		p := s.Client.Start(s.t, s.Client.Command(context.Background(), binary(s.t), "-L", "[::1]:2121:[::1]:21", "gateway"))
+		p.Stdout.Await(s.t, "ftp://[::1]:2121\n")
+		file, hash := s.file("original", 1_000_000)
+		for _, flags := range [][]string{{}, {"-P", "-"}} {
+			curl := append([]string{"-sS", "--fail", "-g"}, flags...)
+			s.succeeds("curl", append(curl, "-T", file, "ftp://[::1]:2121/pub/copy")...)
+			s.succeeds("curl", append(curl, "-o", lab.Home+"/back", "ftp://[::1]:2121/pub/copy")...)
+			assert.Equal(s.t, hash, hashOf(s.t, s.Client.Path(lab.Home+"/back")))
+			require.NoError(s.t, os.Remove(filepath.Join(ftp.Root, "pub", "copy")))
+		}
+		p.Stderr.Await(s.t, "mode=EPSV")
+		p.Stderr.Await(s.t, "mode=EPRT")
+	})
+}
+
+// An FTP server on IPv6 answers PASV with an address that IPv4 cannot hold.
+func TestPassiveModeWorksToAnIPv6ServerFromAnIPv4Client(t *testing.T) {
+	lab.Require(t, "curl", "lftp")
+	throughEach(t, func(s *site) {
+		ftp := lab.VSFTPD(s.t, s.Gateway, lab.VSFTPDConfig{IPv6: true})
+		s.start("gateway", "[::1]:21")
+		for _, m := range passiveModes {
+			s.move(m, ftp, 1_000_000)
+		}
+	})
+}
+
 func TestWithoutTheTunnelNothingMoves(t *testing.T) {
 	lab.Require(t, "curl")
 	throughEach(t, func(s *site) {
