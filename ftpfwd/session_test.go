@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -239,6 +240,32 @@ func TestPORTIsRefusedWhenTheFarEndDoesNotListen(t *testing.T) {
 	}, func(r *rig) { r.forwarder.Remote = deaf{named{r.far}} })
 }
 
+func TestAClientThatIsHeldIsNotReadFurther(t *testing.T) {
+	var listening chan struct{}
+	withRig(t, func(r *rig) {
+		r.client.say("PORT 127,0,0,1,200,1")
+		written := make(chan struct{})
+		go func() {
+			_, _ = io.WriteString(r.client.conn, strings.Repeat("NOOP\r\n", 100_000))
+			close(written)
+		}()
+		synctest.Wait()
+		select {
+		case <-written:
+			t.Error("600 kB were taken while a command was held")
+		default:
+		}
+		close(listening)
+		r.server.line()
+		for range 100_000 {
+			r.server.hear("NOOP")
+		}
+	}, func(r *rig) {
+		listening = make(chan struct{})
+		r.forwarder.Remote = slow{named{r.far}, listening}
+	})
+}
+
 func TestTheClientGetsA421WhenTheServerCannotBeReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(r *rig) { r.far.Dialled = func(string) error { return errors.New("connection refused") } })
@@ -341,4 +368,15 @@ type deaf struct{ named }
 
 func (deaf) Listen(context.Context, string, string) (net.Listener, error) {
 	return nil, errors.New("forbidden")
+}
+
+// slow is a far network that listens only when it is let.
+type slow struct {
+	named
+	let <-chan struct{}
+}
+
+func (n slow) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	<-n.let
+	return n.named.Listen(ctx, network, address)
 }

@@ -385,6 +385,24 @@ func TestAnActiveClientThatRefusesIsNeverAnEmptyFile(t *testing.T) {
 	}
 }
 
+func TestASuccessWaitsUntilTheClientIsReached(t *testing.T) {
+	dialled := make(chan error)
+	withRig(t, func(r *rig) {
+		l, heard := r.active()
+		defer l.Close()
+		r.begin("STOR x")
+		r.near.Dialled = func(string) error { return <-dialled }
+		server, err := r.far.DialContext(t.Context(), "tcp", heard)
+		require.NoError(t, err)
+		require.NoError(t, server.Close())
+		synctest.Wait()
+		r.server.say("226 an empty file")
+		r.client.silent()
+		go func() { dialled <- errors.New("no route to host") }()
+		assert.Contains(t, r.client.line(), "426 ")
+	}, func(*rig) { dialled = make(chan error) })
+}
+
 func TestOneListenerServesSeveralTransfersOneAtATime(t *testing.T) {
 	withRig(t, func(r *rig) {
 		l, err := r.far.Listen(t.Context(), "tcp", "127.0.0.1:50000")
