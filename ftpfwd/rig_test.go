@@ -126,20 +126,26 @@ func (r *rig) close() {
 	assert.Zero(r.t, far, "listeners left on the server's side")
 }
 
-// passive does EPSV and returns the client's data connection and the server's.
-func (r *rig) passive() (client, server net.Conn) {
-	l, err := r.far.Listen(r.t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(r.t, err)
-	defer l.Close()
+// epsv does EPSV with a server that listens on port, and returns where the
+// client is to connect.
+func (r *rig) epsv(port string) string {
 	r.client.say("EPSV")
 	r.server.hear("EPSV")
-	_, port, _ := net.SplitHostPort(l.Addr().String())
 	r.server.say("229 Extended (|||" + port + "|)")
 	heard := r.client.line()
 	start, end := findExtendedPort(heard)
 	require.Positive(r.t, start, heard)
 	require.NotEqual(r.t, port, heard[start:end], "the port was not rewritten")
-	client, err = r.near.DialContext(r.t.Context(), "tcp", "127.0.0.1:"+heard[start:end])
+	return "127.0.0.1:" + heard[start:end]
+}
+
+// passive does EPSV and returns the client's data connection and the server's.
+func (r *rig) passive() (client, server net.Conn) {
+	l, err := r.far.Listen(r.t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(r.t, err)
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	client, err = r.near.DialContext(r.t.Context(), "tcp", r.epsv(port))
 	require.NoError(r.t, err)
 	return client, r.accept(l)
 }
