@@ -53,6 +53,9 @@ func (s *session) transferCommand(c command, line []byte) {
 	if c.kind() == verbUpload {
 		t.Direction = Upload
 	}
+	if p := s.path(); p != nil {
+		t.Mode = p.mode // until its data connection tells
+	}
 	s.transfers = append(s.transfers, t)
 	s.pass(c, line, slot{kind: c.kind(), transfer: t})
 	s.bind()

@@ -20,6 +20,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
+
+	"ftptunnel/internal/lab"
 )
 
 // A realHost is an OpenSSH sshd on loopback.
@@ -34,17 +36,8 @@ func programs(t *testing.T) (client, server string) {
 	if runtime.GOOS == "windows" {
 		t.Skip("sshd cannot be handed a connection")
 	}
-	client, err := exec.LookPath("ssh")
-	if err != nil {
-		t.Skip("no ssh here")
-	}
-	for _, name := range []string{"sshd", "/usr/sbin/sshd"} {
-		if server, err = exec.LookPath(name); err == nil {
-			return client, server
-		}
-	}
-	t.Skip("no sshd here")
-	return "", ""
+	paths := lab.Program(t, "ssh", "sshd")
+	return paths[0], paths[1]
 }
 
 // startHost runs an sshd with new keys of the given types. If ca is not nil,

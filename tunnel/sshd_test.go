@@ -18,27 +18,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
+
+	"ftptunnel/internal/lab"
 )
 
 // startSSHD starts OpenSSH's server in the foreground, on loopback, with more
 // lines of configuration; key may log in.
 func startSSHD(t *testing.T, key ssh.PublicKey, config ...string) Hop {
 	t.Helper()
-	program, err := exec.LookPath("sshd")
-	if err != nil {
-		program = "/usr/sbin/sshd"
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("no sshd")
-	}
+	program := lab.Program(t, "sshd")[0]
+	lab.RequireRoot(t) // others' accounts may be locked, for all we know
 	me, err := user.Current()
 	require.NoError(t, err)
-	if me.Uid == "0" {
-		// What the package's service unit makes for it.
-		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			t.Skip(err)
-		}
-	}
+	// What the package's service unit makes for it.
+	require.NoError(t, os.MkdirAll("/run/sshd", 0o755))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := l.Addr().(*net.TCPAddr).Port

@@ -69,9 +69,12 @@ func TestAFrozenGatewayIsNoticedInTime(t *testing.T) {
 		frozen := time.Now()
 		assert.Positive(s.t, s.ssh.StopSessions())
 		p.Stderr.Await(s.t, "connection lost")
-		// What was on its way may be read for a moment more.
-		assert.Less(s.t, time.Since(frozen), 6*time.Second)
-		assert.GreaterOrEqual(s.t, time.Since(frozen), 2*time.Second)
+		// What was on its way may be read for a moment more; and this machine may
+		// be busy.
+		noticed := time.Since(frozen)
+		assert.Less(s.t, noticed, 10*time.Second)
+		assert.GreaterOrEqual(s.t, noticed, 2*time.Second)
+		s.t.Logf("noticed after %v", noticed.Round(time.Millisecond))
 		assert.Error(s.t, transfer.Wait())
 		s.succeeds("curl", "-sS", here+"/pub/") // through a new session
 		s.ssh.ContSessions()

@@ -21,7 +21,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -45,23 +44,44 @@ func Require(t testing.TB, programs ...string) {
 	if runtime.GOOS != "linux" {
 		unavailable(t, "it needs Linux")
 	}
-	if os.Geteuid() != 0 {
-		unavailable(t, "it needs root")
-	}
-	for _, program := range slices.Concat([]string{"ip", "ss", "nft", "mount", "sh"}, programs) {
-		if _, err := exec.LookPath(program); err != nil {
-			unavailable(t, program+" is not installed")
-		}
-	}
+	RequireRoot(t)
+	Program(t, append([]string{"ip", "ss", "nft", "mount", "sh"}, programs...)...)
 	if out, err := exec.Command("ip", "netns", "list").CombinedOutput(); err != nil {
 		unavailable(t, "ip netns: "+strings.TrimSpace(string(out)))
+	}
+}
+
+// Program returns the paths of programs, and skips as [Require] does if one is
+// missing. It looks in sbin too, where not every path leads.
+func Program(t testing.TB, programs ...string) (paths []string) {
+	t.Helper()
+	for _, program := range programs {
+		path, err := exec.LookPath(program)
+		for _, dir := range []string{"/usr/sbin", "/sbin"} {
+			if err != nil {
+				path, err = exec.LookPath(filepath.Join(dir, program))
+			}
+		}
+		if err != nil {
+			unavailable(t, program+" is not installed")
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+// RequireRoot skips as [Require] does if the test does not run as root.
+func RequireRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		unavailable(t, "it needs root")
 	}
 }
 
 func unavailable(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("LAB") == "required" {
-		t.Fatal("LAB=required, but there can be no lab: " + reason)
+		t.Fatal("LAB=required, but this test cannot run: " + reason)
 	}
 	if name := os.Getenv("LAB_SKIPPED"); name != "" {
 		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -70,7 +90,7 @@ func unavailable(t testing.TB, reason string) {
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 	}
-	t.Skip("no lab: " + reason)
+	t.Skip("it cannot run here: " + reason)
 }
 
 // New builds Client 10.77.0.1, fd77::1; Gateway 10.77.0.2, fd77::2 and
