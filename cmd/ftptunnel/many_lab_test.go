@@ -28,7 +28,8 @@ import (
 )
 
 // forwardHere joins the packages in this process, where goroutines can be
-// counted, with the client's host as the local network.
+// counted, with the client's host as the local network. It returns what tells
+// of each session's end.
 func (s *site) forwardHere() <-chan ftpfwd.Event {
 	s.t.Helper()
 	key := s.ssh.HostKeys[0]
