@@ -5,7 +5,7 @@ import "time"
 // alarms are the things that a session does after a while. They ring in the
 // session's own goroutine. The zero value has none.
 type alarms struct {
-	set   map[string]alarm
+	set   map[any]alarm
 	timer *time.Timer
 }
 
@@ -14,23 +14,23 @@ type alarm struct {
 	ring func()
 }
 
-// in sets the alarm called name to ring after d, instead of an earlier one of
-// that name.
-func (a *alarms) in(name string, d time.Duration, ring func()) {
+// in sets the alarm of key, a name or what the alarm is about, to ring after d,
+// instead of an earlier one of that key.
+func (a *alarms) in(key any, d time.Duration, ring func()) {
 	if a.set == nil {
-		a.set = make(map[string]alarm)
+		a.set = make(map[any]alarm)
 	}
-	a.set[name] = alarm{time.Now().Add(d), ring}
+	a.set[key] = alarm{time.Now().Add(d), ring}
 }
 
-// keep is like in, but leaves an alarm of that name as it is.
-func (a *alarms) keep(name string, d time.Duration, ring func()) {
-	if _, ok := a.set[name]; !ok {
-		a.in(name, d, ring)
+// keep is like in, but leaves an alarm of that key as it is.
+func (a *alarms) keep(key any, d time.Duration, ring func()) {
+	if _, ok := a.set[key]; !ok {
+		a.in(key, d, ring)
 	}
 }
 
-func (a *alarms) cancel(name string) { delete(a.set, name) }
+func (a *alarms) cancel(key any) { delete(a.set, key) }
 
 func (a *alarms) clear() { clear(a.set) }
 
@@ -54,9 +54,9 @@ func (a *alarms) next() <-chan time.Time {
 // ring rings what is due.
 func (a *alarms) ring() {
 	now := time.Now()
-	for name, m := range a.set {
+	for key, m := range a.set {
 		if !m.at.After(now) {
-			delete(a.set, name)
+			delete(a.set, key)
 			m.ring()
 		}
 	}

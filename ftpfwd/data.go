@@ -15,8 +15,7 @@ type dataConn struct {
 	client, server net.Conn  // nil until there
 	up, down       flow      // from the client, from the server
 	transfer       *transfer // what moves through it, once known
-	leg            string    // which leg failed: "client" or "server"
-	err            error     // why; nil if none did
+	err            error     // why it failed; nil if it did not
 	closed         bool
 }
 

@@ -1,8 +1,6 @@
 package ftpfwd
 
-import (
-	"net"
-)
+import "net"
 
 // maxQueued bounds the bytes that wait to be written to one side before the
 // other is read no further.
@@ -11,7 +9,6 @@ const maxQueued = 64 << 10
 // A leg is one side of a control connection: the client's or the server's. Its
 // two goroutines only move bytes; the session decides what they are.
 type leg struct {
-	name  string // "client" or "server"
 	conn  net.Conn
 	lines lineReader
 
@@ -39,8 +36,8 @@ type (
 	}
 )
 
-func newLeg(name string, conn net.Conn) *leg {
-	return &leg{name: name, conn: conn, more: make(chan struct{}, 1), out: make(chan []byte, 1)}
+func newLeg(conn net.Conn) *leg {
+	return &leg{conn: conn, more: make(chan struct{}, 1), out: make(chan []byte, 1)}
 }
 
 // start runs the leg's goroutines until its connection and s are closed.

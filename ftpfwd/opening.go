@@ -41,7 +41,7 @@ func (s *session) addPath(p *path) {
 		s.dropPath(s.paths[0])
 	}
 	s.spawn(func() { p.accept(s) })
-	s.alarms.in(fmt.Sprintf("path %p", p), s.f.dataTimeout(), func() {
+	s.alarms.in(p, s.f.dataTimeout(), func() {
 		if !p.used {
 			s.dropPath(p)
 		}
@@ -57,7 +57,7 @@ func (s *session) supersede(p *path) {
 
 func (s *session) dropPath(p *path) {
 	p.close()
-	s.alarms.cancel(fmt.Sprintf("path %p", p))
+	s.alarms.cancel(p)
 	for i, other := range s.paths {
 		if other == p {
 			s.paths = append(s.paths[:i], s.paths[i+1:]...)
@@ -164,7 +164,7 @@ func (s *session) dataFailed(d *dataConn, leg string, err error) {
 		d.close() // a client that resets what it has read whole, or has sent whole
 		return
 	}
-	d.err, d.leg = err, leg
+	d.err = err
 	switch {
 	case t == nil:
 		d.path.broken = err

@@ -240,6 +240,16 @@ func write(t *testing.T, c net.Conn, text string) {
 	require.NoError(t, err)
 }
 
+// carry writes text to one end and reads it at the other.
+func carry(t *testing.T, from, to net.Conn, text string) {
+	t.Helper()
+	write(t, from, text)
+	b := make([]byte, len(text))
+	_, err := io.ReadFull(to, b)
+	require.NoError(t, err)
+	require.Equal(t, text, string(b))
+}
+
 func closeWriteOf(t *testing.T, c net.Conn) {
 	t.Helper()
 	require.NoError(t, c.(interface{ CloseWrite() error }).CloseWrite())

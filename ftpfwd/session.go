@@ -65,7 +65,7 @@ func newSession(f *Forwarder, id int, serverHost string, conn net.Conn) *session
 		f: f, id: id, serverHost: serverHost, local: f.Local,
 		clientPeer: addrOf(conn.RemoteAddr()).Addr(),
 		clientEnd:  addrOf(conn.LocalAddr()).Addr(),
-		client:     newLeg("client", conn),
+		client:     newLeg(conn),
 		events:     make(chan any),
 		done:       make(chan struct{}),
 	}
@@ -82,7 +82,7 @@ func (s *session) run(stop context.Context) {
 	keepUrgentInline(s.client.conn)
 	conn, err := s.dialServer(stop)
 	if err == nil {
-		s.server = newLeg("server", conn)
+		s.server = newLeg(conn)
 		s.server.start(s)
 	}
 	s.client.start(s)

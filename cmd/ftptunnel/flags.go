@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -267,9 +266,4 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(devel)"
-}
-
-// resolve turns the destination into hops, as ssh would.
-func (p *program) resolve(ctx context.Context) ([]tunnel.Hop, error) {
-	return tunnel.Resolve(ctx, p.destination, p.ssh)
 }

@@ -86,7 +86,7 @@ func closeAll(listeners []net.Listener) {
 
 // openTunnel resolves the destination and connects.
 func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tunnel, error) {
-	hops, err := p.resolve(ctx)
+	hops, err := tunnel.Resolve(ctx, p.destination, p.ssh)
 	if err != nil {
 		return nil, err
 	}
