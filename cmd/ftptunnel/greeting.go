@@ -94,11 +94,7 @@ func (p *program) tryServers(ctx context.Context, t *tunnel.Tunnel, log *slog.Lo
 		case errors.As(err, &open) && open.Prohibited, ctx.Err() != nil:
 			return err
 		default:
-			attrs := []any{"server", f.server, "error", err.Error()}
-			for _, h := range hints(err) {
-				attrs = append(attrs, "hint", h)
-			}
-			log.Warn("the FTP server does not answer yet", attrs...)
+			log.Warn("the FTP server does not answer yet", "server", f.server, errorAttr(err), hintAttr(err))
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"strings"
 	"syscall"
 
@@ -73,6 +74,8 @@ func listenHints(e *listenError) []string {
 }
 
 func openHints(e *tunnel.OpenError) []string {
+	host, port, _ := net.SplitHostPort(e.Address)
+	try := "nc -v " + host + " " + port
 	switch {
 	case e.Listen:
 		return []string{
@@ -82,20 +85,13 @@ func openHints(e *tunnel.OpenError) []string {
 	case e.Prohibited:
 		return []string{
 			"in the gateway's sshd_config see AllowTcpForwarding, DisableForwarding and PermitOpen (or restrict, permitopen in authorized_keys)",
-			"PermitOpen compares names literally, and must allow every port for data: PermitOpen " + hostOf(e.Address) + ":*",
+			"PermitOpen compares names literally, and must allow every port for data: PermitOpen " + net.JoinHostPort(host, "*"),
 		}
 	case strings.Contains(e.Err.Error(), "refused"):
-		return []string{fmt.Sprintf("nothing listens on %s there: is the FTP server running, on that port? from the gateway: nc -v %s", e.Address, strings.ReplaceAll(e.Address, ":", " "))}
+		return []string{fmt.Sprintf("nothing listens on %s there: is the FTP server running, on that port? from the gateway: %s", e.Address, try)}
 	default:
-		return []string{fmt.Sprintf("can the gateway reach it? from there: nc -v %s", strings.ReplaceAll(e.Address, ":", " "))}
+		return []string{"can the gateway reach it? from there: " + try}
 	}
-}
-
-func hostOf(address string) string {
-	if i := strings.LastIndexByte(address, ':'); i >= 0 {
-		return address[:i]
-	}
-	return address
 }
 
 func hostKeyHints(e *knownhosts.HostKeyError, err error) []string {

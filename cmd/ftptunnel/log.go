@@ -80,11 +80,7 @@ func logSessions(log *slog.Logger) func(ftpfwd.Event) {
 		case ftpfwd.Said:
 			log.Log(context.Background(), levelLines, "line", session, "from", e.Line.From, "said", e.Line.Said, "heard", e.Line.Heard)
 		case ftpfwd.Noticed:
-			attrs := []any{session, "server", e.Server, errorAttr(e.Err)}
-			for _, h := range hints(e.Err) {
-				attrs = append(attrs, "hint", h)
-			}
-			log.Warn(e.Text, attrs...)
+			log.Warn(e.Text, session, "server", e.Server, errorAttr(e.Err), hintAttr(e.Err))
 		}
 	}
 }
@@ -102,6 +98,16 @@ func logTransfer(log *slog.Logger, t ftpfwd.Transfer) {
 		attrs = append(attrs, "leg", t.Leg)
 	}
 	log.Log(context.Background(), level, "transfer", attrs...)
+}
+
+// hintAttr is what to do about err, in one attribute; nothing if there is no
+// advice.
+func hintAttr(err error) slog.Attr {
+	lines := hints(err)
+	if len(lines) == 0 {
+		return slog.Attr{}
+	}
+	return slog.String("hint", strings.Join(lines, "; "))
 }
 
 // errorAttr is nothing if there is no error.

@@ -60,3 +60,16 @@ func TestServersCannotSteerTheTerminal(t *testing.T) {
 	})
 	assert.Equal(t, "Wel[2Jcome, \u00e9l\u00e8ve\n", shown.String())
 }
+
+func TestAdviceIsOneAttribute(t *testing.T) {
+	var out bytes.Buffer
+	logSessions(newLogger(&out, "json", 0, false))(ftpfwd.Event{
+		Kind: ftpfwd.Noticed, Text: "no data connection",
+		Err: &tunnel.OpenError{Address: "[::1]:21", Prohibited: true, Err: errors.New("open failed")},
+	})
+	assert.Equal(t, 1, bytes.Count(out.Bytes(), []byte(`"hint"`)), out.String())
+	assert.Contains(t, out.String(), "AllowTcpForwarding")
+	assert.Contains(t, out.String(), "PermitOpen [::1]:*")
+	assert.Equal(t, []string{"can the gateway reach it? from there: nc -v ::1 21"},
+		hints(&tunnel.OpenError{Address: "[::1]:21", Err: errors.New("No route to host")}))
+}
