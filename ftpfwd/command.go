@@ -61,6 +61,10 @@ const (
 	verbRestart                  // REST
 	verbAbort                    // ABOR
 	verbFeatures                 // FEAT
+	verbMode                     // MODE: stream, block, compressed
+	verbOnlyEPSV                 // EPSV ALL: the client promises to use nothing but EPSV (RFC 2428, 4)
+	verbReset                    // REIN: the session begins anew
+	verbUser                     // USER
 	verbSecurity                 // asks for TLS or another encryption
 	verbUnknown                  // opens data ports in a way that nothing here follows
 )
@@ -73,6 +77,9 @@ var verbKinds = map[string]verbKind{
 	"REST": verbRestart,
 	"ABOR": verbAbort,
 	"FEAT": verbFeatures,
+	"MODE": verbMode,
+	"REIN": verbReset,
+	"USER": verbUser,
 
 	"AUTH": verbSecurity, "ADAT": verbSecurity, "PBSZ": verbSecurity, "PROT": verbSecurity,
 	"CCC": verbSecurity, "MIC": verbSecurity, "CONF": verbSecurity, "ENC": verbSecurity,
@@ -84,9 +91,8 @@ var verbKinds = map[string]verbKind{
 }
 
 func (c command) kind() verbKind {
-	// EPSV ALL opens no port: it promises to use nothing but EPSV (RFC 2428, 4).
 	if c.verb == "EPSV" && strings.EqualFold(c.argument, "ALL") {
-		return verbOther
+		return verbOnlyEPSV
 	}
 	return verbKinds[c.verb]
 }
@@ -98,11 +104,13 @@ func offered(line []byte) bool {
 	return kind != verbSecurity && kind != verbUnknown
 }
 
-// redact returns the command as it may be shown: without a password (PASS) or
-// account (ACCT).
+// secret reports whether the argument is a password (PASS) or account (ACCT).
+func (c command) secret() bool { return c.verb == "PASS" || c.verb == "ACCT" }
+
+// redact returns the command as it may be shown, without a secret.
 func (c command) redact() string {
 	switch {
-	case c.verb == "PASS" || c.verb == "ACCT":
+	case c.secret():
 		return c.verb + " ****"
 	case c.argument == "":
 		return c.verb

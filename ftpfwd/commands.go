@@ -1,20 +1,29 @@
 package ftpfwd
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"net/netip"
-)
+import "context"
 
-// commandsHeld reports whether the client's commands have to wait: a PORT needs
-// its listener before it may go on, or an upload is being broken off.
-func (s *session) commandsHeld() bool { return s.listening || s.breaking != nil }
+// commandsHeld reports whether the client's commands have to wait: for the
+// server, for a path that may have to be opened in another way, for the client
+// to connect to it, or for an upload that is being broken off.
+func (s *session) commandsHeld() bool {
+	return s.connecting || s.opening != nil || s.gathering || s.breaking != nil || s.dialUnproven()
+}
+
+// dialUnproven reports whether the server's half of the path is being dialled
+// without being known to work.
+func (s *session) dialUnproven() bool {
+	p := s.path()
+	if p == nil || p.live == nil || p.client.address != "" {
+		return false
+	}
+	d := p.live
+	return d.dialling && d.server == nil && d.transfer == nil && len(p.left) > 0 && !s.target.known.worked(p.way)
+}
 
 // forwardCommands passes on what the client has said, as far as it is not held.
 func (s *session) forwardCommands(ctx context.Context) {
-	if !s.raw && !s.greeted && startsTLS(s.client.lines.buf) {
-		s.passRaw("the client speaks TLS at once (implicit FTPS)")
+	if !s.raw && !s.greeted && beginsTLS(s.client.lines.buf) {
+		s.startsTLS()
 	}
 	for !s.commandsHeld() {
 		p, ok := s.client.lines.next(s.client.ended || s.raw)
@@ -23,7 +32,10 @@ func (s *session) forwardCommands(ctx context.Context) {
 			return
 		case s.raw, p.tail && !s.discarding:
 			s.server.queue(p.bytes)
-		case !p.tail:
+		case p.tail:
+		case s.server.conn == nil:
+			s.lobbyCommand(ctx, p)
+		default:
 			s.discarding = false
 			s.command(ctx, p)
 		}
@@ -38,24 +50,72 @@ func (s *session) command(ctx context.Context, p piece) {
 	switch c.kind() {
 	case verbSecurity:
 		s.discarding = !p.whole
-		s.refuse(c, "534 "+c.verb+" refused: the tunnel encrypts this connection already, and must read along")
+		s.refuse(c, refusedSecurity(c))
 	case verbUnknown:
 		s.discarding = !p.whole
 		s.refuse(c, "502 "+c.verb+" is not carried by this tunnel: use EPSV, PASV, EPRT or PORT")
 	case verbActive:
 		s.discarding = !p.whole
-		s.port(ctx, c, p.whole)
-	case verbDownload, verbUpload:
-		s.transferCommand(c, line)
+		s.port(ctx, c, line, p.whole)
+	case verbPassive:
+		s.passive(ctx, c, line)
+	case verbDownload, verbUpload, verbRestart:
+		if s.pathNotReady(ctx, c) {
+			s.client.lines.back(p)
+			return
+		}
+		s.preparedCommand(c, line)
 	case verbAbort:
 		s.pass(c, line, slot{kind: verbAbort})
 		s.abort()
-	case verbRestart:
-		s.restart = true
-		s.pass(c, line, slot{kind: verbRestart})
+	case verbUser:
+		s.pass(c, s.login(c, line), slot{kind: verbUser})
 	default:
 		s.pass(c, line, slot{kind: c.kind()})
 	}
+}
+
+// preparedCommand passes on a command that belongs to a transfer whose path is
+// there.
+func (s *session) preparedCommand(c command, line []byte) {
+	if c.kind() == verbRestart {
+		s.restart = c.argument
+		s.pass(c, line, slot{kind: verbRestart})
+		return
+	}
+	if s.prepared && s.restart != "" {
+		// The server may have forgotten it over the commands of ours.
+		again := command{verb: "REST", argument: s.restart}
+		s.server.queue([]byte(again.redact() + "\r\n"))
+		s.ledger.sent(slot{kind: verbRestart, unheard: true})
+		s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "server", Said: again.redact(), Heard: again.redact()}})
+	}
+	s.prepared = false
+	s.transferCommand(c, line)
+}
+
+// pathNotReady reports whether a command has to wait for a path, and sees to it
+// that there will be one: at the client's default data port, if it has asked
+// for none; or if it is about to connect, so that another way can be tried
+// should the server's port not answer.
+func (s *session) pathNotReady(ctx context.Context, c command) bool {
+	p := s.path()
+	switch {
+	case s.prepared, s.ledger.opening() != nil:
+		return false // one is there, or on its way
+	case p == nil || p.spent():
+		if c.kind() == verbRestart {
+			return false // what opens a path may come behind it
+		}
+		s.prepared = true
+		s.openDefault(ctx)
+		return true
+	case p.client.waits() && !p.used && !p.gathered && len(p.left) > 0 && !s.target.known.worked(p.way):
+		p.gathered, s.gathering = true, true
+		s.alarms.in("gather", gatherAtMost, func() { s.gathering = false })
+		return true
+	}
+	return false
 }
 
 // pass sends a command's line on to the server. An empty line is no command:
@@ -64,6 +124,9 @@ func (s *session) pass(c command, line []byte, sl slot) {
 	s.server.queue(line)
 	if c.verb == "" {
 		return
+	}
+	if !c.secret() {
+		sl.argument = c.argument
 	}
 	s.ledger.sent(sl)
 	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "server", Said: c.redact(), Heard: parseCommand(line).redact()}})
@@ -103,94 +166,4 @@ func (s *session) reply(text string) {
 	text = oneLine(text)
 	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})
 	s.client.queue([]byte(text + "\r\n"))
-}
-
-// port deals with PORT and EPRT. What does not parse, or does not name the
-// client, goes no further: the server would connect to whatever it names, which
-// may be its own loopback, and rewriting it would take away the server's own
-// protection against being used to bounce (RFC 2577, 3).
-func (s *session) port(ctx context.Context, c command, whole bool) {
-	parse := parseHostPort
-	if c.verb == "EPRT" {
-		parse = parseExtended
-	}
-	address, err := parse(c.argument)
-	switch {
-	case !whole:
-		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
-	case err != nil:
-		s.refuse(c, fmt.Sprintf("501 %s refused: %v", c.verb, err))
-	case !s.isClient(address.Addr()):
-		s.refuse(c, fmt.Sprintf("500 %s refused: %v is not your address", c.verb, address.Addr()))
-	case address.Port() < 1024:
-		s.refuse(c, fmt.Sprintf("501 %s refused: port %d is below 1024", c.verb, address.Port()))
-	case !s.serverIsOnGateway():
-		s.refuse(c, "500 "+c.verb+" refused: the FTP server is not on the gateway, so it could not connect back; use passive mode")
-	default:
-		s.listenFor(ctx, c, address)
-	}
-}
-
-// isClient reports whether address is the client's own: the one it came from
-// or, where it came from this machine, any of this machine's.
-func (s *session) isClient(address netip.Addr) bool {
-	return address == s.clientPeer || (s.clientPeer.IsLoopback() && owns(address))
-}
-
-// serverIsOnGateway reports whether the FTP server can reach the far end's
-// loopback.
-func (s *session) serverIsOnGateway() bool {
-	if s.serverHost == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(s.serverHost)
-	return err == nil && address.IsLoopback()
-}
-
-// listenFor opens the remote listener that a PORT or EPRT needs. The command
-// waits for it: some servers connect before they answer.
-func (s *session) listenFor(ctx context.Context, c command, address netip.AddrPort) {
-	s.listening = true
-	s.spawn(func() {
-		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
-		defer cancel()
-		p, err := s.openActive(ctx, c.verb, address)
-		if !s.post(listened{command: c, path: p, err: err}) && p != nil {
-			p.close()
-		}
-	})
-}
-
-// listened sends the PORT or EPRT on with the listener's address, or says why
-// there is none.
-func (s *session) listened(e listened) {
-	s.listening = false
-	c := e.command
-	switch {
-	case s.leaving:
-		if e.path != nil {
-			e.path.close()
-		}
-		return
-	case e.err != nil:
-		s.tell(Event{Kind: Noticed, Text: "no active data connection", Err: e.err})
-		s.refuse(c, fmt.Sprintf("425 %s refused: %v; use passive mode", c.verb, reason(e.err)))
-		return
-	}
-	s.addPath(e.path)
-	sent := command{verb: c.verb, argument: formatHostPort(e.path.address())}
-	if c.verb == "EPRT" {
-		sent.argument = formatExtended(e.path.address())
-	}
-	s.server.queue([]byte(sent.redact() + "\r\n"))
-	s.ledger.sent(slot{kind: verbActive, path: e.path})
-	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "server", Said: c.redact(), Heard: sent.redact()}})
-}
-
-// reason returns what to tell a client about err.
-func reason(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("no answer from the gateway in time")
-	}
-	return err
 }

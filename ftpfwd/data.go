@@ -15,6 +15,10 @@ type dataConn struct {
 	client, server net.Conn  // nil until there
 	up, down       flow      // from the client, from the server
 	transfer       *transfer // what moves through it, once known
+	block          bool      // in block mode: it may carry several files, one behind the other
+	carried        bool      // a transfer has come to its end
+	dialling       bool      // for the leg that it lacks
+	joined         bool      // both legs were there
 	err            error     // why it failed; nil if it did not
 	closed         bool
 }
@@ -22,8 +26,20 @@ type dataConn struct {
 // A flow is one direction of a data connection.
 type flow struct {
 	moved   atomic.Int64 // bytes written to the receiving side
+	before  int64        // bytes that transfers before this one have moved
 	running bool         // its goroutine has not come back yet
 	ended   bool         // it ended well: end of data was read and all of it written
+	files   int          // files of block mode that have passed whole, less those whose transfers were confirmed
+}
+
+// whole reports whether all of a file has passed.
+func (f *flow) whole() bool { return f.ended || f.files > 0 }
+
+// filesEnded is the event that ends of files in block mode have been written to
+// the receiving side.
+type filesEnded struct {
+	flow  *flow
+	count int
 }
 
 // flowEnded is the event that a flow is over. At most one error is set; none
@@ -41,9 +57,46 @@ func (d *dataConn) opening() bool { return !d.closed && (d.client == nil || d.se
 // moved returns the bytes moved in both directions.
 func (d *dataConn) moved() int64 { return d.up.moved.Load() + d.down.moved.Load() }
 
+// leg returns where the leg of a side is kept.
+func (d *dataConn) leg(side string) *net.Conn {
+	if side == "client" {
+		return &d.client
+	}
+	return &d.server
+}
+
+// flow returns the direction in which t's data goes.
+func (d *dataConn) flow(t *transfer) *flow {
+	if t.Direction == Upload {
+		return &d.up
+	}
+	return &d.down
+}
+
+// carry makes d the data connection of t.
+func (d *dataConn) carry(t *transfer) {
+	t.data, d.transfer = d, t
+	f := d.flow(t)
+	f.before = f.moved.Load()
+}
+
+// carryOn frees d, whose transfer has been confirmed, for the next one: other
+// modes than the stream's do not close it.
+func (d *dataConn) carryOn() {
+	d.flow(d.transfer).files--
+	d.transfer, d.carried = nil, true
+}
+
+// complete reports whether d has a transfer and all of its data has been passed
+// on. The other direction may be open still: a client may connect again before
+// we have seen it close.
+func (d *dataConn) complete() bool {
+	return d.transfer != nil && d.flow(d.transfer).whole()
+}
+
 // run starts both flows.
 func (d *dataConn) run(s *session) {
-	d.up.running, d.down.running = true, true
+	d.joined, d.up.running, d.down.running = true, true, true
 	s.spawn(func() { copyFlow(s, flowEnded{data: d, upward: true}, d.server, d.client, &d.up) })
 	s.spawn(func() { copyFlow(s, flowEnded{data: d}, d.client, d.server, &d.down) })
 }
@@ -52,6 +105,7 @@ func (d *dataConn) run(s *session) {
 // reports which. It closes nothing: what an end means is the session's to say.
 func copyFlow(s *session, end flowEnded, dst io.Writer, src io.Reader, f *flow) {
 	buf := make([]byte, 32<<10)
+	var blocks blockReader
 	for {
 		n, err := src.Read(buf)
 		if n > 0 {
@@ -60,6 +114,11 @@ func copyFlow(s *session, end flowEnded, dst io.Writer, src io.Reader, f *flow) 
 			if werr != nil {
 				end.writeErr = werr
 				break
+			}
+			if end.data.block {
+				if ends := blocks.read(buf[:n]); ends > 0 {
+					s.post(filesEnded{f, ends})
+				}
 			}
 		}
 		if err != nil {

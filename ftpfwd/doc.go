@@ -1,9 +1,16 @@
-// Package ftpfwd forwards FTP control connections to one FTP server, and makes
-// the data connections that they announce take the same path, over two
-// abstract networks. It knows nothing of SSH.
+// Package ftpfwd forwards FTP control connections to FTP servers, and makes the
+// data connections that they announce take the same path, over two abstract
+// networks. It knows nothing of SSH.
 //
 //	passive   client ──▶ Local.Listen   ═══  Remote.DialContext ──▶ server
 //	active    client ◀── Local dials    ═══  Remote.Listen      ◀── server
+//
+// Both halves are what the client asks for, at first. Where the server or the
+// far network refuses that, or the port that the server names cannot be
+// dialled, the server's half is opened in another way: EPSV, PASV, PORT and
+// EPRT are translated into each other (RFC 6384), any client's mode into any
+// server's. A client that prepares its transfers with none of them has its data
+// sent to its default port.
 //
 // A [Forwarder] reads along on each control connection. The numbers in a reply
 // to PASV or EPSV become those of a listener of its own, the argument of PORT
@@ -24,10 +31,10 @@
 // that breaks off an upload makes the session send ABOR before the server's
 // data connection ends.
 //
-// The package does not log in, keep a connection alive with commands, limit
-// who may connect to the control listener, or follow an address that a server
-// names: it dials the host that the control connection was dialled with.
+// No command is made up but for a translation, in the place of the client's
+// own, and that ABOR. The package does not log in, keep a connection alive with
+// commands, or limit who may connect to the control listener.
 //
 // References: RFC 959 (FTP), RFC 2389 (FEAT), RFC 2428 (EPSV, EPRT), RFC 2577
-// (security), RFC 854 (Telnet).
+// (security), RFC 6384 (translation), RFC 854 (Telnet).
 package ftpfwd

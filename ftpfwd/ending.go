@@ -12,6 +12,10 @@ var errStopping = errors.New("the tunnel is shutting down")
 // replies still come down (a QUIT and a half-close often come together); the
 // server's end comes down behind the data that is under way.
 func (s *session) checkEnd() {
+	if s.server.conn == nil || s.connecting {
+		s.checkLobby()
+		return
+	}
 	if s.client.ended && !s.commandsHeld() {
 		s.server.shut = true
 	}
@@ -68,11 +72,9 @@ func (s *session) giveUp(err error) {
 		return
 	}
 	s.leaving, s.err = true, err
-	s.held, s.breaking = nil, nil
+	s.held, s.breaking, s.opening = nil, nil, nil
 	s.alarms.clear()
-	if s.server != nil {
-		_ = s.server.conn.Close()
-	}
+	s.server.close()
 	s.closeData()
 	text := "421 " + oneLine(err.Error())
 	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})

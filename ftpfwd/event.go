@@ -36,15 +36,16 @@ const (
 
 // A Transfer is one transfer command and what became of it.
 type Transfer struct {
-	Command   string // RETR, STOR, LIST ...
-	File      string // the command's argument
-	Direction Direction
-	Mode      string // the command that opened the data connection: EPSV, PASV, EPRT, PORT; empty if none was
-	Bytes     int64  // of data that arrived at the receiving side
-	Duration  time.Duration
-	Reply     int    // the code that the client was given at the end; 0 if none
-	Leg       string // where it failed: "client", "server" or empty
-	Err       error  // why it failed; nil if it did not
+	Command    string // RETR, STOR, LIST ...
+	File       string // the command's argument
+	Direction  Direction
+	Mode       string // the client's command that opened the data connection: EPSV, PASV, EPRT, PORT; empty if none did
+	ServerMode string // the command that the server was given for it
+	Bytes      int64  // of data that arrived at the receiving side
+	Duration   time.Duration
+	Reply      int    // the code that the client was given at the end; 0 if none
+	Leg        string // where it failed: "client", "server" or empty
+	Err        error  // why it failed; nil if it did not
 }
 
 // A Line is one line of a control connection as one side said it and the other

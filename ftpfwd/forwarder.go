@@ -5,18 +5,45 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
-// A Forwarder forwards each control connection it accepts to one FTP server,
-// and makes the data connections that it announces take the same path. Set its
+// A Forwarder forwards each control connection it accepts to an FTP server, and
+// makes the data connections that it announces take the same path. Set its
 // fields before calling Serve; the zero value of an optional field means its
 // default.
 type Forwarder struct {
-	Server string  // host:port of the FTP server, as Remote names it; required
+	// Server is the FTP server's host:port, as Remote names it. If empty, each
+	// client names its own when it logs in, as user@host or user@host:port, and
+	// Targets says which it may name.
+	Server  string
+	Targets Targets
+
 	Remote Network // the network that Server is on; required
 	Local  Network // the network that clients are on; if nil, this host's
+
+	// ServerMode says in which ways data connections may be opened with the
+	// server, whatever clients use; if empty, [Auto].
+	ServerMode ServerMode
+
+	// ActiveAddress is an address of Remote's listeners that the server can
+	// connect to, for a server that cannot reach Remote's loopback. It is tried
+	// by dialling it through Remote before it is used. If it is not valid,
+	// active connections are made with servers on Remote's own host only.
+	ActiveAddress netip.Addr
+
+	// ReplyNetworks are those in which the address that a server's 227 names is
+	// dialled. Elsewhere, and by default, it is the host of the control
+	// connection.
+	ReplyNetworks []netip.Prefix
+
+	// ForeignPorts passes on a PORT or EPRT that names another address than the
+	// client's, unchanged, for transfers between two servers (FXP, RFC 959,
+	// 5.2). The server may refuse it. Otherwise we do.
+	ForeignPorts bool
 
 	DialTimeout time.Duration // bounds each dial and remote listen; if zero, 30 seconds
 	DataTimeout time.Duration // bounds how long a data listener waits for its first connection; if zero, 5 minutes
@@ -34,6 +61,12 @@ type Forwarder struct {
 func (f *Forwarder) dialTimeout() time.Duration { return orDefault(f.DialTimeout, 30*time.Second) }
 func (f *Forwarder) dataTimeout() time.Duration { return orDefault(f.DataTimeout, 5*time.Minute) }
 
+// followsReply reports whether data connections go to an address that a server
+// names in a 227.
+func (f *Forwarder) followsReply(address netip.Addr) bool {
+	return slices.ContainsFunc(f.ReplyNetworks, func(n netip.Prefix) bool { return n.Contains(address) })
+}
+
 func orDefault(d, otherwise time.Duration) time.Duration {
 	if d == 0 {
 		return otherwise
@@ -46,11 +79,13 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // every session has ended; the error is nil if ctx was the cause. When ctx is
 // done clients are told with a 421, as soon as [Forwarder.DrainTimeout] allows.
 func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
-	host, _, err := net.SplitHostPort(f.Server)
-	if err != nil {
-		_ = l.Close()
-		return fmt.Errorf("FTP server %q: %w", f.Server, err)
+	if f.Server != "" {
+		if _, _, err := net.SplitHostPort(f.Server); err != nil {
+			_ = l.Close()
+			return fmt.Errorf("FTP server %q: %w", f.Server, err)
+		}
 	}
+	var known knowledge
 	ctx, cancel := context.WithCancel(ctx)
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
@@ -69,7 +104,7 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
-		sessions.Go(func() { newSession(f, id, host, conn).run(ctx) })
+		sessions.Go(func() { newSession(f, id, &known, conn).run(ctx, conn) })
 	}
 }
 

@@ -4,8 +4,10 @@ package ftpfwd
 // that waits for its turn.
 type slot struct {
 	kind     verbKind
-	path     *path     // what a PORT or EPRT announces, when its reply comes
+	opening  *opening  // what a PASV, EPSV, PORT or EPRT opens
+	argument string    // of the command, unless it is a secret
 	transfer *transfer // what a transfer command moves
+	unheard  bool      // a command of ours, whose reply is not the client's
 	own      string    // a reply of our own; the server has not seen the command
 }
 
@@ -32,6 +34,17 @@ func (l *ledger) sent(s slot) {
 // awaits reports whether a command of this kind is outstanding.
 func (l *ledger) awaits(kind verbKind) bool { return l.find(kind) >= 0 }
 
+// opening returns what the last outstanding PASV, EPSV, PORT or EPRT opens, or
+// nil.
+func (l *ledger) opening() (last *opening) {
+	for _, s := range l.slots {
+		if s.opening != nil {
+			last = s.opening
+		}
+	}
+	return last
+}
+
 // find returns the first slot whose command is of one of the kinds, or -1.
 func (l *ledger) find(kinds ...verbKind) int {
 	for i, s := range l.slots {
@@ -46,13 +59,12 @@ func (l *ledger) find(kinds ...verbKind) int {
 
 // announced takes the PASV or EPSV that a 227 or 229 with a usable address
 // answers. Without one the line is somebody's text that looks like a reply.
-func (l *ledger) announced() bool {
+func (l *ledger) announced() (s slot, ok bool) {
 	i := l.find(verbPassive)
 	if i < 0 {
-		return false
+		return slot{}, false
 	}
-	l.takeThrough(i)
-	return true
+	return l.takeThrough(i), true
 }
 
 // answered takes the command that a final reply answers. ok is false if there

@@ -9,7 +9,7 @@ const maxQueued = 64 << 10
 // A leg is one side of a control connection: the client's or the server's. Its
 // two goroutines only move bytes; the session decides what they are.
 type leg struct {
-	conn  net.Conn
+	conn  net.Conn // nil until there is one
 	lines lineReader
 
 	more    chan struct{} // lets the reader go on
@@ -36,12 +36,14 @@ type (
 	}
 )
 
-func newLeg(conn net.Conn) *leg {
-	return &leg{conn: conn, more: make(chan struct{}, 1), out: make(chan []byte, 1)}
+func newLeg() *leg {
+	return &leg{more: make(chan struct{}, 1), out: make(chan []byte, 1)}
 }
 
-// start runs the leg's goroutines until its connection and s are closed.
-func (l *leg) start(s *session) {
+// start gives the leg its connection, and runs its goroutines until that and s
+// are closed.
+func (l *leg) start(s *session, conn net.Conn) {
+	l.conn = conn
 	s.spawn(func() { l.read(s) })
 	s.spawn(func() { l.write(s) })
 }
@@ -82,7 +84,7 @@ func (l *leg) queue(b []byte) { l.pending = append(l.pending, b...) }
 // half-close behind it.
 func (l *leg) flush() {
 	switch {
-	case l.writing || l.failed:
+	case l.writing || l.failed || l.conn == nil:
 	case len(l.pending) > 0:
 		l.out <- l.pending
 		l.pending, l.writing = nil, true
@@ -97,6 +99,12 @@ func (l *leg) readOn() {
 	if l.paused && !l.ended {
 		l.paused = false
 		l.more <- struct{}{}
+	}
+}
+
+func (l *leg) close() {
+	if l.conn != nil {
+		_ = l.conn.Close()
 	}
 }
 

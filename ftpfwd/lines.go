@@ -1,6 +1,9 @@
 package ftpfwd
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxInspected bounds how much of a line is looked at, in bytes. Longer lines
 // pass in pieces, so that no line can make us hold more than this.
@@ -22,6 +25,12 @@ type piece struct {
 }
 
 func (r *lineReader) feed(b []byte) { r.buf = append(r.buf, b...) }
+
+// back puts a piece back that next has just returned.
+func (r *lineReader) back(p piece) {
+	r.buf = slices.Concat(p.bytes, r.buf)
+	r.inTail = p.tail
+}
 
 // next returns the next piece. Without atEnd an incomplete line stays until
 // the rest of it has arrived.

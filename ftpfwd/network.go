@@ -32,8 +32,17 @@ type host struct {
 }
 
 func (h host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(h.addr, 0))}
-	return d.DialContext(ctx, network, address)
+	return h.dialFrom(ctx, netip.AddrPortFrom(h.addr, 0), address)
+}
+
+// dialFrom dials from a local address and port, unless address is of another
+// family.
+func (h host) dialFrom(ctx context.Context, from netip.AddrPort, address string) (net.Conn, error) {
+	var d net.Dialer
+	if to, err := netip.ParseAddrPort(address); err == nil && to.Addr().Is4() == from.Addr().Is4() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(from)
+	}
+	return d.DialContext(ctx, "tcp", address)
 }
 
 func (h host) Listen(ctx context.Context, network, address string) (net.Listener, error) {

@@ -4,212 +4,227 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
+	"time"
 )
 
-// Events of a path, beside those of legs and flows.
-type (
-	arrived struct { // a connection on the half that waits
-		path *path
-		side string
-		conn net.Conn
-	}
-	dialled struct { // the other half's connection, or why there is none
-		data *dataConn
-		conn net.Conn
-		err  error
-	}
-	listened struct { // the remote listener that a PORT or EPRT needs
-		command command
-		path    *path
-		err     error
-	}
+// An opening is a path on its way. It is asked of the server in the client's
+// own way first, and then in others, until the server and the gateway accept
+// one; the client hears of the one that worked, in its own words.
+//
+// As long as a way is not known to work, the client's commands wait for it:
+// while nothing has gone out behind it, another can take its place.
+type opening struct {
+	asked   command // the client's command; without a verb, the client does not know of this
+	line    []byte  // as it came
+	path    *path
+	way     way      // is being tried
+	left    []way    // to be tried
+	refusal string   // what the server said to the client's own command
+	failed  failures // the other ways
+}
+
+// Bounds of openings.
+const (
+	refusalAtMost = 10 * time.Second       // a server takes to answer, before commands go on
+	gatherAtMost  = 250 * time.Millisecond // a client takes to connect, when its transfer command is there already
+	retryDialAt   = 10 * time.Second       // a dial may take when there is another way
 )
 
-// path returns the newest path, or nil.
-func (s *session) path() *path {
-	if len(s.paths) == 0 {
-		return nil
-	}
-	return s.paths[len(s.paths)-1]
+// listened is the event that a remote listener is there, or why it is not.
+type listened struct {
+	opening  *opening
+	listener net.Listener
+	err      error
 }
 
-// addPath starts to listen on p. The paths before it stay until the server has
-// accepted p: a refused PASV or PORT may leave the old one valid.
-func (s *session) addPath(p *path) {
-	s.paths = append(s.paths, p)
-	if len(s.paths) > maxPaths {
-		s.dropPath(s.paths[0])
-	}
-	s.spawn(func() { p.accept(s) })
-	s.alarms.in(p, s.f.dataTimeout(), func() {
-		if !p.used {
-			s.dropPath(p)
-		}
-	})
+// passive opens a path for PASV or EPSV: the client's half waits.
+func (s *session) passive(ctx context.Context, c command, line []byte) {
+	s.open(ctx, &opening{asked: c, line: line, path: &path{mode: c.verb}})
 }
 
-// supersede closes the paths before p.
-func (s *session) supersede(p *path) {
-	for len(s.paths) > 0 && s.paths[0] != p {
-		s.dropPath(s.paths[0])
-	}
-}
-
-func (s *session) dropPath(p *path) {
-	p.close()
-	s.alarms.cancel(p)
-	for i, other := range s.paths {
-		if other == p {
-			s.paths = append(s.paths[:i], s.paths[i+1:]...)
-			return
-		}
-	}
-}
-
-// arrived takes a connection on the half of a path that waits, and dials the
-// other half: at once, since servers wait for it before they announce a
-// transfer, and never as a probe, since the first connection is the one.
-func (s *session) arrived(ctx context.Context, e arrived) {
-	p := e.path
-	switch {
-	case p.closed || (p.live != nil && !p.live.complete()):
-		reset(e.conn)
-		return
-	case e.side == "client" && addrOf(e.conn.RemoteAddr()).Addr() != s.clientPeer:
-		s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("data connection from %v turned away: the client is at %v", e.conn.RemoteAddr(), s.clientPeer)})
-		reset(e.conn)
-		return
-	}
-	d := &dataConn{path: p}
-	p.live, p.broken, p.used = d, nil, true
-	s.data = append(s.data, d)
-	other := p.server
-	if e.side == "client" {
-		d.client = e.conn
+// openDefault opens a path without the client's knowledge, for a transfer that
+// it has prepared with no command (RFC 959, 3.2) or with one that served for a
+// single transfer. The default data port is the control connection's own; ours
+// is the one before the port that the client reached us at.
+func (s *session) openDefault(ctx context.Context) {
+	p := &path{}
+	if last := s.path(); last != nil {
+		p.mode, p.client = last.mode, last.client
 	} else {
-		d.server, other = e.conn, p.client
+		own := addrOf(s.client.conn.LocalAddr())
+		p.client.address = addrOf(s.client.conn.RemoteAddr()).String()
+		p.client.from = netip.AddrPortFrom(own.Addr(), own.Port()-1)
 	}
-	s.bind()
-	s.spawn(func() {
-		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
-		defer cancel()
-		conn, err := other.network.DialContext(ctx, "tcp", other.address)
-		if !s.post(dialled{d, conn, err}) && conn != nil {
-			_ = conn.Close()
+	s.open(ctx, &opening{path: p})
+}
+
+func (s *session) open(ctx context.Context, o *opening) {
+	o.left = s.waysFor(o.asked.verb)
+	if o.asked.verb == "EPSV" && o.asked.argument != "" && !s.onlyEPSV && s.f.ServerMode != Active {
+		o.left = append([]way{epsv}, o.left...) // as asked, and without the family, which may be another there
+	}
+	s.tryNext(ctx, o)
+}
+
+// tryNext asks the server, in the next way that is left.
+func (s *session) tryNext(ctx context.Context, o *opening) {
+	o.path.forsake()
+	if len(o.left) == 0 {
+		s.cannotOpen(o)
+		return
+	}
+	o.way, o.left = o.left[0], o.left[1:]
+	if !o.way.passive() {
+		s.opening = o // the command waits for its listener, and all others for the command
+		s.listenFor(ctx, o)
+		return
+	}
+	if !s.target.known.worked(o.way) {
+		s.hold(o)
+	}
+	line := []byte(o.way.verb + "\r\n")
+	if o.way.verb == o.asked.verb && len(o.failed) == 0 {
+		line = o.line // unchanged, with whatever stands behind the verb
+	}
+	s.askServer(o, line)
+}
+
+// hold lets the client's commands wait for o, unless the server says nothing at
+// all.
+func (s *session) hold(o *opening) {
+	s.opening = o
+	s.alarms.in("opening", refusalAtMost, func() {
+		if s.opening == o {
+			s.opening, o.left = nil, nil
 		}
 	})
 }
 
-// dialled joins the two legs of a data connection, or gives it up.
-func (s *session) dialled(e dialled) {
-	d := e.data
-	side := "server"
-	if d.client == nil {
-		side = "client"
+func (s *session) askServer(o *opening, line []byte) {
+	from, said := "client", o.asked.redact()
+	if o.asked.verb == "" || len(o.failed) > 0 {
+		from, said = "tunnel", parseCommand(line).redact()
 	}
+	s.server.queue(line)
+	s.ledger.sent(slot{kind: verbKinds[o.way.verb], opening: o})
+	s.tell(Event{Kind: Said, Line: Line{From: from, To: "server", Said: said, Heard: parseCommand(line).redact()}})
+}
+
+// listened sends PORT or EPRT with the listener's address.
+func (s *session) listened(ctx context.Context, e listened) {
+	o := e.opening
 	switch {
-	case d.closed:
-		if e.conn != nil {
-			_ = e.conn.Close()
+	case s.leaving:
+		if e.listener != nil {
+			_ = e.listener.Close()
 		}
 	case e.err != nil:
-		d.path.broken = e.err
-		s.tell(Event{Kind: Noticed, Text: "no data connection to the " + side, Err: e.err})
-		s.dataFailed(d, side, e.err)
+		o.left = slices.DeleteFunc(o.left, func(w way) bool { return !w.passive() && w.ipv6 == o.way.ipv6 })
+		s.wayFailed(ctx, o, e.err)
 	default:
-		if side == "server" {
-			d.server = e.conn
-		} else {
-			d.client = e.conn
+		s.addPath(o.path)
+		s.listenThere(o.path, e.listener) // before the command: some servers connect before they answer
+		at := addrOf(e.listener.Addr())
+		if s.f.ActiveAddress.IsValid() {
+			at = netip.AddrPortFrom(s.f.ActiveAddress, at.Port())
 		}
-		d.run(s)
-	}
-	s.releaseIfDue()
-}
-
-// flowEnded passes on the end of one direction of a data connection. Each end
-// is passed on separately and at once: servers wait for the one before they
-// confirm, and the other may go on.
-func (s *session) flowEnded(e flowEnded) {
-	d := e.data
-	f, to := &d.down, d.client
-	reading, writing := "server", "client"
-	if e.upward {
-		f, to = &d.up, d.server
-		reading, writing = writing, reading
-	}
-	f.running = false
-	switch {
-	case d.closed || d.err != nil:
-	case e.readErr != nil:
-		s.dataFailed(d, reading, e.readErr)
-	case e.writeErr != nil:
-		s.dataFailed(d, writing, e.writeErr)
-	default:
-		f.ended = true
-		_ = closeWrite(to) // fails where the peer has closed both directions already
-	}
-	if d.up.ended && d.down.ended {
-		d.close()
-	}
-	s.releaseIfDue()
-	s.forgetData()
-}
-
-// dataFailed ends a data connection that failed on one leg: the other leg must
-// not take that for the end of the data.
-func (s *session) dataFailed(d *dataConn, leg string, err error) {
-	t := d.transfer
-	if d.complete() {
-		d.close() // a client that resets what it has read whole, or has sent whole
-		return
-	}
-	d.err = err
-	switch {
-	case t == nil:
-		d.path.broken = err
-		d.close()
-	case leg == "client" && t.Direction == Upload && s.pending(t):
-		t.failed(leg, err)
-		s.uploadFailed(d)
-	default:
-		t.failed(leg, err)
-		d.close()
-	}
-}
-
-// complete reports whether d has a transfer and all of its data has been passed
-// on. The other direction may be open still: a client may connect again before
-// we have seen it close.
-func (d *dataConn) complete() bool {
-	switch {
-	case d.transfer == nil:
-		return false
-	case d.transfer.Direction == Upload:
-		return d.up.ended
-	default:
-		return d.down.ended
-	}
-}
-
-// pending reports whether t's final reply has not come.
-func (s *session) pending(t *transfer) bool {
-	for _, other := range s.transfers {
-		if other == t {
-			return true
+		argument := formatHostPort(at)
+		if o.way.verb == "EPRT" {
+			argument = formatExtended(at)
 		}
+		s.hold(o)
+		s.askServer(o, []byte(o.way.verb+" "+argument+"\r\n"))
 	}
-	return false
 }
 
-// forgetData lets go of data connections that are over.
-func (s *session) forgetData() {
-	kept := s.data[:0]
-	for _, d := range s.data {
-		if !d.closed || d.up.running || d.down.running {
-			kept = append(kept, d)
+// announced takes a line that says where the server listens, the answer to o,
+// and returns what the client hears.
+func (s *session) announced(ctx context.Context, o *opening, line []byte, l replyLine, a announcement) []byte {
+	o.path.server = s.serverAt(a.addr)
+	s.tellForeign(a)
+	return s.accepted(ctx, o, line, l)
+}
+
+// accepted makes o's path the session's, now that the server has accepted it,
+// and returns what the client hears.
+func (s *session) accepted(ctx context.Context, o *opening, line []byte, l replyLine) []byte {
+	p := o.path
+	p.way, p.left = o.way, o.left
+	native := o.way.verb == o.asked.verb
+	s.swallowing = !native && !l.last
+	switch {
+	case verbKinds[o.asked.verb] == verbPassive && !p.client.waits():
+		if err := s.listenHere(ctx, p); err != nil {
+			s.swallowing = !l.last
+			o.left, o.failed = nil, failures{fmt.Errorf("cannot listen here: %w", err)}
+			s.cannotOpen(o)
+			return nil
 		}
+	case p.dialsBoth():
+		s.addPath(p)
+		s.opening = o
+		s.dialServerHalf(ctx, s.newData(p))
+		return nil // until the server's port is known to answer
 	}
-	clear(s.data[len(kept):])
-	s.data = kept
+	s.opened(ctx, o)
+	switch {
+	case native && o.way.passive():
+		if !l.last {
+			s.rewriting = p
+		}
+		return s.rewrite(line, l, p)
+	case native:
+		return line
+	}
+	s.answer(o)
+	return nil
+}
+
+// opened makes p the path that the session uses.
+func (s *session) opened(ctx context.Context, o *opening) {
+	p := o.path
+	s.addPath(p)
+	s.supersede(p)
+	s.release(o)
+	if len(o.failed) > 0 {
+		s.tellMoved(o)
+	}
+	if p.live != nil {
+		s.join(ctx, p.live) // has waited for the server's half
+	}
+}
+
+// answer tells the client in the words of its own command that its path is
+// there.
+func (s *session) answer(o *opening) {
+	switch o.asked.verb {
+	case "PASV":
+		s.reply("227 Entering Passive Mode (" + formatHostPort(o.path.client.at()) + ")")
+	case "EPSV":
+		s.reply(fmt.Sprintf("229 Entering Extended Passive Mode (|||%d|)", o.path.client.at().Port()))
+	case "PORT", "EPRT":
+		s.reply("200 " + o.asked.verb + " command successful")
+	}
+}
+
+// release lets the client's commands go on.
+func (s *session) release(o *opening) {
+	if s.opening == o {
+		s.opening = nil
+		s.alarms.cancel("opening")
+	}
+}
+
+// tellMoved says once that a server's data comes in another way than asked for.
+func (s *session) tellMoved(o *opening) {
+	asked := o.asked.verb
+	if asked == "" {
+		asked = o.path.mode
+	}
+	text := o.way.verb + " is used in place of " + asked
+	if asked != "" && asked != o.way.verb && s.target.known.first(text) {
+		s.tell(Event{Kind: Noticed, Text: text, Err: o.failed})
+	}
 }

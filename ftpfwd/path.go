@@ -4,81 +4,81 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
 // A path is how the data connections of one PASV, EPSV, PORT or EPRT get from
-// the client to the server: a half on each side, and a listener on one.
+// the client to the server: a half on each side. Either half waits or dials:
+//
+//	                 the server's half dials   the server's half waits
+//	client's waits   passive, passive          passive, active
+//	client's dials   active, passive           active, active
 type path struct {
-	mode           string // the command that asked for it
+	mode           string // the client's command; empty for its default data port
+	way            way    // how the server's half came about
+	left           []way  // what else can be tried, while no transfer has been commanded
 	client, server half
 	live           *dataConn // one at a time (RFC 959, 3.3); others are turned away
 	broken         error     // why the last attempt to open one failed, until another succeeds
 	used           bool      // a connection has arrived
+	gathered       bool      // a transfer command has waited for the client to connect
 	closed         bool
 }
 
-// A half is one side of a path. A passive half waits at its listener; an
-// active one dials.
+// A half is one side of a path.
 type half struct {
-	network  Network
-	listener net.Listener // nil if the half dials
-	address  string       // where it dials
+	listener net.Listener   // where it waits; nil if it dials
+	address  string         // where it dials
+	from     netip.AddrPort // what it dials from, if that matters
 }
 
-// openPassive listens for the client, and will dial port on the server's host:
-// the very string that the control connection was dialled with, so that what
-// permits the one permits the other, and so that a server cannot choose what we
-// connect to inside its network (RFC 2577, 4). The listener is at the address
-// that the client reached us at, which is where it expects it.
-func (s *session) openPassive(ctx context.Context, mode string, port uint16) (*path, error) {
+func (h half) waits() bool { return h.listener != nil }
+
+// at returns where a half waits.
+func (h half) at() netip.AddrPort { return addrOf(h.listener.Addr()) }
+
+// dialsBoth reports whether both halves dial. Such a path has the one data
+// connection that was made when it was opened.
+func (p *path) dialsBoth() bool { return !p.client.waits() && !p.server.waits() }
+
+// spent reports whether p can carry nothing more, unlike a listener.
+func (p *path) spent() bool {
+	return p.dialsBoth() && (p.live == nil || p.live.complete())
+}
+
+// listenHere makes the client's half wait, at the address that the client
+// reached us at: that is where it expects us.
+func (s *session) listenHere(ctx context.Context, p *path) error {
 	l, err := s.local.Listen(ctx, "tcp", netip.AddrPortFrom(s.clientEnd, 0).String())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &path{
-		mode:   mode,
-		client: half{network: s.local, listener: l},
-		server: half{network: s.f.Remote, address: net.JoinHostPort(s.serverHost, strconv.Itoa(int(port)))},
-	}, nil
+	p.client.listener = l
+	s.spawn(func() { s.accept(p, "client", l) })
+	return nil
 }
 
-// openActive listens for the server, and will dial the client at address. The
-// far end's loopback of the same family is where a server on that host expects
-// a client that reached it from there.
-func (s *session) openActive(ctx context.Context, mode string, address netip.AddrPort) (*path, error) {
-	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	if address.Addr().Is6() {
-		loopback = netip.IPv6Loopback()
-	}
-	l, err := s.f.Remote.Listen(ctx, "tcp", netip.AddrPortFrom(loopback, 0).String())
-	if err != nil {
-		return nil, err
-	}
-	return &path{
-		mode:   mode,
-		client: half{network: s.local, address: address.String()},
-		server: half{network: s.f.Remote, listener: l},
-	}, nil
+// listenThere makes the server's half wait.
+func (s *session) listenThere(p *path, l net.Listener) {
+	p.server = half{listener: l}
+	s.spawn(func() { s.accept(p, "server", l) })
 }
 
-// listener returns the listener of the half that waits, and that half's side.
-func (p *path) listener() (net.Listener, string) {
-	if p.client.listener != nil {
-		return p.client.listener, "client"
+// serverAt is where the server's half dials for a port that a reply names: on
+// the very host that the control connection was dialled with, so that what
+// permits the one permits the other, and so that a server cannot choose what we
+// connect to inside its network (RFC 2577, 4).
+func (s *session) serverAt(a netip.AddrPort) half {
+	host := s.target.host
+	if s.f.followsReply(a.Addr()) {
+		host = a.Addr().String()
 	}
-	return p.server.listener, "server"
+	return half{address: net.JoinHostPort(host, strconv.Itoa(int(a.Port())))}
 }
 
-// address returns where p's listener is.
-func (p *path) address() netip.AddrPort {
-	l, _ := p.listener()
-	return addrOf(l.Addr())
-}
-
-// accept reports p's connections to s until its listener is closed.
-func (p *path) accept(s *session) {
-	l, side := p.listener()
+// accept reports the connections of one half of p until its listener is closed.
+func (s *session) accept(p *path, side string, l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -91,6 +91,14 @@ func (p *path) accept(s *session) {
 	}
 }
 
+// forsake closes the server's half: another is to take its place.
+func (p *path) forsake() {
+	if p.server.waits() {
+		_ = p.server.listener.Close()
+	}
+	p.server = half{}
+}
+
 // close stops listening. A connection that carries a transfer goes on; one that
 // waits for a transfer command never gets one.
 func (p *path) close() {
@@ -98,9 +106,54 @@ func (p *path) close() {
 		return
 	}
 	p.closed = true
-	l, _ := p.listener()
-	_ = l.Close()
+	p.forsake()
+	if p.client.waits() {
+		_ = p.client.listener.Close()
+	}
 	if p.live != nil && p.live.transfer == nil {
 		p.live.close()
+	}
+}
+
+// path returns the newest path, or nil.
+func (s *session) path() *path {
+	if len(s.paths) == 0 {
+		return nil
+	}
+	return s.paths[len(s.paths)-1]
+}
+
+// addPath makes p the newest path. Those before it stay until the server has
+// accepted p: a refused PASV or PORT may leave the old one valid.
+func (s *session) addPath(p *path) {
+	if slices.Contains(s.paths, p) {
+		return
+	}
+	s.paths = append(s.paths, p)
+	if len(s.paths) > maxPaths {
+		s.dropPath(s.paths[0])
+	}
+	s.alarms.in(p, s.f.dataTimeout(), func() {
+		if !p.used {
+			s.dropPath(p)
+		}
+	})
+}
+
+// supersede closes the paths before p.
+func (s *session) supersede(p *path) {
+	for len(s.paths) > 0 && s.paths[0] != p {
+		s.dropPath(s.paths[0])
+	}
+}
+
+func (s *session) dropPath(p *path) {
+	p.close()
+	s.alarms.cancel(p)
+	for i, other := range s.paths {
+		if other == p {
+			s.paths = append(s.paths[:i], s.paths[i+1:]...)
+			return
+		}
 	}
 }

@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -11,7 +12,13 @@ import (
 func (s *session) forwardReplies(ctx context.Context) {
 	if !s.greeted && len(s.server.lines.buf) > 0 {
 		s.greeted = true
-		if what := notFTP(s.server.lines.buf); what != "" && !s.raw {
+		what := notFTP(s.server.lines.buf)
+		switch {
+		case what == "" || s.raw:
+		case s.lobby != nil:
+			s.giveUp(errors.New(what))
+			return
+		default:
 			s.passRaw(what)
 		}
 	}
@@ -38,11 +45,15 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 	}
 	line := p.bytes
 	switch {
+	case s.lobby != nil && s.connecting:
+		line = s.introduce(p.bytes, l)
 	case l.first:
 		s.rewriting, s.swallowing = nil, false
 		s.features = l.code == 211 && s.ledger.awaits(verbFeatures)
 		if l.preliminary() {
-			s.ledger.preliminary()
+			if t := s.ledger.preliminary(); t != nil {
+				s.begun(ctx, t)
+			}
 		} else if line = s.finalReply(ctx, p.bytes, l); s.held != nil {
 			return
 		}
@@ -67,50 +78,51 @@ func (s *session) tellReply(said, heard []byte) {
 // finalReply deals with the first line of a reply that is not preliminary, and
 // returns what the client is to hear; if that has to wait, s.held is set.
 func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []byte {
-	if s.ledger.awaits(verbPassive) && l.positive() {
-		if heard, ok := s.announcement(ctx, line, l); ok {
-			return heard
+	if a, found := findAnnounced(line, l); found && l.positive() {
+		if sl, ok := s.ledger.announced(); ok {
+			return s.announced(ctx, sl.opening, line, l, a)
 		}
 	}
 	sl, ok := s.ledger.answered(l.code)
+	s.tellInsistence(line, l, sl)
 	switch {
-	case ok && sl.path != nil && l.positive():
-		s.supersede(sl.path)
-	case ok && sl.path != nil:
-		s.dropPath(sl.path)
+	case ok && sl.opening != nil && l.positive():
+		return s.accepted(ctx, sl.opening, line, l)
+	case ok && sl.opening != nil:
+		return s.refused(ctx, sl.opening, line, l)
+	case ok && sl.unheard:
+		s.swallowing = !l.last
+		return nil
 	case ok && sl.transfer != nil:
-		return s.transferReply(sl.transfer, line, l)
+		return s.transferReply(ctx, sl.transfer, line, l)
+	case ok && l.positive():
+		s.settled(sl)
 	}
 	return line
 }
 
-// announcement opens the data path that a reply to PASV or EPSV announces, and
-// puts its own listener's numbers into the line. Other 2yz codes count only
-// with six numbers in parentheses.
-func (s *session) announcement(ctx context.Context, line []byte, l replyLine) (heard []byte, ok bool) {
+// settled notes what the server has agreed to.
+func (s *session) settled(sl slot) {
+	switch sl.kind {
+	case verbMode:
+		s.mode = strings.ToUpper(sl.argument)
+	case verbOnlyEPSV:
+		s.onlyEPSV = true
+	case verbReset:
+		s.mode, s.onlyEPSV, s.restart = modeStream, false, ""
+		s.supersede(nil) // a transfer that is under way goes on (RFC 959, 4.1.1)
+	}
+}
+
+// findAnnounced finds where a line says that the server listens. Other 2yz
+// codes than 227 and 229 count only with six numbers in parentheses.
+func findAnnounced(line []byte, l replyLine) (announcement, bool) {
 	text := string(line[l.text:])
 	a, found := findAnnouncement(l.code, text)
-	if !found || (l.code != 227 && l.code != 229 && (a.extended || a.start == 0 || text[a.start-1] != '(')) {
-		return nil, false
+	if found && l.code != 227 && l.code != 229 && (a.extended || a.start == 0 || text[a.start-1] != '(') {
+		return announcement{}, false
 	}
-	s.ledger.announced()
-	s.tellForeign(a)
-	mode := "PASV"
-	if a.extended {
-		mode = "EPSV"
-	}
-	p, err := s.openPassive(ctx, mode, a.addr.Port())
-	if err != nil {
-		s.tell(Event{Kind: Noticed, Text: "no passive data connection", Err: err})
-		s.swallowing = !l.last
-		return []byte("425 " + oneLine(fmt.Sprintf("cannot listen for a data connection: %v", err)) + "\r\n"), true
-	}
-	s.addPath(p)
-	s.supersede(p)
-	if !l.last {
-		s.rewriting = p
-	}
-	return s.rewrite(line, l, p), true
+	return a, found
 }
 
 // rewrite puts p's own address into a line of a reply to PASV or EPSV. All
@@ -122,7 +134,7 @@ func (s *session) rewrite(line []byte, l replyLine, p *path) []byte {
 	if !ok {
 		return line
 	}
-	return append(bytes.Clone(line[:l.text]), a.rewrite(text, p.address())...)
+	return append(bytes.Clone(line[:l.text]), a.rewrite(text, p.client.at())...)
 }
 
 // tellForeign says once that a server names an address which is not the one we
@@ -130,11 +142,12 @@ func (s *session) rewrite(line []byte, l replyLine, p *path) []byte {
 // over other hosts does not work.
 func (s *session) tellForeign(a announcement) {
 	addr := a.addr.Addr()
-	if s.odd || !addr.IsValid() || addr.IsUnspecified() || addr.String() == s.serverHost || (addr.IsLoopback() && s.serverIsOnGateway()) {
+	if s.odd || !addr.IsValid() || addr.IsUnspecified() || addr.String() == s.target.host ||
+		(addr.IsLoopback() && s.target.onGateway()) || s.f.followsReply(addr) {
 		return
 	}
 	s.odd = true
-	s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("the server names %v for its data connections; %s is dialled instead", addr, s.serverHost)})
+	s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("the server names %v for its data connections; %s is dialled instead", addr, s.target.host)})
 }
 
 // passRaw gives up looking: what follows is not FTP in clear.
@@ -142,9 +155,6 @@ func (s *session) passRaw(what string) {
 	s.raw = true
 	s.tell(Event{Kind: Noticed, Text: what + ": bytes pass, but data connections do not work"})
 }
-
-// startsTLS reports whether b begins like a TLS handshake record.
-func startsTLS(b []byte) bool { return len(b) >= 2 && b[0] == 0x16 && b[1] == 0x03 }
 
 // notFTP says what a server seems to be that begins with b, if not FTP.
 func notFTP(b []byte) string {

@@ -29,6 +29,7 @@ type rig struct {
 	client       *line
 	server       *line
 	stop         context.CancelFunc
+	opened       []net.Listener // to be closed at the end
 
 	mu     sync.Mutex
 	events []Event
@@ -117,6 +118,9 @@ func (r *rig) accept(l net.Listener) net.Conn {
 func (r *rig) close() {
 	_ = r.client.conn.Close()
 	_ = r.server.conn.Close()
+	for _, l := range r.opened {
+		_ = l.Close()
+	}
 	r.stop()
 	synctest.Wait()
 	_ = r.serverListen.Close()
@@ -137,6 +141,15 @@ func (r *rig) epsv(port string) string {
 	require.Positive(r.t, start, heard)
 	require.NotEqual(r.t, port, heard[start:end], "the port was not rewritten")
 	return "127.0.0.1:" + heard[start:end]
+}
+
+// declines lets the server refuse commands, which it hears in this order.
+func (r *rig) declines(verbs ...string) {
+	r.t.Helper()
+	for _, verb := range verbs {
+		require.Equal(r.t, verb, parseCommand([]byte(r.server.line())).verb)
+		r.server.say("502 " + verb + " is not implemented")
+	}
 }
 
 // passive does EPSV and returns the client's data connection and the server's.

@@ -26,7 +26,8 @@ const (
 type session struct {
 	f          *Forwarder
 	id         int
-	serverHost string
+	known      *knowledge
+	target     *target // the FTP server; nil until the client has named it
 	local      Network
 	clientPeer netip.Addr // where the client is
 	clientEnd  netip.Addr // where it reached us
@@ -39,14 +40,20 @@ type session struct {
 	data           []*dataConn
 	alarms         alarms
 
-	listening  bool       // a PORT waits for its listener: commands are held
+	connecting bool       // the server is being dialled: commands are held
+	lobby      *lobby     // the client has been greeted by us
+	opening    *opening   // a path is being opened: commands are held
+	gathering  bool       // the client is about to connect: commands are held
 	held       *heldReply // a final reply waits for its data: replies are held
 	breaking   *breakOff  // an upload is being broken off: commands are held, replies swallowed
 	rewriting  *path      // the listener that the other lines of a multi-line 227 name too
 	swallowing bool       // the rest of this reply goes nowhere
 	discarding bool       // the rest of this long command goes nowhere
 	features   bool       // within the reply to FEAT
-	restart    bool       // REST was sent: the next transfer command must reach the server
+	restart    string     // of REST: the next transfer command must reach the server
+	prepared   bool       // a path was opened for the next transfer command
+	mode       string     // the transfer mode
+	onlyEPSV   bool       // after EPSV ALL
 	raw        bool       // not FTP: nothing is looked at
 	greeted    bool       // the server's first line has been seen
 	odd        bool       // a server's address that is not its own has been told
@@ -60,12 +67,13 @@ type session struct {
 	wg     sync.WaitGroup
 }
 
-func newSession(f *Forwarder, id int, serverHost string, conn net.Conn) *session {
+func newSession(f *Forwarder, id int, known *knowledge, conn net.Conn) *session {
 	s := &session{
-		f: f, id: id, serverHost: serverHost, local: f.Local,
+		f: f, id: id, known: known, local: f.Local, mode: modeStream,
 		clientPeer: addrOf(conn.RemoteAddr()).Addr(),
 		clientEnd:  addrOf(conn.LocalAddr()).Addr(),
-		client:     newLeg(conn),
+		client:     newLeg(),
+		server:     newLeg(),
 		events:     make(chan any),
 		done:       make(chan struct{}),
 	}
@@ -77,22 +85,18 @@ func newSession(f *Forwarder, id int, serverHost string, conn net.Conn) *session
 
 // run forwards until both sides have ended or stop is done, and returns when
 // every goroutine of the session has ended.
-func (s *session) run(stop context.Context) {
+func (s *session) run(stop context.Context, conn net.Conn) {
+	keepUrgentInline(conn)
+	s.client.start(s, conn)
 	s.tell(Event{Kind: SessionBegan})
-	keepUrgentInline(s.client.conn)
-	conn, err := s.dialServer(stop)
-	if err == nil {
-		s.server = newLeg(conn)
-		s.server.start(s)
-	}
-	s.client.start(s)
-	if err != nil {
-		s.tell(Event{Kind: Noticed, Text: "no connection to the FTP server", Err: err})
-		s.giveUp(err)
-	}
 	// While a session drains, what it opens must not end with stop.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
+	if s.f.Server != "" {
+		s.connect(ctx, s.f.Server)
+	} else {
+		s.receive()
+	}
 	s.loop(ctx, stop.Done())
 	cancel()
 	s.tearDown()
@@ -145,10 +149,15 @@ func (s *session) handle(ctx context.Context, e any) {
 		s.written(e)
 	case arrived:
 		s.arrived(ctx, e)
+	case connected:
+		s.connected(e)
 	case dialled:
-		s.dialled(e)
+		s.dialled(ctx, e)
 	case listened:
-		s.listened(e)
+		s.listened(ctx, e)
+	case filesEnded:
+		e.flow.files += e.count
+		s.releaseIfDue()
 	case flowEnded:
 		s.flowEnded(e)
 	}
@@ -182,23 +191,14 @@ func (s *session) written(e written) {
 	}
 }
 
-// dialServer opens the server's control connection.
-func (s *session) dialServer(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
-	defer cancel()
-	return s.f.Remote.DialContext(ctx, "tcp", s.f.Server)
-}
-
 // tearDown closes everything, the server's control connection before its data
 // connections (a server must not take the end of an upload for its end of
 // file), and waits for every goroutine.
 func (s *session) tearDown() {
 	close(s.done)
-	if s.server != nil {
-		_ = s.server.conn.Close()
-	}
+	s.server.close()
 	s.closeData()
-	_ = s.client.conn.Close()
+	s.client.close()
 	s.alarms.stop()
 	s.wg.Wait()
 }
@@ -221,7 +221,10 @@ func (s *session) tell(e Event) {
 	if s.f.Observe == nil {
 		return
 	}
-	e.Session, e.Server = s.id, s.f.Server
+	e.Session = s.id
+	if s.target != nil {
+		e.Server = s.target.address
+	}
 	e.Client = s.client.conn.RemoteAddr().String()
 	s.f.Observe(e)
 }

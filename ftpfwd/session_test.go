@@ -221,21 +221,23 @@ func TestPORTIsRefusedUnlessItNamesTheClient(t *testing.T) {
 	}
 }
 
-func TestPORTIsRefusedWhereTheServerIsOnAnotherHost(t *testing.T) {
+func TestPORTIsRefusedWhereTheServerCouldNotComeBack(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.client.say("PORT 127,0,0,1,200,1")
-		assert.Contains(t, r.client.line(), "500 PORT refused: the FTP server is not on the gateway")
+		assert.Contains(t, r.client.line(), "425 PORT refused: the FTP server is not on the gateway")
 		r.server.silent()
 	}, func(r *rig) {
 		r.forwarder.Server = "ftp.example.com:21"
 		r.forwarder.Remote = renamed{r.far}
+		r.forwarder.ServerMode = Active
 	})
 }
 
-func TestPORTIsRefusedWhenTheFarEndDoesNotListen(t *testing.T) {
+func TestPORTIsRefusedWhereNoWayIsLeft(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.client.say("PORT 127,0,0,1,200,1", "NOOP")
-		assert.Contains(t, r.client.line(), "425 PORT refused: forbidden; use passive mode")
+		r.declines("EPSV", "PASV")
+		assert.Contains(t, r.client.line(), "425 PORT refused: forbidden; ")
 		r.server.hear("NOOP")
 	}, func(r *rig) { r.forwarder.Remote = deaf{named{r.far}} })
 }
@@ -379,4 +381,33 @@ type slow struct {
 func (n slow) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	<-n.let
 	return n.named.Listen(ctx, network, address)
+}
+
+func TestAServerThatInsistsOnTLSIsToldOnce(t *testing.T) {
+	for reply, insists := range map[string]bool{
+		"530 Non-anonymous sessions must use encryption.":               true, // vsftpd
+		"550 SSL/TLS required on the control channel":                   true, // ProFTPD, pyftpdlib
+		"421 Sorry, cleartext sessions are not accepted on this server": true, // Pure-FTPd
+		"534 Policy requires SSL.":                                      true, // IIS
+		"503 Use AUTH first.":                                           true, // FileZilla Server
+		"530 Login incorrect.":                                          false,
+		"230 Use TLS next time":                                         false,
+		"550 tls.txt: No such file":                                     false,
+	} {
+		withRig(t, func(r *rig) {
+			for range 2 {
+				r.client.say("SIZE tls.txt")
+				r.server.hear("SIZE tls.txt")
+				r.server.say(reply)
+				r.client.hear(reply)
+			}
+			told := r.told(Noticed)
+			if !insists {
+				assert.Empty(t, told, reply)
+				return
+			}
+			require.Len(t, told, 1, reply)
+			assert.Contains(t, told[0].Text, "insists on TLS")
+		})
+	}
 }

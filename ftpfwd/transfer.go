@@ -1,6 +1,7 @@
 package ftpfwd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,7 @@ type transfer struct {
 	Transfer
 	began   time.Time
 	started bool // the server has announced it with a 1yz reply
+	path    *path
 	data    *dataConn
 }
 
@@ -31,6 +33,10 @@ type heldReply struct {
 // does not come at all was lost on the way.
 const connectionAtMost = 2 * time.Second
 
+// How long a success reply waits for more data in the modes that do not say
+// where a file ends and may leave the data connection open.
+const continuesAtMost = 2 * time.Second
+
 var errNoData = errors.New("no data connection came from the server")
 
 // failed records why and where t failed. Only the first failure counts.
@@ -44,25 +50,26 @@ func (t *transfer) failed(leg string, err error) {
 // could not be opened it is answered here, so that no file is made of nothing;
 // but not behind a REST, whose mark the server would keep for the next one.
 func (s *session) transferCommand(c command, line []byte) {
-	if p := s.path(); p != nil && p.broken != nil && p.live == nil && !s.restart {
+	if p := s.path(); p != nil && p.broken != nil && p.live == nil && s.restart == "" {
 		s.refuse(c, fmt.Sprintf("425 cannot open the data connection: %v", reason(p.broken)))
 		return
 	}
-	s.restart = false
+	s.restart = ""
 	t := &transfer{began: time.Now(), Transfer: Transfer{Command: c.verb, File: c.argument, Direction: Download}}
 	if c.kind() == verbUpload {
 		t.Direction = Upload
 	}
-	if p := s.path(); p != nil {
-		t.Mode = p.mode // until its data connection tells
+	t.path = s.path()
+	if o := s.ledger.opening(); o != nil {
+		t.path = o.path // the client did not wait for it
 	}
 	s.transfers = append(s.transfers, t)
 	s.pass(c, line, slot{kind: c.kind(), transfer: t})
 	s.bind()
 }
 
-// bind joins the first transfer that has no data connection with the first data
-// connection that has no transfer. Clients connect before or after they send
+// bind joins a transfer that has no data connection with the first one of its
+// path that has no transfer. Clients connect before or after they send
 // the command.
 func (s *session) bind() {
 	for _, t := range s.transfers {
@@ -70,18 +77,38 @@ func (s *session) bind() {
 			continue
 		}
 		for _, d := range s.data {
-			if d.transfer == nil && !d.closed {
-				t.data, d.transfer = d, t
-				t.Mode = d.path.mode
-				return
+			if d.transfer == nil && !d.closed && d.path == t.path {
+				d.carry(t)
+				break
 			}
 		}
-		return
+	}
+}
+
+// rebind gives transfers whose path was refused the one that was there before.
+func (s *session) rebind(refused *path) {
+	for _, t := range s.transfers {
+		if t.path == refused {
+			t.path = s.path()
+		}
+	}
+	s.bind()
+}
+
+// begun notes that the server has begun t: an active client expects its
+// connection now.
+func (s *session) begun(ctx context.Context, t *transfer) {
+	t.started = true
+	if t.data != nil {
+		s.join(ctx, t.data)
 	}
 }
 
 // transferReply decides what becomes of the first line of t's final reply.
-func (s *session) transferReply(t *transfer, line []byte, l replyLine) []byte {
+func (s *session) transferReply(ctx context.Context, t *transfer, line []byte, l replyLine) []byte {
+	if l.positive() {
+		s.begun(ctx, t) // some servers do not announce
+	}
 	if l.positive() && s.hasToWait(t) {
 		s.held = &heldReply{transfer: t, line: line, reply: l, moved: -1}
 		s.watchHeld()
@@ -97,21 +124,29 @@ func (s *session) hasToWait(t *transfer) bool {
 	case t.Err != nil:
 		return false
 	case d == nil:
-		p := s.path()
-		return p != nil && p.server.listener != nil
+		return t.path != nil && t.path.server.waits()
 	case d.opening():
 		return true
 	default:
-		return t.Direction == Download && !d.closed && !d.down.ended
+		return t.Direction == Download && !d.closed && !d.down.whole()
 	}
+}
+
+// awaitsServer reports whether only the server's connection is missing. It was
+// made before the server said that all went well.
+func (t *transfer) awaitsServer() bool {
+	d := t.data
+	return d == nil || (d.server == nil && d.path.server.waits())
 }
 
 // watchHeld lets the held reply go when its data has not moved for a while.
 func (s *session) watchHeld() {
 	h := s.held
 	limit := heldAtMost
-	if h.transfer.data == nil {
+	if h.transfer.awaitsServer() {
 		limit = connectionAtMost
+	} else if s.mode != modeStream && s.mode != modeBlock {
+		limit = continuesAtMost
 	}
 	s.alarms.in("held reply", limit, func() {
 		d := h.transfer.data
@@ -120,21 +155,21 @@ func (s *session) watchHeld() {
 			s.watchHeld()
 			return
 		}
-		if d == nil {
+		if h.transfer.awaitsServer() {
 			h.transfer.failed("server", errNoData)
 		}
-		s.release()
+		s.releaseHeld()
 	})
 }
 
 // releaseIfDue lets the held reply go when its data has arrived or failed.
 func (s *session) releaseIfDue() {
 	if s.held != nil && s.held.transfer.data != nil && !s.hasToWait(s.held.transfer) {
-		s.release()
+		s.releaseHeld()
 	}
 }
 
-func (s *session) release() {
+func (s *session) releaseHeld() {
 	h := s.held
 	s.held = nil
 	s.alarms.cancel("held reply")
@@ -159,12 +194,28 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) []byte {
 		line = []byte("426 " + oneLine(s.failure(t)) + "\r\n")
 	case !l.positive():
 		t.failed("server", errors.New(oneLine(strings.TrimSpace(string(line[:min(len(line), 200)])))))
-		if d := t.data; d != nil && !d.closed && d.moved() == 0 {
-			d.transfer = nil // not begun: the next command's, or nobody's
-		}
+		s.notBegun(t, code)
+	case t.data != nil && !t.data.closed && !t.data.flow(t).ended && s.mode != modeStream:
+		defer t.data.carryOn()
 	}
 	s.transferEnded(t, code)
 	return line
+}
+
+// notBegun deals with the data connection of a transfer that the server has
+// refused. What has moved nothing may be the next command's; but a connection
+// that was made for this transfer alone is over, as it would be at the server.
+func (s *session) notBegun(t *transfer, code int) {
+	if p := t.path; code == 425 && p != nil && p.server.waits() && t.awaitsServer() {
+		s.target.known.learn(p.way, false) // the server could not connect
+	}
+	switch d := t.data; {
+	case d == nil || d.closed:
+	case d.opening() || d.path.dialsBoth() || d.block:
+		d.close()
+	case d.moved() == 0:
+		d.transfer = nil
+	}
 }
 
 // failure describes t's failure to the client.
@@ -179,10 +230,12 @@ func (s *session) failure(t *transfer) string {
 // transferEnded forgets t and reports it.
 func (s *session) transferEnded(t *transfer, code int) {
 	t.Reply, t.Duration = code, time.Since(t.began)
-	if d := t.data; d != nil && t.Direction == Upload {
-		t.Bytes = d.up.moved.Load()
-	} else if d != nil {
-		t.Bytes = d.down.moved.Load()
+	if t.path != nil {
+		t.Mode, t.ServerMode = t.path.mode, t.path.way.verb
+	}
+	if d := t.data; d != nil {
+		f := d.flow(t)
+		t.Bytes = f.moved.Load() - f.before
 	}
 	for i, other := range s.transfers {
 		if other == t {

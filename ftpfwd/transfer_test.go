@@ -34,7 +34,7 @@ func TestAPassiveDownloadArrives(t *testing.T) {
 		r.client.hear("226 done")
 
 		tr := r.transfer()
-		assert.Equal(t, Transfer{Command: "RETR", File: "a b.bin", Direction: Download, Mode: "EPSV", Bytes: 400_000, Reply: 226, Duration: tr.Duration}, tr)
+		assert.Equal(t, Transfer{Command: "RETR", File: "a b.bin", Direction: Download, Mode: "EPSV", ServerMode: "EPSV", Bytes: 400_000, Reply: 226, Duration: tr.Duration}, tr)
 	})
 }
 
@@ -249,6 +249,7 @@ func TestAListenerGoesWhenTheNextIsGrantedAndNotBefore(t *testing.T) {
 		r.client.say("PORT 127,0,0,1,200,1")
 		_ = r.server.line()
 		r.server.say("500 no")
+		r.declines("EPRT", "EPRT", "EPSV", "PASV")
 		r.client.hear("500 no")
 		require.Equal(t, 1, listeners(), "the refused one is gone, the old one stays")
 		_, server := r.passive()
@@ -272,6 +273,8 @@ func TestAListenerNobodyConnectsToIsClosed(t *testing.T) {
 
 func TestPipelinedTransfersGetTheirOwnData(t *testing.T) {
 	withRig(t, func(r *rig) {
+		client, server := r.passive() // from now on EPSV is known to work, and nothing waits for it
+		_, _ = client.Close(), server.Close()
 		for _, data := range []string{"one", "two"} {
 			l, err := r.far.Listen(t.Context(), "tcp", "127.0.0.1:0")
 			require.NoError(t, err)

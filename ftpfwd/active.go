@@ -1,0 +1,125 @@
+package ftpfwd
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+)
+
+// port deals with PORT and EPRT. What does not parse, or does not name the
+// client, goes no further: the server would connect to whatever it names, which
+// may be its own loopback, and rewriting it would take away the server's own
+// protection against being used to bounce (RFC 2577, 3).
+func (s *session) port(ctx context.Context, c command, line []byte, whole bool) {
+	parse := parseHostPort
+	if c.verb == "EPRT" {
+		parse = parseExtended
+	}
+	address, err := parse(c.argument)
+	switch {
+	case !whole:
+		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
+	case err != nil:
+		s.refuse(c, fmt.Sprintf("501 %s refused: %v", c.verb, err))
+	case !s.isClient(address.Addr()) && s.f.ForeignPorts:
+		s.pass(c, line, slot{kind: verbOther})
+	case !s.isClient(address.Addr()):
+		s.refuse(c, fmt.Sprintf("500 %s refused: %v is not your address", c.verb, address.Addr()))
+	case address.Port() < 1024:
+		s.refuse(c, fmt.Sprintf("501 %s refused: port %d is below 1024", c.verb, address.Port()))
+	default:
+		s.open(ctx, &opening{asked: c, line: line, path: &path{mode: c.verb, client: half{address: address.String()}}})
+	}
+}
+
+// isClient reports whether address is the client's own: the one it came from
+// or, where it came from this machine, any of this machine's.
+func (s *session) isClient(address netip.Addr) bool {
+	return address == s.clientPeer || (s.clientPeer.IsLoopback() && owns(address))
+}
+
+// listenFor opens the remote listener that a PORT or EPRT needs: on the far
+// end's loopback, where a server on that host expects a client that reached it
+// from there, or at the address that was configured for servers elsewhere.
+func (s *session) listenFor(ctx context.Context, o *opening) {
+	s.spawn(func() {
+		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
+		defer cancel()
+		l, err := s.listenAt(ctx, o.way)
+		if !s.post(listened{opening: o, listener: l, err: err}) && l != nil {
+			_ = l.Close()
+		}
+	})
+}
+
+func (s *session) listenAt(ctx context.Context, w way) (net.Listener, error) {
+	address := s.f.ActiveAddress
+	switch {
+	case address.IsValid():
+	case w.ipv6:
+		address = netip.IPv6Loopback()
+	default:
+		address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	l, err := s.f.Remote.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
+	if err != nil || address != s.f.ActiveAddress || s.target.known.addressTested() {
+		return l, err
+	}
+	if err := s.dialBack(ctx, l, address); err != nil {
+		_ = l.Close()
+		return nil, &ActiveAddressError{address, err}
+	}
+	s.target.known.addressWorks()
+	return l, nil
+}
+
+// An ActiveAddressError says that a listener at [Forwarder.ActiveAddress] was
+// granted, but cannot be reached there.
+type ActiveAddressError struct {
+	Address netip.Addr
+	Err     error
+}
+
+func (e *ActiveAddressError) Error() string {
+	return fmt.Sprintf("the active address %v does not lead here: %v", e.Address, e.Err)
+}
+
+func (e *ActiveAddressError) Unwrap() error { return e.Err }
+
+// dialBack connects to l at address, from where it listens: that the far end
+// grants an address does not mean that it listens there. A number tells our own
+// connection from a stranger's.
+func (s *session) dialBack(ctx context.Context, l net.Listener, address netip.Addr) error {
+	const size = 16
+	var sent, got [size]byte
+	_, _ = rand.Read(sent[:]) // never fails
+	there := netip.AddrPortFrom(address, addrOf(l.Addr()).Port())
+	out, err := s.f.Remote.DialContext(ctx, "tcp", there.String())
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	stop := context.AfterFunc(ctx, func() { _, _ = l.Close(), out.Close() })
+	defer stop()
+	if _, err := out.Write(sent[:]); err != nil {
+		return err
+	}
+	in, err := l.Accept()
+	if err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	defer in.Close()
+	defer context.AfterFunc(ctx, func() { _ = in.Close() })()
+	if _, err := io.ReadFull(in, got[:]); err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	if subtle.ConstantTimeCompare(sent[:], got[:]) != 1 {
+		return errors.New("somebody else connected to it")
+	}
+	return nil
+}

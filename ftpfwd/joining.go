@@ -1,0 +1,214 @@
+package ftpfwd
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+)
+
+// Events of a path, beside those of openings, legs and flows.
+type (
+	arrived struct { // a connection on a half that waits
+		path *path
+		side string
+		conn net.Conn
+	}
+	dialled struct { // a half's connection, or why there is none
+		data *dataConn
+		side string
+		conn net.Conn
+		err  error
+	}
+)
+
+// newData makes p's next data connection, which has no leg yet.
+func (s *session) newData(p *path) *dataConn {
+	d := &dataConn{path: p, block: s.mode == modeBlock}
+	p.live, p.broken, p.used = d, nil, true
+	s.data = append(s.data, d)
+	s.bind()
+	return d
+}
+
+// arrived takes a connection on a half of a path that waits.
+func (s *session) arrived(ctx context.Context, e arrived) {
+	p := e.path
+	d := p.live
+	taken := d != nil && *d.leg(e.side) != nil
+	switch {
+	case p.closed, taken && !d.complete():
+		reset(e.conn)
+		return
+	case e.side == "client" && addrOf(e.conn.RemoteAddr()).Addr() != s.clientPeer:
+		s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("data connection from %v turned away: the client is at %v", e.conn.RemoteAddr(), s.clientPeer)})
+		reset(e.conn)
+		return
+	case e.side == "server":
+		s.target.known.learn(p.way, true)
+	}
+	if d == nil || taken {
+		d = s.newData(p)
+	}
+	*d.leg(e.side) = e.conn
+	s.join(ctx, d)
+	s.releaseIfDue()
+}
+
+// join dials the leg that a data connection lacks, or joins the two: at once,
+// since servers wait for it before they announce a transfer, and never as a
+// probe, since the first connection is the one.
+func (s *session) join(ctx context.Context, d *dataConn) {
+	p := d.path
+	switch {
+	case d.closed || d.dialling || d.joined:
+	case d.client != nil && d.server != nil:
+		d.run(s)
+	case d.server == nil && !p.server.waits() && p.server.address != "":
+		s.dialServerHalf(ctx, d)
+	case d.client == nil && !p.client.waits() && (p.server.waits() || s.announcedBy(d)):
+		s.dialHalf(ctx, d, "client", p.client)
+	}
+}
+
+// announcedBy reports whether the server has announced the transfer of d. An
+// active client is connected to then and not before, as by a server.
+func (s *session) announcedBy(d *dataConn) bool { return d.transfer != nil && d.transfer.started }
+
+func (s *session) dialServerHalf(ctx context.Context, d *dataConn) {
+	s.dialHalf(ctx, d, "server", d.path.server)
+}
+
+func (s *session) dialHalf(ctx context.Context, d *dataConn, side string, h half) {
+	d.dialling = true
+	limit := s.f.dialTimeout()
+	if side == "server" && len(d.path.left) > 0 && d.transfer == nil {
+		limit = min(limit, retryDialAt)
+	}
+	s.spawn(func() {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		conn, err := s.dialFrom(ctx, side, h)
+		if !s.post(dialled{d, side, conn, err}) && conn != nil {
+			_ = conn.Close()
+		}
+	})
+}
+
+// dialFrom dials from h's own address if it can.
+func (s *session) dialFrom(ctx context.Context, side string, h half) (net.Conn, error) {
+	if side == "server" {
+		return s.f.Remote.DialContext(ctx, "tcp", h.address)
+	}
+	if here, ok := s.local.(host); ok && h.from.IsValid() {
+		if conn, err := here.dialFrom(ctx, h.from, h.address); err == nil {
+			return conn, nil
+		}
+	}
+	return s.local.DialContext(ctx, "tcp", h.address)
+}
+
+// dialled gives a data connection its leg, or another way, or gives it up.
+func (s *session) dialled(ctx context.Context, e dialled) {
+	d := e.data
+	d.dialling = false
+	o := s.opening
+	awaited := o != nil && o.path == d.path // the client has no answer to its command yet
+	switch {
+	case d.closed:
+		if e.conn != nil {
+			_ = e.conn.Close()
+		}
+	case e.err != nil && e.side == "server" && awaited:
+		d.close()
+		s.wayFailed(ctx, o, e.err)
+	case e.err != nil && e.side == "server" && d.transfer == nil && len(d.path.left) > 0 && o == nil && s.restart == "":
+		s.wayFailed(ctx, &opening{path: d.path, way: d.path.way, left: d.path.left}, e.err)
+	case e.err != nil:
+		if e.side == "server" {
+			s.target.known.learn(d.path.way, false)
+		}
+		d.path.broken = e.err
+		s.tell(Event{Kind: Noticed, Text: "no data connection to the " + e.side, Err: e.err})
+		s.dataFailed(d, e.side, e.err)
+	default:
+		*d.leg(e.side) = e.conn
+		if e.side == "server" {
+			s.target.known.learn(d.path.way, true)
+		}
+		if awaited {
+			s.opened(ctx, o)
+			s.answer(o)
+		}
+		s.join(ctx, d)
+	}
+	s.releaseIfDue()
+}
+
+// flowEnded passes on the end of one direction of a data connection. Each end
+// is passed on separately and at once: servers wait for the one before they
+// confirm, and the other may go on.
+func (s *session) flowEnded(e flowEnded) {
+	d := e.data
+	f, to := &d.down, d.client
+	reading, writing := "server", "client"
+	if e.upward {
+		f, to = &d.up, d.server
+		reading, writing = writing, reading
+	}
+	f.running = false
+	switch {
+	case d.closed || d.err != nil:
+	case e.readErr != nil:
+		s.dataFailed(d, reading, e.readErr)
+	case e.writeErr != nil:
+		s.dataFailed(d, writing, e.writeErr)
+	default:
+		f.ended = true
+		_ = closeWrite(to) // fails where the peer has closed both directions already
+	}
+	if d.up.ended && d.down.ended {
+		d.close()
+	}
+	s.releaseIfDue()
+	s.forgetData()
+}
+
+// dataFailed ends a data connection that failed on one leg: the other leg must
+// not take that for the end of the data.
+func (s *session) dataFailed(d *dataConn, leg string, err error) {
+	t := d.transfer
+	if d.complete() {
+		d.close() // a client that resets what it has read whole, or has sent whole
+		return
+	}
+	d.err = err
+	switch {
+	case t == nil:
+		if !d.carried {
+			d.path.broken = err
+		}
+		d.close()
+	case leg == "client" && t.Direction == Upload && s.pending(t):
+		t.failed(leg, err)
+		s.uploadFailed(d)
+	default:
+		t.failed(leg, err)
+		d.close()
+	}
+}
+
+// pending reports whether t's final reply has not come.
+func (s *session) pending(t *transfer) bool { return slices.Contains(s.transfers, t) }
+
+// forgetData lets go of data connections that are over.
+func (s *session) forgetData() {
+	kept := s.data[:0]
+	for _, d := range s.data {
+		if !d.closed || d.up.running || d.down.running {
+			kept = append(kept, d)
+		}
+	}
+	clear(s.data[len(kept):])
+	s.data = kept
+}
