@@ -58,6 +58,19 @@ table inet cut {
 }`))
 }
 
+// Refuse makes h turn away what matches an nft(8) expression, also from itself,
+// until the test ends.
+func (h *Host) Refuse(t testing.TB, match string) {
+	t.Helper()
+	require.NoError(t, h.nft(fmt.Sprintf(`
+table inet refusal {
+	chain input {
+		type filter hook input priority -10; policy accept;
+		%s reject with tcp reset
+	}
+}`, match)))
+}
+
 // Mend undoes [Host.Cut].
 func (h *Host) Mend(t testing.TB) {
 	t.Helper()
