@@ -37,8 +37,10 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 		return unlessInterrupted(up, err)
 	}
 	defer t.Close()
-	if err := greet(up, t, p.forwards[0].server); err != nil {
-		return unlessInterrupted(up, err)
+	if server := p.forwards[0].server; server != "" {
+		if err := greet(up, t, server); err != nil {
+			return unlessInterrupted(up, err)
+		}
 	}
 	stop() // from here on signals are the command's
 

@@ -3,12 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"runtime/debug"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,17 +21,12 @@ type program struct {
 	ssh         tunnel.Options
 	ipv4, ipv6  bool
 	listen      []string // -L, as given
+	dynamic     []string // -D, as given
 	forwards    []forward
+	data        dataFlags
 	logFormat   string
 	verbose     int
 	quiet       bool
-	dataTimeout time.Duration
-}
-
-// A forward is an FTP port on this machine and the FTP server behind it.
-type forward struct {
-	listen string // host:port
-	server string // host:port, as the gateway names it
 }
 
 // defaultListen is where clients connect unless -L says otherwise.
@@ -57,6 +48,7 @@ gateway. Flags mean what they mean to ssh.`
 const examples = `  ftptunnel alice@gateway                        the FTP server on the gateway
   ftptunnel alice@gateway ftp.internal           one behind it
   ftptunnel -L 2100:ftp.internal:21 gateway      with a port of your own
+  ftptunnel -D 2121 gateway                      many: log in as user@ftp-host
   ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'`
 
 // usage lists what can be typed, without the words about commands and their
@@ -126,6 +118,7 @@ if the tunnel never came up.`,
 
 func (p *program) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&p.listen, "listen", "L", nil, "listen here and forward to there: `[bind:]port:ftp-host:ftp-port`;\nport 0 takes a free one (repeatable; default "+defaultListen+")")
+	f.StringArrayVarP(&p.dynamic, "dynamic", "D", nil, "listen at `[bind:]port`; there the login names the FTP server, as\nuser@ftp-host[:port] (repeatable)")
 	f.StringArrayVarP(&p.ssh.IdentityFiles, "identity", "i", nil, "private key `file` (repeatable)")
 	f.IntVarP(&p.ssh.Port, "port", "p", 0, "`port` of the gateway's SSH server")
 	f.StringVarP(&p.ssh.User, "login", "l", "", "`user` on the gateway")
@@ -137,7 +130,7 @@ func (p *program) flags(f *pflag.FlagSet) {
 	f.CountVarP(&p.verbose, "verbose", "v", "tell more: sessions; twice, each FTP command and reply")
 	f.BoolVarP(&p.quiet, "quiet", "q", false, "tell of failures only")
 	f.StringVar(&p.logFormat, "log-format", "text", "`format` of what is told on standard error: text or json")
-	f.DurationVar(&p.dataTimeout, "data-timeout", 5*time.Minute, "close a data port that nobody connects to after this `time`")
+	p.data.flags(f)
 	f.BoolP("no-command", "N", false, "")
 	_ = f.MarkHidden("no-command") // the habit of ssh -N -L
 }
@@ -157,6 +150,11 @@ func (p *program) parse(args []string, listen string) error {
 		return &usageError{fmt.Sprintf("no such port: %d", p.ssh.Port), "-p takes 1 to 65535"}
 	case len(p.listen) > 0 && len(args) == 2:
 		return &usageError{"-L names the FTP server already, and so does " + args[1], "leave out one of them: ftptunnel -L " + p.listen[0] + " " + args[0]}
+	case len(p.dynamic) > 0 && len(args) == 2:
+		return &usageError{"with -D the login names the FTP server, and so does " + args[1], "leave it out: ftptunnel -D " + p.dynamic[0] + " " + args[0]}
+	}
+	if err := p.data.parse(len(p.dynamic) > 0); err != nil {
+		return err
 	}
 	switch {
 	case p.ipv4:
@@ -165,7 +163,7 @@ func (p *program) parse(args []string, listen string) error {
 		p.ssh.AddressFamily = "inet6"
 	}
 	p.destination = args[0]
-	if len(p.listen) > 0 {
+	if len(p.listen)+len(p.dynamic) > 0 {
 		return p.parseListen()
 	}
 	server := "localhost:21"
@@ -176,7 +174,7 @@ func (p *program) parse(args []string, listen string) error {
 		}
 	}
 	p.forwards = []forward{{listen, server}}
-	return nil
+	return p.data.checkActive(p.forwards)
 }
 
 func (p *program) parseListen() error {
@@ -187,77 +185,14 @@ func (p *program) parseListen() error {
 		}
 		p.forwards = append(p.forwards, f)
 	}
-	return nil
-}
-
-// parseServer reads ftp-host[:port].
-func parseServer(s string) (string, error) {
-	wrong := &usageError{fmt.Sprintf("no FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port"}
-	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return net.JoinHostPort(addr.String(), "21"), nil
-	}
-	if !strings.Contains(s, ":") {
-		s += ":21"
-	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || !isPort(port, 1) || strings.ContainsAny(host, "/@ ") {
-		return "", wrong
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// parseForward reads [bind:]port:ftp-host:ftp-port as ssh -L does.
-func parseForward(s string) (forward, error) {
-	wrong := &usageError{fmt.Sprintf("cannot read -L %s", s), "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21"}
-	parts, ok := splitColons(s)
-	if !ok || len(parts) < 3 || len(parts) > 4 {
-		return forward{}, wrong
-	}
-	bind := "127.0.0.1"
-	if len(parts) == 4 {
-		bind, parts = parts[0], parts[1:]
-	}
-	switch bind {
-	case "localhost":
-		bind = "127.0.0.1"
-	case "*":
-		bind = ""
-	}
-	if parts[1] == "" || !isPort(parts[0], 0) || !isPort(parts[2], 1) {
-		return forward{}, wrong
-	}
-	return forward{net.JoinHostPort(bind, parts[0]), net.JoinHostPort(parts[1], parts[2])}, nil
-}
-
-// splitColons splits at colons outside of brackets, and drops the brackets.
-func splitColons(s string) (parts []string, ok bool) {
-	for {
-		var part string
-		if strings.HasPrefix(s, "[") {
-			if part, s, ok = strings.Cut(s[1:], "]"); !ok {
-				return nil, false
-			}
-			if s != "" && s[0] != ':' {
-				return nil, false
-			}
-		} else {
-			end := strings.IndexByte(s, ':')
-			if end < 0 {
-				end = len(s)
-			}
-			part, s = s[:end], s[end:]
+	for _, d := range p.dynamic {
+		f, err := parseDynamic(d)
+		if err != nil {
+			return err
 		}
-		parts = append(parts, part)
-		if s == "" {
-			return parts, true
-		}
-		s = s[1:]
+		p.forwards = append(p.forwards, f)
 	}
-}
-
-func isPort(s string, least int) bool {
-	n, err := strconv.Atoi(s)
-	return err == nil && n >= least && n <= 65535
+	return p.data.checkActive(p.forwards)
 }
 
 // version is the module's version, as built.

@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ftptunnel/ftpfwd"
 	"ftptunnel/tunnel"
 )
 
@@ -37,6 +40,9 @@ func TestTheFirstArgumentIsTheGatewayAndTheSecondTheServer(t *testing.T) {
 		"-L [::1]:2100:[fd00::5]:21 gw":  {{"[::1]:2100", "[fd00::5]:21"}},
 		"-L 1100:a:21 -L 1101:b:2100 gw": {{"127.0.0.1:1100", "a:21"}, {"127.0.0.1:1101", "b:2100"}},
 		"-N -L 2121:ftp.internal:21 gw":  {{"127.0.0.1:2121", "ftp.internal:21"}}, // as with ssh
+		"-D 2121 gw":                     {{"127.0.0.1:2121", ""}},
+		"-D *:2121 -L 1100:a:21 gw":      {{"127.0.0.1:1100", "a:21"}, {":2121", ""}},
+		"-D [::1]:0 gw":                  {{"[::1]:0", ""}},
 	} {
 		p, err := parsed(t, strings.Fields(line)...)
 		require.NoError(t, err, line)
@@ -75,6 +81,16 @@ func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 		"gw ftp://host/":                  "no FTP server",
 		"gw host:x":                       "no FTP server",
 		"gw user@host":                    "no FTP server",
+		"-D 2121 gw ftp.internal":         "with -D the login names the FTP server",
+		"-D x gw":                         "cannot read -D x",
+		"-D 1:2:3 gw":                     "cannot read -D 1:2:3",
+		"--allow-target=a gw":             "--allow-target is about what logins may name",
+		"-D 1 --allow-target=a/b gw":      "--allow-target: ",
+		"--server-mode=both gw":           `unknown server mode "both"`,
+		"--active-address=gw gw":          "no IP address: --active-address=gw",
+		"--active-address=0.0.0.0 gw":     "no IP address",
+		"--pasv-address=server gw":        "cannot read --pasv-address=server",
+		"--server-mode=active gw ftp":     "active mode needs an address",
 		"--frobnicate gw":                 "unknown flag",
 		"run gw":                          "no command to run",
 		"run gw --":                       "no command to run",
@@ -90,6 +106,19 @@ func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 		assert.True(t, strings.HasPrefix(lines[0], "error: ") && strings.Contains(lines[0], says), lines[0])
 		assert.True(t, strings.HasPrefix(lines[1], "hint: "), lines[1])
 	}
+}
+
+func TestDataFlagsSayHowDataConnectionsComeAbout(t *testing.T) {
+	p, err := parsed(t, "--server-mode=active", "--active-address=10.1.2.3", "--pasv-address=10.1.0.0/16, fd00::/8", "--fxp",
+		"--data-timeout=1m", "-D", "2121", "--allow-target=*.internal", "--allow-target=10.0.0.0/8:21", "gw")
+	require.NoError(t, err)
+	f := p.data.forwarder
+	assert.Equal(t, ftpfwd.Active, f.ServerMode)
+	assert.Equal(t, "10.1.2.3", f.ActiveAddress.String())
+	assert.Equal(t, "[10.1.0.0/16 fd00::/8]", fmt.Sprint(f.ReplyNetworks))
+	assert.True(t, f.ForeignPorts)
+	assert.Equal(t, time.Minute, f.DataTimeout)
+	assert.Len(t, f.Targets, 2)
 }
 
 func TestHelpSaysHowToBegin(t *testing.T) {

@@ -87,6 +87,9 @@ func readGreeting(c *textproto.Conn) (instead string, err error) {
 // way is an error, for only a person can mend it.
 func (p *program) tryServers(ctx context.Context, t *tunnel.Tunnel, log *slog.Logger) error {
 	for _, f := range p.forwards {
+		if f.server == "" {
+			continue
+		}
 		err := greet(ctx, t, f.server)
 		var open *tunnel.OpenError
 		switch {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"ftptunnel/ftpfwd"
 	"ftptunnel/knownhosts"
 	"ftptunnel/tunnel"
 )
@@ -36,6 +37,8 @@ func (p *program) report(err error) int {
 func hints(err error) []string {
 	var (
 		usage    *usageError
+		target   *ftpfwd.TargetError
+		active   *ftpfwd.ActiveAddressError
 		listen   *listenError
 		open     *tunnel.OpenError
 		greeting *greetingError
@@ -49,6 +52,13 @@ func hints(err error) []string {
 		return []string{usage.hint}
 	case errors.As(err, &listen):
 		return listenHints(listen)
+	case errors.As(err, &target):
+		return []string{"allow it: --allow-target=" + target.Address}
+	case errors.As(err, &active):
+		return []string{
+			"the gateway listens on its loopback only, unless its sshd_config says GatewayPorts clientspecified (Dropbear: the flag -a)",
+			fmt.Sprintf("%v must be an address of the gateway itself, and PermitOpen must allow it", active.Address),
+		}
 	case errors.As(err, &open):
 		return openHints(open)
 	case errors.As(err, &greeting):

@@ -94,6 +94,9 @@ func logTransfer(log *slog.Logger, t ftpfwd.Transfer) {
 		"result", result, "command", t.Command, "file", t.File, "direction", string(t.Direction), "mode", t.Mode,
 		"bytes", t.Bytes, "duration", t.Duration.Round(time.Millisecond), "reply", t.Reply, errorAttr(t.Err),
 	}
+	if t.ServerMode != "" && t.ServerMode != t.Mode {
+		attrs = append(attrs, "server-mode", t.ServerMode)
+	}
 	if t.Leg != "" {
 		attrs = append(attrs, "leg", t.Leg)
 	}

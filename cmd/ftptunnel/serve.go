@@ -125,13 +125,9 @@ func (p *program) forwardAll(ctx context.Context, t *tunnel.Tunnel, listeners []
 		}
 	})
 	for i, l := range listeners {
-		f := &ftpfwd.Forwarder{
-			Server:       p.forwards[i].server,
-			Remote:       t,
-			DataTimeout:  p.dataTimeout,
-			DrainTimeout: drain,
-			Observe:      logSessions(log),
-		}
+		f := p.data.forwarder
+		f.Server, f.Remote = p.forwards[i].server, t
+		f.DrainTimeout, f.Observe = drain, logSessions(log)
 		servers.Go(func() {
 			if err := f.Serve(ctx, l); err != nil {
 				cancel(err)

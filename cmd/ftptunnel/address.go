@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// A forward is an FTP port on this machine and the FTP server behind it.
+type forward struct {
+	listen string // host:port
+	server string // host:port, as the gateway names it; empty if each login names its own
+}
+
+// parseServer reads ftp-host[:port].
+func parseServer(s string) (string, error) {
+	wrong := &usageError{fmt.Sprintf("no FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port"}
+	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return net.JoinHostPort(addr.String(), "21"), nil
+	}
+	if !strings.Contains(s, ":") {
+		s += ":21"
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" || !isPort(port, 1) || strings.ContainsAny(host, "/@ ") {
+		return "", wrong
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// parseForward reads [bind:]port:ftp-host:ftp-port as ssh -L does.
+func parseForward(s string) (forward, error) {
+	wrong := &usageError{fmt.Sprintf("cannot read -L %s", s), "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21"}
+	parts, ok := splitColons(s)
+	if !ok || len(parts) < 3 || len(parts) > 4 {
+		return forward{}, wrong
+	}
+	n := len(parts) - 2 // of those that say where to listen
+	listen, ok := listenAt(parts[:n])
+	if !ok || parts[n] == "" || !isPort(parts[n+1], 1) {
+		return forward{}, wrong
+	}
+	return forward{listen, net.JoinHostPort(parts[n], parts[n+1])}, nil
+}
+
+// parseDynamic reads [bind:]port as ssh -D does.
+func parseDynamic(s string) (forward, error) {
+	parts, ok := splitColons(s)
+	if ok && len(parts) <= 2 {
+		if listen, ok := listenAt(parts); ok {
+			return forward{listen: listen}, nil
+		}
+	}
+	return forward{}, &usageError{fmt.Sprintf("cannot read -D %s", s), "-D [bind:]port, such as -D 2121"}
+}
+
+// listenAt reads [bind, ]port.
+func listenAt(parts []string) (address string, ok bool) {
+	bind := "127.0.0.1"
+	if len(parts) == 2 {
+		bind, parts = parts[0], parts[1:]
+	}
+	switch bind {
+	case "localhost":
+		bind = "127.0.0.1"
+	case "*":
+		bind = ""
+	}
+	return net.JoinHostPort(bind, parts[0]), isPort(parts[0], 0)
+}
+
+// splitColons splits at colons outside of brackets, and drops the brackets.
+func splitColons(s string) (parts []string, ok bool) {
+	for {
+		var part string
+		if strings.HasPrefix(s, "[") {
+			if part, s, ok = strings.Cut(s[1:], "]"); !ok {
+				return nil, false
+			}
+			if s != "" && s[0] != ':' {
+				return nil, false
+			}
+		} else {
+			end := strings.IndexByte(s, ':')
+			if end < 0 {
+				end = len(s)
+			}
+			part, s = s[:end], s[end:]
+		}
+		parts = append(parts, part)
+		if s == "" {
+			return parts, true
+		}
+		s = s[1:]
+	}
+}
+
+func isPort(s string, least int) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= least && n <= 65535
+}
