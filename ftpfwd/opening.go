@@ -13,8 +13,9 @@ import (
 // own way first, and then in others, until the server and the gateway accept
 // one; the client hears of the one that worked, in its own words.
 //
-// As long as a way is not known to work, the client's commands wait for it:
-// while nothing has gone out behind it, another can take its place.
+// The client's commands wait meanwhile: while nothing has gone out behind it,
+// another way can take its place. Only a PASV or EPSV that is known to work and
+// needs no translation is not waited for.
 type opening struct {
 	asked   command // the client's command; without a verb, the client does not know of this
 	line    []byte  // as it came
@@ -31,6 +32,9 @@ const (
 	gatherAtMost  = 250 * time.Millisecond // a client takes to connect, when its transfer command is there already
 	retryDialAt   = 10 * time.Second       // a dial may take when there is another way
 )
+
+// native reports whether the server is asked in the client's own words.
+func (o *opening) native() bool { return o.way.verb == o.asked.verb }
 
 // listened is the event that a remote listener is there, or why it is not.
 type listened struct {
@@ -81,11 +85,11 @@ func (s *session) tryNext(ctx context.Context, o *opening) {
 		s.listenFor(ctx, o)
 		return
 	}
-	if !s.target.known.worked(o.way) {
+	if !o.native() || !s.target.known.worked(o.way) {
 		s.hold(o)
 	}
 	line := []byte(o.way.verb + "\r\n")
-	if o.way.verb == o.asked.verb && len(o.failed) == 0 {
+	if o.native() && len(o.failed) == 0 {
 		line = o.line // unchanged, with whatever stands behind the verb
 	}
 	s.askServer(o, line)
@@ -152,8 +156,8 @@ func (s *session) announced(ctx context.Context, o *opening, line []byte, l repl
 func (s *session) accepted(ctx context.Context, o *opening, line []byte, l replyLine) []byte {
 	p := o.path
 	p.way, p.left = o.way, o.left
-	native := o.way.verb == o.asked.verb
-	s.swallowing = !native && !l.last
+	s.alarms.cancel("opening")
+	s.swallowing = !o.native() && !l.last
 	switch {
 	case verbKinds[o.asked.verb] == verbPassive && !p.client.waits():
 		if err := s.listenHere(ctx, p); err != nil {
@@ -170,12 +174,12 @@ func (s *session) accepted(ctx context.Context, o *opening, line []byte, l reply
 	}
 	s.opened(ctx, o)
 	switch {
-	case native && o.way.passive():
+	case o.native() && o.way.passive():
 		if !l.last {
 			s.rewriting = p
 		}
 		return s.rewrite(line, l, p)
-	case native:
+	case o.native():
 		return line
 	}
 	s.answer(o)

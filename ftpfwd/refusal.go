@@ -25,9 +25,9 @@ func (f failures) Unwrap() []error { return f }
 // refused deals with a server's refusal of o. What is about the login and not
 // about the way goes to the client, and so does what comes too late.
 func (s *session) refused(ctx context.Context, o *opening, line []byte, l replyLine) []byte {
-	native := o.way.verb == o.asked.verb
+	s.alarms.cancel("opening")
 	late := s.opening != o && s.ledger.next(0) >= 0
-	if aboutLogin(l.code) || late || (native && len(o.failed) == 0 && len(o.left) == 0) {
+	if aboutLogin(l.code) || late || (o.native() && len(o.failed) == 0 && len(o.left) == 0) {
 		s.dropPath(o.path)
 		s.release(o)
 		s.rebind(o.path)
@@ -39,7 +39,7 @@ func (s *session) refused(ctx context.Context, o *opening, line []byte, l replyL
 	}
 	s.swallowing = !l.last
 	refusal := fmt.Sprintf("%d %s", l.code, strings.TrimSpace(string(line[l.text:])))
-	if o.refusal == "" && native {
+	if o.refusal == "" && o.native() {
 		o.refusal = refusal
 	}
 	s.wayFailed(ctx, o, fmt.Errorf("the server refuses %s: %s", o.way.verb, oneLine(refusal)))

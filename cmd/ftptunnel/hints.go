@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -45,9 +46,12 @@ func hints(err error) []string {
 		host     *knownhosts.HostKeyError
 		hop      *tunnel.HopError
 	)
+	var several interface{ Unwrap() []error }
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &several):
+		return severalHints(several.Unwrap())
 	case errors.As(err, &usage):
 		return []string{usage.hint}
 	case errors.As(err, &listen):
@@ -69,6 +73,18 @@ func hints(err error) []string {
 		return hopHints(hop)
 	}
 	return nil
+}
+
+// severalHints are those about each of errs, each once.
+func severalHints(errs []error) (lines []string) {
+	for _, err := range errs {
+		for _, line := range hints(err) {
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
 }
 
 func listenHints(e *listenError) []string {
