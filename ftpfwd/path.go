@@ -102,9 +102,6 @@ func (p *path) forsake() {
 // close stops listening. A connection that carries a transfer goes on; one that
 // waits for a transfer command never gets one.
 func (p *path) close() {
-	if p.closed {
-		return
-	}
 	p.closed = true
 	p.forsake()
 	if p.client.waits() {
@@ -129,6 +126,7 @@ func (s *session) addPath(p *path) {
 	if slices.Contains(s.paths, p) {
 		return
 	}
+	p.closed = false
 	s.paths = append(s.paths, p)
 	if len(s.paths) > maxPaths {
 		s.dropPath(s.paths[0])

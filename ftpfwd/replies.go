@@ -110,7 +110,9 @@ func (s *session) settled(sl slot) {
 		s.onlyEPSV = true
 	case verbReset:
 		s.mode, s.onlyEPSV, s.restart = modeStream, false, ""
-		s.supersede(nil) // a transfer that is under way goes on (RFC 959, 4.1.1)
+		for len(s.paths) > 0 && (s.opening == nil || s.paths[0] != s.opening.path) {
+			s.dropPath(s.paths[0]) // a transfer that is under way goes on (RFC 959, 4.1.1)
+		}
 	}
 }
 
