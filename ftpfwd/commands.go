@@ -22,7 +22,7 @@ func (s *session) dialUnproven() bool {
 
 // forwardCommands passes on what the client has said, as far as it is not held.
 func (s *session) forwardCommands(ctx context.Context) {
-	if !s.raw && !s.greeted && beginsTLS(s.client.lines.buf) {
+	if !s.raw && !s.spoken && beginsTLS(s.client.lines.buf) {
 		s.startsTLS()
 	}
 	for !s.commandsHeld() {
@@ -146,7 +146,11 @@ func (s *session) ownReplies() {
 	if s.reader.open != 0 || s.server.lines.inTail || s.held != nil {
 		return
 	}
-	for _, reply := range s.ledger.due() {
+	for s.greeted {
+		reply, ok := s.ledger.due()
+		if !ok {
+			break
+		}
 		s.reply(reply)
 	}
 	if !s.ledger.ownWaits() {
@@ -156,6 +160,7 @@ func (s *session) ownReplies() {
 	before := s.moved()
 	s.alarms.keep("own reply", ownReplyWaits, func() {
 		if s.moved() == before && !s.dataMoves() {
+			s.greeted = true
 			s.ledger.forget()
 		}
 	})

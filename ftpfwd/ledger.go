@@ -104,15 +104,13 @@ func (l *ledger) preliminary() *transfer {
 	return l.slots[i].transfer
 }
 
-// due returns the own replies whose turn has come: nothing that the server has
-// to answer stands before them.
-func (l *ledger) due() []string {
-	var replies []string
-	for len(l.slots) > 0 && l.slots[0].own != "" {
-		replies = append(replies, l.slots[0].own)
-		l.drop(0)
+// due takes the own reply whose turn has come, if there is one: nothing that the
+// server has to answer stands before it.
+func (l *ledger) due() (reply string, ok bool) {
+	if len(l.slots) == 0 || l.slots[0].own == "" {
+		return "", false
 	}
-	return replies
+	return l.take(0).own, true
 }
 
 // ownWaits reports whether a reply of our own waits for the server.

@@ -69,7 +69,8 @@ func TestASurplusReplyAnswersNothing(t *testing.T) {
 func TestAnAnnouncementForgetsWhatWasNeverAnswered(t *testing.T) {
 	l := outstanding("RETR", "=", "EPSV", "NOOP") // pyftpdlib kills the RETR without a word
 	assert.True(t, announced(l))
-	assert.Equal(t, []string{"own"}, l.due())
+	own, _ := l.due()
+	assert.Equal(t, "own", own)
 	assert.Len(t, l.slots, 1)
 	assert.False(t, announced(l))
 }

@@ -117,7 +117,7 @@ func (s *session) introduce(line []byte, l replyLine) []byte {
 
 // introduced lets the client's commands go to the server, which has greeted.
 func (s *session) introduced() {
-	s.connecting = false
+	s.connecting, s.greeted = false, true
 	s.alarms.cancel("greeting")
 }
 

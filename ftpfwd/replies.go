@@ -10,8 +10,8 @@ import (
 
 // forwardReplies passes on what the server has said, as far as it is not held.
 func (s *session) forwardReplies(ctx context.Context) {
-	if !s.greeted && len(s.server.lines.buf) > 0 {
-		s.greeted = true
+	if !s.spoken && len(s.server.lines.buf) > 0 {
+		s.spoken = true
 		what := notFTP(s.server.lines.buf)
 		switch {
 		case what == "" || s.raw:
@@ -78,6 +78,11 @@ func (s *session) tellReply(said, heard []byte) {
 // finalReply deals with the first line of a reply that is not preliminary, and
 // returns what the client is to hear; if that has to wait, s.held is set.
 func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []byte {
+	if !s.greeted {
+		s.greeted = true
+		s.tellInsistence(line, l, slot{})
+		return line
+	}
 	if a, found := findAnnounced(line, l); found && l.positive() {
 		if sl, ok := s.ledger.announced(); ok {
 			return s.announced(ctx, sl.opening, line, l, a)

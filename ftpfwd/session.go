@@ -55,7 +55,8 @@ type session struct {
 	mode       string     // the transfer mode
 	onlyEPSV   bool       // after EPSV ALL
 	raw        bool       // not FTP: nothing is looked at
-	greeted    bool       // the server's first line has been seen
+	spoken     bool       // the server has said something
+	greeted    bool       // its greeting has begun, which answers no command
 	odd        bool       // a server's address that is not its own has been told
 	stopping   bool       // ends as soon as nothing moves
 	leaving    bool       // the client gets a 421, and nothing else passes

@@ -113,6 +113,21 @@ func TestFEATDoesNotOfferWhatIsRefused(t *testing.T) {
 	})
 }
 
+func TestAGreetingAnswersNoCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.connect()
+		r.client.say("AUTH TLS", "FEAT", "EPSV") // some clients do not wait
+		r.server.hear("FEAT", "EPSV")
+		r.server.say("120 in a minute", "220-hello", "220 ready", "211-Features", " AUTH TLS", " SIZE", "211 End", "229 ok (|||4000|)")
+		r.client.hear("120 in a minute", "220-hello", "220 ready")
+		assert.Contains(t, r.client.line(), "534 AUTH refused")
+		r.client.hear("211-Features", " SIZE", "211 End")
+		assert.NotContains(t, r.client.line(), "|4000|")
+		r.close()
+	})
+}
+
 func TestOwnRepliesKeepTheirPlace(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.client.say("NOOP", "AUTH TLS", "SYST", "AUTH SSL")
