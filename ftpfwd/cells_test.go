@@ -122,6 +122,38 @@ func TestAPassiveClientIsServedByAServerThatKnowsOnlyPORT(t *testing.T) {
 	}
 }
 
+// pyftpdlib connects before it answers PORT.
+func TestAServerMayConnectBeforeItAnswersPORT(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, numbers := r.clientData()
+		r.client.say("PORT " + numbers)
+		server, err := r.far.DialContext(t.Context(), "tcp", r.heardPort(r.server.line()))
+		require.NoError(t, err)
+		client := r.accept(l)
+		r.client.silent()
+		r.server.say("200 Active data connection established.")
+		r.client.hear("200 Active data connection established.")
+		r.begin("RETR x")
+		r.download(server, client)
+		assert.Equal(t, "localhost:21", r.told(SessionBegan)[0].Server)
+	})
+}
+
+func TestAServerMayConnectBeforeAPassiveClientIsAnswered(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.client.say("PASV")
+		command := r.server.line()
+		server, err := r.far.DialContext(t.Context(), "tcp", r.heardPort(command))
+		require.NoError(t, err)
+		r.client.silent()
+		r.server.say("200 connected")
+		client, err := r.near.DialContext(t.Context(), "tcp", r.heardPort(r.client.line()))
+		require.NoError(t, err)
+		r.begin("RETR x")
+		r.download(server, client)
+	}, func(r *rig) { r.forwarder.ServerMode = Active })
+}
+
 func TestAnActiveClientIsServedThroughAGatewayThatDoesNotListen(t *testing.T) {
 	withRig(t, func(r *rig) {
 		l, numbers := r.clientData()

@@ -64,9 +64,9 @@ func (s *session) join(ctx context.Context, d *dataConn) {
 	case d.closed || d.dialling || d.joined:
 	case d.client != nil && d.server != nil:
 		d.run(s)
-	case d.server == nil && !p.server.waits() && p.server.address != "":
+	case d.server == nil && p.server.address != "":
 		s.dialServerHalf(ctx, d)
-	case d.client == nil && !p.client.waits() && (p.server.waits() || s.announcedBy(d)):
+	case d.client == nil && p.client.address != "" && (p.server.waits() || s.announcedBy(d)):
 		s.dialHalf(ctx, d, "client", p.client)
 	}
 }
@@ -113,13 +113,13 @@ func (s *session) dialled(ctx context.Context, e dialled) {
 	d := e.data
 	d.dialling = false
 	o := s.opening
-	awaited := o != nil && o.path == d.path // the client has no answer to its command yet
+	awaited := e.side == "server" && o != nil && o.path == d.path // the client has no answer to its command yet
 	switch {
 	case d.closed:
 		if e.conn != nil {
 			_ = e.conn.Close()
 		}
-	case e.err != nil && e.side == "server" && awaited:
+	case e.err != nil && awaited:
 		d.close()
 		s.wayFailed(ctx, o, e.err)
 	case e.err != nil && e.side == "server" && d.transfer == nil && len(d.path.left) > 0 && o == nil && s.restart == "":

@@ -26,14 +26,13 @@ type connected struct {
 	err  error
 }
 
-// connect dials the server at address. The client's commands wait.
-func (s *session) connect(ctx context.Context, address string) {
-	s.target = s.known.target(address)
+// connect dials the server. The client's commands wait.
+func (s *session) connect(ctx context.Context) {
 	s.connecting = true
 	s.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
 		defer cancel()
-		conn, err := s.f.Remote.DialContext(ctx, "tcp", address)
+		conn, err := s.f.Remote.DialContext(ctx, "tcp", s.target.address)
 		if !s.post(connected{conn, err}) && conn != nil {
 			_ = conn.Close()
 		}
@@ -96,7 +95,8 @@ func (s *session) enter(ctx context.Context, login string) {
 	}
 	_, s.lobby.named, _ = cutLast(login)
 	s.lobby.user = user
-	s.connect(ctx, address)
+	s.target = s.known.target(address)
+	s.connect(ctx)
 }
 
 // introduce swallows the greeting of a server that the client has named, and

@@ -81,6 +81,9 @@ func newSession(f *Forwarder, id int, known *knowledge, conn net.Conn) *session 
 	if s.local == nil {
 		s.local = host{s.clientEnd}
 	}
+	if f.Server != "" {
+		s.target = known.target(f.Server)
+	}
 	return s
 }
 
@@ -93,8 +96,8 @@ func (s *session) run(stop context.Context, conn net.Conn) {
 	// While a session drains, what it opens must not end with stop.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
-	if s.f.Server != "" {
-		s.connect(ctx, s.f.Server)
+	if s.target != nil {
+		s.connect(ctx)
 	} else {
 		s.receive()
 	}
