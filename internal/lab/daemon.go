@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -16,8 +15,9 @@ type daemon struct {
 	Log Output // what it logs, over all restarts
 
 	host     *Host
-	program  string
+	program  string // its name, or its path where a search would not find it
 	args     []string
+	workers  string      // how the names of the processes that serve begin; empty if the one that listens serves all
 	prepare  func()      // called before each start
 	ready    func() bool // whether it listens
 	listener *Process
@@ -34,8 +34,7 @@ func (d *daemon) start(t testing.TB) {
 	t.Helper()
 	d.prepare()
 	// sshd insists on being called by its full path.
-	path, err := exec.LookPath(d.program)
-	require.NoError(t, err)
+	path := Program(t, d.program)[0]
 	cmd := d.host.Command(context.Background(), path, d.args...)
 	log := d.Log.open(t)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -73,9 +72,12 @@ func (d *daemon) Listener() *Process { return d.listener }
 // name, because those that outlive the listener have another parent then;
 // OpenSSH calls them sshd-session since 9.8.
 func (d *daemon) children() []entry {
+	if d.workers == "" {
+		return nil
+	}
 	var children []entry
 	for _, e := range d.host.processes() {
-		if strings.HasPrefix(e.name, d.program) && e.pid != d.listener.Pid {
+		if strings.HasPrefix(e.name, d.workers) && e.pid != d.listener.Pid {
 			children = append(children, e)
 		}
 	}

@@ -35,12 +35,24 @@ type Host struct {
 // Home is root's home directory, on every host another one.
 const Home = "/root"
 
-// Password is root's password on every host.
+// Password is root's and bob's password on every host.
 const Password = "lab"
+
+// User is an ordinary user on every host, and UserHome the user's home
+// directory, on every host another one.
+const (
+	User     = "bob"
+	UserHome = "/run/bob"
+)
+
+// userID is the user's, and also the user's group's.
+const userID = 2121
 
 // private are the files and directories, relative to the root directory, that
 // a host has of its own.
-var private = [...]string{"etc/hosts", "etc/shadow", "etc/ssh", "root", "run", "var/log"}
+var private = [...]string{
+	"etc/group", "etc/hosts", "etc/passwd", "etc/shadow", "etc/ssh", "root", "run", "var/log",
+}
 
 // furnish makes what is private to h, which sees the Far side of the hosts
 // before it and the near side of itself and those after it.
@@ -59,13 +71,27 @@ func (h *Host) furnish(t testing.TB, before, after []*Host) {
 		hosts += fmt.Sprintf("%s %s\n%s %s6\n", other.Addr, other.Name, other.Addr6, other.Name)
 	}
 	h.WriteFile(t, "/etc/hosts", hosts)
-	h.WriteFile(t, "/etc/shadow", "root:"+
-		"$6$ftptunnel$bR4hWY4TO4cmj1mK3nR7E9kbaSt9IqrwmEM4jElQFWihZ7N82dQ7PwZRcynJHMlrALA2En3PA2muapOGumqeN1"+
-		":20000:0:99999:7:::\n")
+	const secret = ":$6$ftptunnel$bR4hWY4TO4cmj1mK3nR7E9kbaSt9IqrwmEM4jElQFWihZ7N82dQ7PwZRcynJHMlrALA2En3PA2muapOGumqeN1" +
+		":20000:0:99999:7:::\n"
+	h.WriteFile(t, "/etc/shadow", "root"+secret+User+secret)
+	h.addLine(t, "/etc/passwd", fmt.Sprintf("%s:x:%d:%[2]d::%s:/bin/sh", User, userID, UserHome))
+	h.addLine(t, "/etc/group", fmt.Sprintf("%s:x:%d:", User, userID))
+	require.NoError(t, os.Mkdir(h.Path(UserHome), 0o755))
+	require.NoError(t, os.Chown(h.Path(UserHome), userID, userID))
+}
+
+// addLine puts a line before those that the machine has in a file, which
+// everybody on h may read.
+func (h *Host) addLine(t testing.TB, path, line string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	h.WriteFile(t, path, line+"\n"+string(text))
+	require.NoError(t, os.Chmod(h.Path(path), 0o644))
 }
 
 // Path returns where the machine has what h has at path, which must be
-// private to h: below Home, /etc/ssh, /run or /var/log.
+// private to h: below [Home], /etc/ssh, /run or /var/log.
 func (h *Host) Path(path string) string { return filepath.Join(h.dir, path) }
 
 // WriteFile writes text to a file private to h (see [Host.Path]), for root's

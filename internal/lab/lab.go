@@ -8,7 +8,8 @@
 // gateway reaches; nobody forwards packets. [NewWithJump] puts one more host
 // between client and gateway. What runs on a host sees a home directory,
 // /etc/hosts, /etc/shadow, /etc/ssh, /run and /var/log that are the host's
-// own, so nothing of the machine's is read there and nothing changed.
+// own, so nothing of the machine's is read there and nothing changed. The
+// machine's users are known on a host, and one more, [User].
 //
 // The lab needs Linux and root; see [Require]. It serves tests only.
 package lab

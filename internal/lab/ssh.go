@@ -34,6 +34,7 @@ func newSSHServer(t testing.TB, h *Host, hostKeys []ssh.PublicKey, program strin
 		host:    h,
 		program: program,
 		args:    args,
+		workers: program,
 		Log:     Output{h.Path("/var/log/" + program + ".log")},
 		prepare: func() {
 			if err := os.Remove(pidFile); !errors.Is(err, fs.ErrNotExist) {

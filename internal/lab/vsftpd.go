@@ -3,50 +3,75 @@ package lab
 import (
 	"os"
 	"os/user"
-	"slices"
-	"strings"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// A VSFTPDConfig says how vsftpd differs from one that listens on IPv4 and
-// lets anybody read and write.
+// A VSFTPDConfig says how vsftpd differs from one that listens on port 21 of
+// all IPv4 addresses and lets anybody read and write.
 type VSFTPDConfig struct {
-	IPv6   bool     // listen on IPv6, and on IPv4 as well
-	Port20 bool     // make active data connections from port 20
-	Extra  []string // lines for vsftpd.conf(5), which override ours
+	Port       int      // 0 means 21
+	IPv6       bool     // listen on IPv6, and on IPv4 as well
+	Port20     bool     // make active data connections from port 20
+	Local      bool     // let only [User] in
+	Masquerade string   // the IPv4 address named in replies to PASV
+	Extra      []string // lines for vsftpd.conf(5), which override ours
 }
 
-// An FTPServer is vsftpd on port 21 of a host. Its user is "anonymous" or
-// "ftp" and needs no password.
-type FTPServer struct {
-	daemon
-
-	// Root is where the machine has the directory that clients see as /. It
-	// has a directory pub, in which clients may write; elsewhere they may not.
-	Root string
-}
-
-// VSFTPD starts vsftpd on port 21 of h, until the test ends. It skips as
-// [Require] does.
+// VSFTPD starts vsftpd on h, until the test ends. Its user is "anonymous" or
+// "ftp", without a password, and may write in pub; if it is to be local, it
+// has the user's home directory as /. It skips as [Require] does.
 func VSFTPD(t testing.TB, h *Host, config VSFTPDConfig) *FTPServer {
 	t.Helper()
 	Require(t, "vsftpd")
 	const dir = "/run/vsftpd"
+	s := &FTPServer{Name: "vsftpd", User: "ftp", Root: h.Path(dir + "/root"), Dir: "pub"}
 	for _, name := range []string{dir, dir + "/empty", dir + "/root", dir + "/root/pub"} {
 		require.NoError(t, os.MkdirAll(h.Path(name), 0o755))
 	}
 	// Whoever it runs as; root must not be writeable.
-	require.NoError(t, os.Chmod(h.Path(dir+"/root/pub"), 0o777))
+	require.NoError(t, os.Chmod(s.Path(""), 0o777))
+	if config.Local {
+		s.User, s.Password, s.Root, s.Dir, s.owner = User, Password, h.Path(UserHome), "", userID
+	}
 
-	lines := []string{
+	const file = dir + "/vsftpd.conf"
+	h.WriteFile(t, file, lines(config.settings(dir), config.Extra))
+	s.daemon = daemon{
+		host:    h,
+		program: "vsftpd",
+		args:    []string{file},
+		workers: "vsftpd",
+		Log:     Output{h.Path("/var/log/vsftpd.log")},
+	}
+	return s.serve(t, FTPConfig{Port: config.Port})
+}
+
+// startVSFTPD is [VSFTPD] for a local user.
+func startVSFTPD(t testing.TB, h *Host, config FTPConfig) *FTPServer {
+	t.Helper()
+	return VSFTPD(t, h, VSFTPDConfig{
+		Port: config.Port, IPv6: config.IPv6, Port20: true, Local: true,
+		Masquerade: config.Masquerade, Extra: config.Extra,
+	})
+}
+
+// settings returns the lines of vsftpd.conf(5); what it needs is in dir.
+func (c VSFTPDConfig) settings(dir string) []string {
+	settings := []string{
 		"background=NO",
-		"listen=" + yes(!config.IPv6),
-		"listen_ipv6=" + yes(config.IPv6),
-		"connect_from_port_20=" + yes(config.Port20),
-		"anonymous_enable=YES",
-		"local_enable=NO",
+		"listen_port=" + strconv.Itoa(FTPConfig{Port: c.Port}.port()),
+		"listen=" + yes(!c.IPv6),
+		"listen_ipv6=" + yes(c.IPv6),
+		"connect_from_port_20=" + yes(c.Port20),
+		"anonymous_enable=" + yes(!c.Local),
+		"local_enable=" + yes(c.Local),
+		"local_umask=022",
+		"chroot_local_user=YES",
+		"allow_writeable_chroot=YES",
+		"pam_service_name=vsftpd",
 		"no_anon_password=YES",
 		"ftp_username=" + anonymous(),
 		"nopriv_user=nobody",
@@ -70,28 +95,11 @@ func VSFTPD(t testing.TB, h *Host, config VSFTPDConfig) *FTPServer {
 		"log_ftp_protocol=YES",
 		"vsftpd_log_file=/var/log/vsftpd.log",
 	}
-	const file = dir + "/vsftpd.conf"
-	h.WriteFile(t, file, strings.Join(append(lines, config.Extra...), "\n")+"\n")
-
-	s := &FTPServer{Root: h.Path(dir + "/root"), daemon: daemon{
-		host:    h,
-		program: "vsftpd",
-		args:    []string{file},
-		Log:     Output{h.Path("/var/log/vsftpd.log")},
-		prepare: func() {},
-		ready: func() bool {
-			return slices.ContainsFunc(h.Listeners(t), func(address string) bool {
-				return strings.HasSuffix(address, ":21")
-			})
-		},
-	}}
-	s.launch(t)
-	return s
+	if c.Masquerade != "" {
+		settings = append(settings, "pasv_address="+c.Masquerade)
+	}
+	return settings
 }
-
-// KillChildren kills the processes that serve connections now, waits until
-// they have gone, and returns how many they were.
-func (s *FTPServer) KillChildren(t testing.TB) int { return s.killChildren(t) }
 
 // anonymous returns the user that anonymous clients are; Debian's package
 // makes one for it.
