@@ -143,3 +143,20 @@ func TestEveryModeOfAClientWorksWithEveryModeOfAServer(t *testing.T) {
 		}
 	})
 }
+
+// lftp asks for MODE Z where FEAT offers it. (Uploads take half a minute then,
+// with and without a tunnel: ProFTPD waits for something.)
+func TestDeflatedDownloadsArrive(t *testing.T) {
+	lab.Require(t, "lftp")
+	s := throughSSHD(t)
+	ftp := lab.ProFTPD(t, s.Gateway, lab.FTPConfig{Extra: lab.ModeZ})
+	text := strings.Repeat("what can be deflated ", 50_000)
+	ftp.WriteFile(t, "copy", text)
+	p := s.start("-vv", "gateway")
+	s.succeeds("lftp", "-u", ftp.User+","+ftp.Password, "-e", "set net:max-retries 1; set cmd:fail-exit yes; set ftp:use-mode-z yes; get copy -o "+lab.Home+"/back; exit", here)
+	back, err := os.ReadFile(s.Client.Path(lab.Home + "/back"))
+	require.NoError(t, err)
+	assert.Equal(t, text, string(back))
+	p.Stderr.Await(t, `said="MODE Z"`)
+	assert.Regexp(t, `result=ok command=RETR file=copy direction=download mode=\w+ bytes=\d{4} `, p.Stderr.String(), "it was deflated")
+}
