@@ -35,7 +35,7 @@ type Host struct {
 // Home is root's home directory, on every host another one.
 const Home = "/root"
 
-// Password is root's and bob's password on every host.
+// Password is root's and [User]'s password on every host.
 const Password = "lab"
 
 // User is an ordinary user on every host, and UserHome the user's home
