@@ -22,6 +22,7 @@ func (s *session) command(ctx context.Context, line string) {
 	restart, renaming := s.restart, s.renaming
 	s.restart, s.renaming = 0, ""
 	switch {
+	case s.refuses(verb):
 	case s.control(verb, argument):
 	case !s.loggedIn:
 		s.reply(530, "Log in with USER and PASS")
@@ -39,7 +40,7 @@ func (s *session) control(verb, argument string) bool {
 	switch verb {
 	case "USER":
 		s.user, s.loggedIn = argument, false
-		s.reply(331, "Password required")
+		s.say(s.server.Dialect.AskPassword, 331, "Password required")
 	case "PASS":
 		s.logIn(argument)
 	case "QUIT":
@@ -53,9 +54,9 @@ func (s *session) control(verb, argument string) bool {
 	case "ALLO":
 		s.reply(202, "Not needed here")
 	case "SYST":
-		s.reply(215, "UNIX Type: L8")
+		s.say(s.server.Dialect.System, 215, "UNIX Type: L8")
 	case "FEAT":
-		s.replyLines(211, "Features", features, "End")
+		s.replyLines(211, "Features", s.features(), "End")
 	case "HELP":
 		s.replyLines(214, "Commands", help, "End")
 	case "OPTS":
@@ -63,7 +64,7 @@ func (s *session) control(verb, argument string) bool {
 	case "TYPE":
 		s.accept(verb, argument, "A", "A N", "I", "L 8")
 	case "MODE":
-		s.accept(verb, argument, "S")
+		s.setMode(strings.ToUpper(argument))
 	case "STRU":
 		s.accept(verb, argument, "F")
 	case "STAT":
@@ -91,7 +92,7 @@ func (s *session) logIn(password string) {
 		s.reply(530, "Login incorrect")
 	default:
 		s.loggedIn = true
-		s.reply(230, "Logged in")
+		s.sayLines(s.server.Dialect.Welcome, "230 Logged in")
 	}
 }
 

@@ -154,11 +154,24 @@ func (s *session) listing(verb, argument string) (string, error) {
 		case "MLSD":
 			b.WriteString(facts(info) + " " + info.Name())
 		default:
+			if s.server.Dialect.DOSListing {
+				b.WriteString(dosLine(info))
+				break
+			}
 			fmt.Fprintf(&b, "%s 1 ftp ftp %12d %s %s", info.Mode(), info.Size(), info.ModTime().UTC().Format("Jan _2  2006"), info.Name())
 		}
 		b.WriteString("\r\n")
 	}
 	return b.String(), nil
+}
+
+// dosLine formats a line of LIST as MS-DOS does.
+func dosLine(info fs.FileInfo) string {
+	size := fmt.Sprintf("%20d", info.Size())
+	if info.IsDir() {
+		size = "       <DIR>        "
+	}
+	return info.ModTime().UTC().Format("01-02-06  03:04PM") + " " + size + " " + info.Name()
 }
 
 // entries returns what is in the directory called name, or the file of that

@@ -17,10 +17,10 @@ const openAtMost = 30 * time.Second
 // An opening is how the next data connection comes about: it is accepted
 // (passive) or dialled (active).
 type opening struct {
-	listener *net.TCPListener // nil if active
-	from     netip.Addr       // our own end of an active connection
-	peer     netip.Addr       // the client
-	address  netip.AddrPort   // where an active one is dialled
+	network  Network
+	listener net.Listener   // nil if active
+	peer     netip.Addr     // the client
+	address  netip.AddrPort // where an active one is dialled
 }
 
 // open returns the data connection. A connection from elsewhere than the
@@ -29,8 +29,7 @@ func (o *opening) open(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, openAtMost)
 	defer cancel()
 	if o.listener == nil {
-		d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.from, 0))}
-		return d.DialContext(ctx, "tcp", o.address.String())
+		return o.network.DialContext(ctx, "tcp", o.address.String())
 	}
 	defer o.listener.Close()
 	defer context.AfterFunc(ctx, func() { _ = o.listener.Close() })()
@@ -60,6 +59,7 @@ func (s *session) prepareData(verb, argument string) bool {
 	default:
 		return false
 	}
+	named := s.server.Dialect.Named
 	switch {
 	case s.onlyEPSV:
 		s.reply(503, "Only EPSV is allowed after EPSV ALL")
@@ -67,7 +67,11 @@ func (s *session) prepareData(verb, argument string) bool {
 		s.reply(522, "Not on IPv6; use EPSV or EPRT")
 	case verb == "PASV":
 		s.listen(227, func(p netip.AddrPort) string {
-			return fmt.Sprintf("Passive mode (%s,%d,%d)", strings.ReplaceAll(p.Addr().String(), ".", ","), p.Port()>>8, p.Port()&0xff)
+			if named.IsValid() {
+				p = netip.AddrPortFrom(named, p.Port())
+			}
+			numbers := fmt.Sprintf("%s,%d,%d", strings.ReplaceAll(p.Addr().String(), ".", ","), p.Port()>>8, p.Port()&0xff)
+			return fmt.Sprintf(or(s.server.Dialect.Passive, "Passive mode (%s)"), numbers)
 		})
 	case verb == "PORT":
 		s.dialAt(parsePort(argument))
@@ -88,7 +92,7 @@ func (s *session) extendedPassive(argument string) {
 		s.reply(200, "Only EPSV from now on")
 	case "", own:
 		s.listen(229, func(p netip.AddrPort) string {
-			return fmt.Sprintf("Passive mode (|||%d|)", p.Port())
+			return fmt.Sprintf(or(s.server.Dialect.ExtendedPassive, "Passive mode (|||%d|)"), p.Port())
 		})
 	default:
 		s.reply(522, "Only protocol (%s) here", own)
@@ -98,12 +102,12 @@ func (s *session) extendedPassive(argument string) {
 // listen waits for the client at the address that it reached us at.
 func (s *session) listen(code int, describe func(netip.AddrPort) string) {
 	s.dropOpening()
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(s.own, 0)))
+	l, err := s.server.network().Listen(context.Background(), "tcp", netip.AddrPortFrom(s.own, 0).String())
 	if err != nil {
 		s.reply(425, "Cannot listen: %v", err)
 		return
 	}
-	s.data = &opening{listener: l, peer: s.peer}
+	s.data = &opening{network: s.server.network(), listener: l, peer: s.peer}
 	s.reply(code, "%s", describe(addressOf(l.Addr())))
 }
 
@@ -119,13 +123,18 @@ func (s *session) dialAt(address netip.AddrPort, err error) {
 		s.reply(500, "No connection to port %d, below 1024", address.Port())
 	default:
 		s.dropOpening()
-		s.data = &opening{from: s.own, peer: s.peer, address: address}
-		s.reply(200, "Will connect to %v", address)
+		s.data = &opening{network: s.server.network(), peer: s.peer, address: address}
+		s.say(s.server.Dialect.Port, 200, "Will connect to %v", address)
 	}
 }
 
-// dropOpening forgets what an earlier command has prepared.
+// dropOpening forgets what an earlier command has prepared, and closes a data
+// connection that was kept.
 func (s *session) dropOpening() {
+	if s.kept != nil {
+		_ = s.kept.Close()
+		s.kept = nil
+	}
 	if s.data != nil && s.data.listener != nil {
 		_ = s.data.listener.Close()
 	}

@@ -8,6 +8,9 @@
 //
 // There is no TLS, no rights, and no conversion of line ends in ASCII type.
 //
+// A [Dialect] makes it speak as another product does, as far as that is
+// documented; [Products] are some.
+//
 // References: RFC 959 (FTP), RFC 2389 (FEAT), RFC 2428 (EPSV, EPRT), RFC 2577
 // (security), RFC 3659 (SIZE, MDTM, REST, MLSD).
 package ftptest
@@ -28,10 +31,35 @@ type Server struct {
 	// anybody may.
 	User, Password string
 
+	// Dialect is what it says where FTP servers differ; the zero value is its
+	// own.
+	Dialect Dialect
+
+	// Network is where it listens for data connections and dials them; nil is
+	// this host.
+	Network Network
+
 	// Heard, if not nil, is told each command line as it was received, without
 	// its line end and without the password of PASS. Sessions call it
 	// concurrently.
 	Heard func(line string)
+}
+
+// A Network is where a server's data connections come from and go to.
+type Network interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+}
+
+// network returns the server's network.
+func (s *Server) network() Network {
+	if s.Network != nil {
+		return s.Network
+	}
+	return struct {
+		*net.Dialer
+		*net.ListenConfig
+	}{&net.Dialer{}, &net.ListenConfig{}}
 }
 
 // Serve accepts control connections from l. It closes l and returns when ctx is

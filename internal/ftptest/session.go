@@ -19,6 +19,8 @@ type session struct {
 	waiting   []string   // commands that came during the transfer, but ABOR and STAT
 	transfer  *transfer  // the one that runs
 	data      *opening   // what the last PASV, EPSV, PORT or EPRT prepared
+	block     bool       // MODE B
+	kept      net.Conn   // a data connection that goes on with the next file
 	user      string
 	loggedIn  bool
 	dir       string // absolute, with slashes
@@ -56,7 +58,7 @@ func (s *session) run(ctx context.Context) {
 
 	lines := make(chan string)
 	s.finishing.Go(func() { s.read(ctx, lines) })
-	s.reply(220, "ftptest is ready")
+	s.sayLines(s.server.Dialect.Greeting, "220 ftptest is ready")
 	for !s.over {
 		select {
 		case line, ok := <-lines:

@@ -108,7 +108,7 @@ func (s *session) store(ctx context.Context, name string, restart int64) {
 func (s *session) begin(ctx context.Context, name string, move func(net.Conn) error, release func() error) {
 	o := s.data
 	s.data = nil
-	if o == nil {
+	if o == nil && s.kept == nil {
 		_ = release()
 		s.reply(425, "Send PASV, EPSV, PORT or EPRT first")
 		return
@@ -128,14 +128,28 @@ func (s *session) begin(ctx context.Context, name string, move func(net.Conn) er
 // carry moves the data of one transfer. When ctx is done the data connection is
 // closed, and moving fails.
 func (s *session) carry(ctx context.Context, o *opening, move func(net.Conn) error) error {
-	conn, err := o.open(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotOpened, err)
+	conn := s.kept
+	s.kept = nil
+	if conn == nil {
+		var err error
+		if conn, err = o.open(ctx); err != nil {
+			return fmt.Errorf("%w: %w", errNotOpened, err)
+		}
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	s.reply(150, "Data connection open")
-	err = move(conn)
-	if stop() {
+	s.say(s.server.Dialect.Begun, 150, "Data connection open")
+	if !s.block {
+		err := move(conn)
+		if stop() {
+			_ = conn.Close()
+		}
+		return err
+	}
+	b := &blockConn{Conn: conn}
+	err := errors.Join(move(b), b.end())
+	if stop() && err == nil {
+		s.kept = conn
+	} else {
 		_ = conn.Close()
 	}
 	return err
@@ -149,7 +163,7 @@ func (s *session) conclude(ctx context.Context, err error) {
 	var link *os.LinkError
 	switch {
 	case err == nil:
-		s.reply(226, "Transfer complete")
+		s.say(s.server.Dialect.Done, 226, "Transfer complete")
 	case ctx.Err() != nil:
 		s.reply(426, "Transfer aborted")
 	case errors.Is(err, errNotOpened):
