@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ftptunnel/internal/ftptest"
 	"ftptunnel/internal/lab"
 )
 
@@ -159,4 +161,63 @@ func TestDeflatedDownloadsArrive(t *testing.T) {
 	assert.Equal(t, text, string(back))
 	p.Stderr.Await(t, `said="MODE Z"`)
 	assert.Regexp(t, `result=ok command=RETR file=copy direction=download mode=\w+ bytes=\d{4} `, p.Stderr.String(), "it was deflated")
+}
+
+// scripted serves a dialect on port 21 of the gateway, until the test ends.
+func (s *site) scripted(d ftptest.Dialect) {
+	s.t.Helper()
+	root, err := os.OpenRoot(s.t.TempDir())
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = root.Close() })
+	l, err := s.Gateway.Listen(s.t.Context(), "tcp", "127.0.0.1:21")
+	require.NoError(s.t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	server := &ftptest.Server{Root: root, Dialect: d, Network: s.Gateway}
+	go func() { served <- server.Serve(ctx, l) }()
+	s.t.Cleanup(func() { stop(); assert.NoError(s.t, <-served) })
+}
+
+// In block mode all goes through one data connection (RFC 959, 3.4.2).
+func TestBlockModeMovesManyFilesOnOneDataConnection(t *testing.T) {
+	throughEach(t, func(s *site) {
+		s.scripted(ftptest.Dialect{Block: true})
+		p := s.start("gateway")
+		c, err := s.login()
+		require.NoError(s.t, err)
+		_, err = c.command(331, "USER bob")
+		require.NoError(s.t, err)
+		_, err = c.command(230, "PASS x")
+		require.NoError(s.t, err)
+		_, err = c.command(200, "MODE B")
+		require.NoError(s.t, err)
+		text, err := c.command(229, "EPSV")
+		require.NoError(s.t, err)
+		data, err := s.Client.DialContext(s.t.Context(), "tcp", "127.0.0.1:"+regexp.MustCompile(`\d+`).FindString(text))
+		require.NoError(s.t, err)
+		defer data.Close()
+		const files = 50
+		began := time.Now()
+		for i := range files {
+			content := fmt.Sprintf("\x00\x00\x04file\x40\x00\x02%02d", i) // two blocks, of which the second is the last
+			_, err = c.command(150, "STOR %d", i)
+			require.NoError(s.t, err)
+			_, err = io.WriteString(data, content)
+			require.NoError(s.t, err)
+			_, _, err := c.ReadResponse(226)
+			require.NoError(s.t, err)
+			_, err = c.command(150, "RETR %d", i)
+			require.NoError(s.t, err)
+			want := fmt.Sprintf("\x00\x00\x06file%02d\x40\x00\x00", i)
+			got := make([]byte, len(want))
+			_, err = io.ReadFull(data, got)
+			require.NoError(s.t, err)
+			assert.Equal(s.t, want, string(got))
+			_, _, err = c.ReadResponse(226)
+			require.NoError(s.t, err)
+		}
+		s.t.Logf("%d files in %v", 2*files, time.Since(began).Round(time.Millisecond))
+		p.Stderr.Await(s.t, fmt.Sprintf("command=RETR file=%d direction=download mode=EPSV bytes=12 ", files-1))
+		assert.NotContains(s.t, p.Stderr.String(), "result=failed")
+	})
 }
