@@ -149,7 +149,16 @@ type announcement struct {
 // findAnnouncement finds where text, the text of a reply line without its
 // code, says that the server listens. Servers answer PASV with 229 and EPSV
 // with 227 now and then, so both forms are looked for, the code's own first.
+// Of other replies only six numbers in parentheses count, and no others there:
+// a 228 has more (RFC 1639).
 func findAnnouncement(code int, text string) (announcement, bool) {
+	if code != 227 && code != 229 {
+		start, end := findHostPort(text)
+		if start < 1 || text[start-1] != '(' || end == len(text) || text[end] != ')' {
+			return announcement{}, false
+		}
+		return findTuple(text)
+	}
 	find := []func(string) (announcement, bool){findTuple, findPort}
 	if code == 229 {
 		find[0], find[1] = find[1], find[0]

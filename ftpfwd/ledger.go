@@ -57,6 +57,14 @@ func (l *ledger) find(kinds ...verbKind) int {
 	return -1
 }
 
+// passive returns what the first outstanding PASV or EPSV opens, or nil.
+func (l *ledger) passive() *opening {
+	if i := l.find(verbPassive); i >= 0 {
+		return l.slots[i].opening
+	}
+	return nil
+}
+
 // announced takes the PASV or EPSV that a 227 or 229 with a usable address
 // answers. Without one the line is somebody's text that looks like a reply.
 func (l *ledger) announced() (s slot, ok bool) {

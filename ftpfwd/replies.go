@@ -61,6 +61,10 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 		line = nil
 	case s.rewriting != nil && l.text > 0:
 		line = s.rewrite(p.bytes, l, s.rewriting)
+	case l.code == 227 || l.code == 229:
+		if heard, ok := s.announcing(ctx, p.bytes, l); ok {
+			line = heard
+		}
 	}
 	s.client.queue(line)
 	s.tellReply(p.bytes, line)
@@ -83,10 +87,8 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []by
 		s.tellInsistence(line, l, slot{})
 		return line
 	}
-	if a, found := findAnnounced(line, l); found && l.positive() {
-		if sl, ok := s.ledger.announced(); ok {
-			return s.announced(ctx, sl.opening, line, l, a)
-		}
+	if heard, ok := s.announcing(ctx, line, l); ok {
+		return heard
 	}
 	sl, ok := s.ledger.answered(l.code)
 	s.tellInsistence(line, l, sl)
@@ -121,15 +123,25 @@ func (s *session) settled(sl slot) {
 	}
 }
 
-// findAnnounced finds where a line says that the server listens. Other 2yz
-// codes than 227 and 229 count only with six numbers in parentheses.
-func findAnnounced(line []byte, l replyLine) (announcement, bool) {
-	text := string(line[l.text:])
-	a, found := findAnnouncement(l.code, text)
-	if found && l.code != 227 && l.code != 229 && (a.extended || a.start == 0 || text[a.start-1] != '(') {
-		return announcement{}, false
+// announcing looks in a positive reply for the answer to a PASV or EPSV that is
+// outstanding. The first line of a longer reply may lack the numbers: aioftp's
+// come in the last.
+func (s *session) announcing(ctx context.Context, line []byte, l replyLine) (heard []byte, ok bool) {
+	o := s.ledger.passive()
+	if o == nil || !l.positive() || l.text == 0 {
+		return nil, false
 	}
-	return a, found
+	if a, found := findAnnouncement(l.code, string(line[l.text:])); found {
+		s.ledger.announced()
+		return s.announced(ctx, o, line, l, a), true
+	}
+	if l.last || (l.code != 227 && l.code != 229) {
+		return nil, false
+	}
+	if !o.native() {
+		line = nil
+	}
+	return line, true
 }
 
 // rewrite puts p's own address into a line of a reply to PASV or EPSV. All
