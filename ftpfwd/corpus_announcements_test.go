@@ -12,7 +12,8 @@ import (
 // The corpus_*_test.go files hold lines that servers and clients have been seen
 // to send, each with the product and where it was seen: an issue (owner/name#n,
 // at github.com), a source file (owner/name/path), an RFC, a manual, or a server
-// that was tried ("measured"). Where the public line has no numbers, because its
+// that was tried ("measured": the codes are what was measured, the words after them
+// count for nothing). Where the public line has no numbers or names, because its
 // poster masked them or a source file fills them in, they are filled in here.
 
 // An announcementRow is a reply to PASV, EPSV or LPSV. numbers is what has to be

@@ -91,15 +91,33 @@ func (l *ledger) answered(code int) (s slot, ok bool) {
 		}
 	}
 	i := l.next(0)
-	if i >= 0 && l.slots[i].kind == verbPassive && code/100 < 4 {
-		// No address, no refusal: not the answer. It is another command's, or
-		// one too many.
-		i = l.next(i + 1)
+	if i >= 0 && l.slots[i].cannotBe(code) {
+		i = l.next(i + 1) // it is another command's, or one too many
 	}
 	if i < 0 {
 		return slot{}, false
 	}
 	return l.take(i), true
+}
+
+// cannotBe reports whether code is no answer to the command: to a PASV or EPSV
+// what is neither an address nor a refusal, or is about a transfer before it;
+// to a transfer that has not begun the success of something else (some servers
+// say 200 before 150).
+func (s slot) cannotBe(code int) bool {
+	switch {
+	case s.kind == verbPassive:
+		return code/100 < 4 || code == 426
+	case s.transfer != nil && !s.transfer.started:
+		return code/100 == 2 && !endsTransfer(code)
+	}
+	return false
+}
+
+// transferNext reports whether the next answer is a transfer's.
+func (l *ledger) transferNext() bool {
+	i := l.next(0)
+	return i >= 0 && l.slots[i].transfer != nil
 }
 
 // preliminary marks the transfer that a 1yz reply announces, and returns it.

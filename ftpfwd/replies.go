@@ -48,7 +48,7 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 	case s.lobby != nil && s.connecting:
 		line = s.introduce(p.bytes, l)
 	case l.first:
-		s.rewriting, s.swallowing = nil, false
+		s.rewriting, s.swallowing, s.refusing = nil, false, false
 		s.features = l.code == 211 && s.ledger.awaits(verbFeatures)
 		if l.preliminary() {
 			if t := s.ledger.preliminary(); t != nil {
@@ -57,7 +57,9 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 		} else if line = s.finalReply(ctx, p.bytes, l); s.held != nil {
 			return
 		}
-	case s.swallowing, s.features && !l.last && !offered(p.bytes):
+	case s.refusing && l.last:
+		line = s.finalReply(ctx, p.bytes, l)
+	case s.swallowing, s.features && !l.last && !offered(p.bytes[l.text:]):
 		line = nil
 	case s.rewriting != nil && l.text > 0:
 		line = s.rewrite(p.bytes, l, s.rewriting)
@@ -90,6 +92,9 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []by
 	if heard, ok := s.announcing(ctx, line, l); ok {
 		return heard
 	}
+	if s.refusing = !l.last && l.negative() && s.ledger.transferNext(); s.refusing {
+		return line // glftpd's 553- of several lines ends with a 150, and was none
+	}
 	sl, ok := s.ledger.answered(l.code)
 	s.tellInsistence(line, l, sl)
 	switch {
@@ -102,6 +107,8 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []by
 		return nil
 	case ok && sl.transfer != nil:
 		return s.transferReply(ctx, sl.transfer, line, l)
+	case !ok && l.negative() && s.opening != nil && s.opening == s.ledger.passive():
+		s.release(s.opening) // it may have been the answer, as uftpd's 426 to PASV is
 	case ok && l.positive():
 		s.settled(sl)
 	}

@@ -17,6 +17,9 @@ func (l replyLine) preliminary() bool { return l.code/100 == 1 }
 // positive reports a 2yz reply.
 func (l replyLine) positive() bool { return l.code/100 == 2 }
 
+// negative reports a 4yz or 5yz reply.
+func (l replyLine) negative() bool { return l.code >= 400 }
+
 // A replyReader tells how the lines of a server make up replies. Lines go on
 // to the client one by one: it never waits for the end of a reply.
 type replyReader struct {

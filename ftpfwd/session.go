@@ -49,6 +49,7 @@ type session struct {
 	rewriting  *path      // the listener that the other lines of a multi-line 227 name too
 	swallowing bool       // the rest of this reply goes nowhere
 	discarding bool       // the rest of this long command goes nowhere
+	refusing   bool       // within a refusal of several lines, which may turn out to be none
 	features   bool       // within the reply to FEAT
 	restart    string     // of REST: the next transfer command must reach the server
 	prepared   bool       // a path was opened for the next transfer command

@@ -426,3 +426,28 @@ func TestAServerThatInsistsOnTLSIsToldOnce(t *testing.T) {
 		})
 	}
 }
+
+// Rows of the corpus, in a session.
+func TestARefusalThatTurnsOutToBeNoneKeepsItsTransfer(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.client.say("STOR x")
+		r.server.hear("STOR x")
+		r.server.say("553-", "553- Directory excluded (precheck).", "150 Opening BINARY mode data connection for x.")
+		r.client.hear("553-", "553- Directory excluded (precheck).", "150 Opening BINARY mode data connection for x.")
+		carry(t, client, server, "data")
+		reset(client)
+		assert.Contains(t, r.client.line(), "426 transfer failed")
+		r.server.hear("ABOR")
+	})
+}
+
+func TestCommandsGoOnBehindAnAnswerThatCannotBeTold(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.client.say("PASV", "NOOP")
+		r.server.hear("PASV")
+		r.server.say("426 Internal server error.") // uftpd's refusal
+		r.client.hear("426 Internal server error.")
+		r.server.hear("NOOP")
+	})
+}
