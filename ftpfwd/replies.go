@@ -138,6 +138,11 @@ func (s *session) announcing(ctx context.Context, line []byte, l replyLine) (hea
 	if o == nil || !l.positive() || l.text == 0 {
 		return nil, false
 	}
+	if l.code == 228 {
+		// inetutils-ftpd answers PASV as if it were LPSV (RFC 1639) on IPv6.
+		s.ledger.announced()
+		return s.refused(ctx, o, line, l), true
+	}
 	if a, found := findAnnouncement(l.code, string(line[l.text:])); found {
 		s.ledger.announced()
 		return s.announced(ctx, o, line, l, a), true
