@@ -58,7 +58,8 @@ func (s *session) command(ctx context.Context, p piece) {
 		s.discarding = !p.whole
 		s.port(ctx, c, line, p.whole)
 	case verbPassive:
-		s.passive(ctx, c, line)
+		s.discarding = !p.whole
+		s.passive(ctx, c, line, p.whole)
 	case verbDownload, verbUpload, verbRestart:
 		if s.pathNotReady(ctx, c) {
 			s.client.lines.back(p)
@@ -112,10 +113,16 @@ func (s *session) pathNotReady(ctx context.Context, c command) bool {
 		return true
 	case p.client.waits() && !p.used && !p.gathered && len(p.left) > 0 && !s.target.known.worked(p.way):
 		p.gathered, s.gathering = true, true
-		s.alarms.in("gather", gatherAtMost, func() { s.gathering = false })
+		s.alarms.in("gather", gatherAtMost, s.gathered)
 		return true
 	}
 	return false
+}
+
+// gathered lets the commands go on that waited for the client to connect.
+func (s *session) gathered() {
+	s.gathering = false
+	s.alarms.cancel("gather")
 }
 
 // pass sends a command's line on to the server. An empty line is no command:

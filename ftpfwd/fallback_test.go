@@ -84,6 +84,18 @@ func TestATransferCommandWaitsALittleForAClientThatConnects(t *testing.T) {
 		pass(gatherAtMost + time.Millisecond)
 		r.server.hear("RETR x") // clients may as well connect behind it
 	})
+	withRig(t, func(r *rig) {
+		l, port := r.serverData()
+		at := r.epsv(fmt.Sprint(port))
+		r.client.say("RETR x")
+		r.server.silent()
+		began := time.Now()
+		_, err := r.near.DialContext(t.Context(), "tcp", at)
+		require.NoError(t, err)
+		_ = r.accept(l)
+		r.server.hear("RETR x")
+		assert.Zero(t, time.Since(began), "it waits no longer than for the client")
+	})
 }
 
 func TestAClientWithoutPORTAndPASVGetsItsDataAtItsDefaultPort(t *testing.T) {

@@ -51,6 +51,7 @@ func (s *session) arrived(ctx context.Context, e arrived) {
 		d = s.newData(p)
 	}
 	*d.leg(e.side) = e.conn
+	s.gathered()
 	s.join(ctx, d)
 	s.releaseIfDue()
 }

@@ -44,7 +44,11 @@ type listened struct {
 }
 
 // passive opens a path for PASV or EPSV: the client's half waits.
-func (s *session) passive(ctx context.Context, c command, line []byte) {
+func (s *session) passive(ctx context.Context, c command, line []byte, whole bool) {
+	if !whole {
+		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
+		return
+	}
 	s.open(ctx, &opening{asked: c, line: line, path: &path{mode: c.verb}})
 }
 
