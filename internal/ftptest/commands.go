@@ -7,26 +7,30 @@ import (
 )
 
 var help = []string{
-	"USER PASS QUIT NOOP SYST FEAT OPTS HELP STAT ABOR",
+	"USER PASS QUIT NOOP SYST FEAT OPTS HELP STAT ABOR HOST REIN SITE",
 	"TYPE MODE STRU ALLO PWD CWD CDUP MKD RMD DELE RNFR RNTO",
-	"PASV EPSV PORT EPRT REST RETR STOR APPE LIST NLST MLSD MLST SIZE MDTM",
+	"PASV EPSV LPSV PORT EPRT LPRT PRET REST RETR STOR APPE LIST NLST MLSD MLST SIZE MDTM",
 }
 
 var features = []string{
-	"EPRT", "EPSV", "MDTM", "MLST type*;size*;modify*;", "REST STREAM", "SIZE", "TVFS", "UTF8",
+	"EPRT", "EPSV", "HOST", "MDTM", "MLST type*;size*;modify*;", "PRET", "REST STREAM", "SIZE", "TVFS", "UTF8",
 }
 
-// command carries out a command. Each belongs to one of three families.
-func (s *session) command(ctx context.Context, line string) {
-	verb, argument := parse(line)
+// carryOut carries out a command. Each belongs to one of three families.
+func (s *session) carryOut(ctx context.Context, line string) {
+	s.command = parse(line)
+	verb, argument := s.command.verb, s.command.argument
 	restart, renaming := s.restart, s.renaming
 	s.restart, s.renaming = 0, ""
+	if text, ok := s.dialect.refusal(s.command, s.own.Port()); ok {
+		s.send(s.fill(text, s.command))
+		return
+	}
 	switch {
-	case s.refuses(verb):
 	case s.control(verb, argument):
 	case !s.loggedIn:
 		s.reply(530, "Log in with USER and PASS")
-	case s.prepareData(verb, argument):
+	case s.prepareData(ctx, verb, argument):
 	case s.transferCommand(ctx, verb, argument, restart):
 	case s.fileCommand(verb, argument, renaming):
 	default:
@@ -40,35 +44,55 @@ func (s *session) control(verb, argument string) bool {
 	switch verb {
 	case "USER":
 		s.user, s.loggedIn = argument, false
-		s.say(s.server.Dialect.AskPassword, 331, "Password required")
+		if s.dialect.NoPassword {
+			s.logIn("")
+		} else {
+			s.reply(331, "Password required")
+		}
 	case "PASS":
 		s.logIn(argument)
+	case "HOST":
+		s.host(argument)
+	case "REIN":
+		s.reinitialize()
 	case "QUIT":
 		s.reply(221, "Goodbye")
 		s.over = true
 	case "ABOR":
 		s.abort()
 		s.reply(226, "Nothing is being transferred now")
-	case "NOOP":
+	case "STAT":
+		s.status(argument)
+	default:
+		return s.parameter(verb, argument)
+	}
+	return true
+}
+
+// parameter carries out the commands that ask for or set what stays so, and
+// reports whether verb is one.
+func (s *session) parameter(verb, argument string) bool {
+	switch verb {
+	case "NOOP", "SITE":
 		s.reply(200, "Nothing done")
+	case "PRET":
+		s.reply(200, "Will do")
 	case "ALLO":
 		s.reply(202, "Not needed here")
 	case "SYST":
-		s.say(s.server.Dialect.System, 215, "UNIX Type: L8")
+		s.reply(215, "UNIX Type: L8")
 	case "FEAT":
-		s.replyLines(211, "Features", s.features(), "End")
+		s.features()
 	case "HELP":
 		s.replyLines(214, "Commands", help, "End")
 	case "OPTS":
-		s.accept(verb, argument, "UTF8 ON", "UTF8")
+		s.accept("UTF8 ON", "UTF8")
 	case "TYPE":
-		s.accept(verb, argument, "A", "A N", "I", "L 8")
+		s.accept("A", "A N", "I", "L 8")
 	case "MODE":
 		s.setMode(strings.ToUpper(argument))
 	case "STRU":
-		s.accept(verb, argument, "F")
-	case "STAT":
-		s.status()
+		s.accept("F")
 	default:
 		return false
 	}
@@ -76,33 +100,68 @@ func (s *session) control(verb, argument string) bool {
 }
 
 // accept answers a command that sets something which is so anyway.
-func (s *session) accept(verb, argument string, accepted ...string) {
-	if slices.Contains(accepted, strings.ToUpper(argument)) {
-		s.reply(200, "%s is %s now", verb, strings.ToUpper(argument))
+func (s *session) accept(accepted ...string) {
+	if argument := strings.ToUpper(s.command.argument); slices.Contains(accepted, argument) {
+		s.reply(200, "%s is %s now", s.command.verb, argument)
 		return
 	}
-	s.reply(504, "%s %s is not offered here", verb, argument)
+	s.notOffered()
+}
+
+func (s *session) notOffered() {
+	s.reply(504, "%s %s is not offered here", s.command.verb, s.command.argument)
 }
 
 func (s *session) logIn(password string) {
 	switch {
 	case s.user == "":
 		s.reply(503, "Send USER first")
-	case s.server.User != "" && (s.user != s.server.User || password != s.server.Password):
+	case !s.dialect.NoPassword && s.server.User != "" && (s.user != s.server.User || password != s.server.Password):
 		s.reply(530, "Login incorrect")
 	default:
 		s.loggedIn = true
-		s.sayLines(s.server.Dialect.Welcome, "230 Logged in")
+		s.reply(230, "Logged in")
 	}
 }
 
-func (s *session) status() {
-	lines := []string{"Connected from " + s.peer.String()}
-	if s.loggedIn {
-		lines = append(lines, "Logged in as "+s.user)
+// host carries out HOST, which comes before USER (RFC 7151).
+func (s *session) host(name string) {
+	hosts := s.dialect.Hosts
+	switch {
+	case s.user != "":
+		s.reply(503, "Send HOST before USER")
+	case len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, name) }):
+		s.reply(504, "No such host here")
+	default:
+		s.reply(220, "This is %s", name)
 	}
-	if s.transfer != nil {
-		lines = append(lines, "Transfer of "+s.transfer.name+" under way")
+}
+
+// reinitialize makes the session as it was at its beginning.
+func (s *session) reinitialize() {
+	
+	s.user, s.loggedIn, s.onlyEPSV, s.dir, s.mode = "", false, false, "/", stream
+	s.reply(220, "Ready for another user")
+}
+
+func (s *session) features() {
+	lines := features
+	if s.dialect.hasMode("Z") {
+		lines = append(slices.Clone(lines), "MODE Z")
 	}
-	s.replyLines(211, "Status", lines, "End")
+	s.replyLines(211, "Features", lines, "End")
+}
+
+// setMode sets the transmission mode. A data connection that block mode has
+// kept ends with it (RFC 959, 3.4.1).
+func (s *session) setMode(letter string) {
+	if !s.dialect.hasMode(letter) {
+		s.notOffered()
+		return
+	}
+	s.mode = mode(letter[0])
+	if s.mode != block {
+		s.dropKept()
+	}
+	s.reply(200, "MODE is %s now", letter)
 }

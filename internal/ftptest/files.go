@@ -2,14 +2,11 @@ package ftptest
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
-	"time"
 )
 
 // absolute returns the path that a client means by name.
@@ -73,9 +70,14 @@ func (s *session) done(err error, code int, text string) {
 	s.reply(code, "%s", text)
 }
 
-// fail answers a command that failed with err. What it was about the client
-// knows.
+// fail answers the command being carried out, which failed with err.
 func (s *session) fail(code int, err error) {
+	s.reply(code, "%s", reason(err))
+}
+
+// reason returns what err says, without what the client knows: what it was
+// about.
+func reason(err error) string {
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
@@ -84,7 +86,7 @@ func (s *session) fail(code int, err error) {
 	case errors.As(err, &link):
 		err = link.Err
 	}
-	s.reply(code, "%v", err)
+	return err.Error()
 }
 
 func (s *session) changeDir(name string) {
@@ -123,72 +125,6 @@ func (s *session) describe(verb, name string) {
 	default:
 		s.reply(213, "%s", timestamp(info.ModTime()))
 	}
-}
-
-// timestamp formats t as RFC 3659, 2.3 says.
-func timestamp(t time.Time) string { return t.UTC().Format("20060102150405") }
-
-// facts formats what MLSD and MLST tell (RFC 3659, 7).
-func facts(info fs.FileInfo) string {
-	if info.IsDir() {
-		return "type=dir;modify=" + timestamp(info.ModTime()) + ";"
-	}
-	return fmt.Sprintf("type=file;size=%d;modify=%s;", info.Size(), timestamp(info.ModTime()))
-}
-
-// listing returns the lines of LIST, NLST or MLSD. Options, as in "-la", are
-// left out.
-func (s *session) listing(verb, argument string) (string, error) {
-	for strings.HasPrefix(argument, "-") {
-		_, argument, _ = strings.Cut(argument, " ")
-	}
-	entries, err := s.entries(argument)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	for _, info := range entries {
-		switch verb {
-		case "NLST":
-			b.WriteString(info.Name())
-		case "MLSD":
-			b.WriteString(facts(info) + " " + info.Name())
-		default:
-			if s.server.Dialect.DOSListing {
-				b.WriteString(dosLine(info))
-				break
-			}
-			fmt.Fprintf(&b, "%s 1 ftp ftp %12d %s %s", info.Mode(), info.Size(), info.ModTime().UTC().Format("Jan _2  2006"), info.Name())
-		}
-		b.WriteString("\r\n")
-	}
-	return b.String(), nil
-}
-
-// dosLine formats a line of LIST as MS-DOS does.
-func dosLine(info fs.FileInfo) string {
-	size := fmt.Sprintf("%20d", info.Size())
-	if info.IsDir() {
-		size = "       <DIR>        "
-	}
-	return info.ModTime().UTC().Format("01-02-06  03:04PM") + " " + size + " " + info.Name()
-}
-
-// entries returns what is in the directory called name, or the file of that
-// name.
-func (s *session) entries(name string) ([]fs.FileInfo, error) {
-	file, err := s.server.Root.Open(s.local(name))
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil || !info.IsDir() {
-		return []fs.FileInfo{info}, err
-	}
-	found, err := file.Readdir(-1)
-	slices.SortFunc(found, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
-	return found, err
 }
 
 func (s *session) openFile(name string, restart int64) (*os.File, error) {

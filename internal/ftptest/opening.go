@@ -2,11 +2,8 @@ package ftptest
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -14,76 +11,125 @@ import (
 // openAtMost bounds the wait for a data connection.
 const openAtMost = 30 * time.Second
 
-// An opening is how the next data connection comes about: it is accepted
-// (passive) or dialled (active).
+// An opening is how the next data connection comes about: it is there, it is
+// accepted (passive) or it is dialled (active).
 type opening struct {
-	network  Network
+	conn     net.Conn
 	listener net.Listener   // nil if active
-	peer     netip.Addr     // the client
-	address  netip.AddrPort // where an active one is dialled
+	accepted chan accepted  // not nil once accepting has begun
+	peer     netip.Addr     // the client, for a passive one
+	network  Network        // for an active one
+	from, to netip.AddrPort // its ends
+	within   time.Duration
 }
 
-// open returns the data connection. A connection from elsewhere than the
-// client's address is closed, and the wait goes on.
-func (o *opening) open(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, openAtMost)
-	defer cancel()
-	if o.listener == nil {
-		return o.network.DialContext(ctx, "tcp", o.address.String())
+type accepted struct {
+	conn net.Conn
+	err  error
+}
+
+// accept begins to accept. A connection from elsewhere than the client's
+// address is closed, and the wait goes on.
+func (o *opening) accept() {
+	o.accepted = make(chan accepted, 1)
+	go func() {
+		defer o.listener.Close()
+		for {
+			conn, err := o.listener.Accept()
+			if err != nil || addressOf(conn.RemoteAddr()).Addr() == o.peer {
+				o.accepted <- accepted{conn, err}
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+}
+
+// isOpen reports whether the data connection is open.
+func (o *opening) isOpen() bool {
+	if o.conn == nil && o.accepted != nil {
+		select {
+		case a := <-o.accepted:
+			o.conn = a.conn
+			o.accepted <- a
+		default:
+		}
 	}
-	defer o.listener.Close()
-	defer context.AfterFunc(ctx, func() { _ = o.listener.Close() })()
-	for {
-		conn, err := o.listener.Accept()
-		if err != nil && ctx.Err() != nil {
-			return nil, ctx.Err() // the reason why the listener is closed
-		}
-		if err != nil {
-			return nil, err
-		}
-		if addressOf(conn.RemoteAddr()).Addr() == o.peer {
-			return conn, nil
-		}
-		_ = conn.Close()
+	return o.conn != nil
+}
+
+// open returns the data connection.
+func (o *opening) open(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.within)
+	defer cancel()
+	switch {
+	case o.conn != nil:
+		return o.conn, nil
+	case o.listener == nil:
+		return dial(ctx, o.network, o.from, o.to)
+	case o.accepted == nil:
+		o.accept()
+	}
+	select {
+	case a := <-o.accepted:
+		return a.conn, a.err
+	case <-ctx.Done():
+		o.drop()
+		return nil, ctx.Err()
+	}
+}
+
+// drop closes what there is.
+func (o *opening) drop() {
+	if o.listener != nil {
+		_ = o.listener.Close()
+	}
+	if o.accepted != nil {
+		o.conn = (<-o.accepted).conn
+	}
+	if o.conn != nil {
+		_ = o.conn.Close()
 	}
 }
 
 // prepareData carries out the commands that prepare a data connection, and
 // reports whether verb is one.
-func (s *session) prepareData(verb, argument string) bool {
+func (s *session) prepareData(ctx context.Context, verb, argument string) bool {
+	var address netip.AddrPort
+	var err error
 	switch verb {
 	case "EPSV":
-		s.extendedPassive(strings.ToUpper(argument))
+		s.extendedPassive(ctx, strings.ToUpper(argument))
 		return true
-	case "PASV", "PORT", "EPRT":
+	case "PASV", "LPSV":
+	case "PORT":
+		address, err = parsePort(argument)
+	case "EPRT":
+		address, err = parseExtended(argument)
+	case "LPRT":
+		address, err = parseLong(argument)
 	default:
 		return false
 	}
-	named := s.server.Dialect.Named
+	own := s.own.Addr()
 	switch {
 	case s.onlyEPSV:
 		s.reply(503, "Only EPSV is allowed after EPSV ALL")
-	case verb != "EPRT" && !s.own.Is4():
+	case verb == "PORT" && !own.Is4(), verb == "PASV" && !own.Is4() && !s.dialect.PassiveOnIPv6:
 		s.reply(522, "Not on IPv6; use EPSV or EPRT")
 	case verb == "PASV":
-		s.listen(227, func(p netip.AddrPort) string {
-			if named.IsValid() {
-				p = netip.AddrPortFrom(named, p.Port())
-			}
-			numbers := fmt.Sprintf("%s,%d,%d", strings.ReplaceAll(p.Addr().String(), ".", ","), p.Port()>>8, p.Port()&0xff)
-			return fmt.Sprintf(or(s.server.Dialect.Passive, "Passive mode (%s)"), numbers)
-		})
-	case verb == "PORT":
-		s.dialAt(parsePort(argument))
+		s.listen(ctx, 227, "Passive mode ({tuple})")
+	case verb == "LPSV":
+		s.listen(ctx, 228, "Entering Long Passive Mode ({long})")
 	default:
-		s.dialAt(parseExtended(argument))
+		s.dialAt(ctx, address, err)
 	}
 	return true
 }
 
-func (s *session) extendedPassive(argument string) {
+func (s *session) extendedPassive(ctx context.Context, argument string) {
 	own := "1"
-	if s.own.Is6() {
+	if s.own.Addr().Is6() {
 		own = "2"
 	}
 	switch argument {
@@ -91,84 +137,102 @@ func (s *session) extendedPassive(argument string) {
 		s.onlyEPSV = true
 		s.reply(200, "Only EPSV from now on")
 	case "", own:
-		s.listen(229, func(p netip.AddrPort) string {
-			return fmt.Sprintf(or(s.server.Dialect.ExtendedPassive, "Passive mode (|||%d|)"), p.Port())
-		})
+		s.listen(ctx, 229, "Passive mode (|||{port}|)")
 	default:
 		s.reply(522, "Only protocol (%s) here", own)
 	}
 }
 
 // listen waits for the client at the address that it reached us at.
-func (s *session) listen(code int, describe func(netip.AddrPort) string) {
-	s.dropOpening()
-	l, err := s.server.network().Listen(context.Background(), "tcp", netip.AddrPortFrom(s.own, 0).String())
+func (s *session) listen(ctx context.Context, code int, text string) {
+	s.dropData()
+	l, err := s.server.network().Listen(ctx, "tcp", netip.AddrPortFrom(s.own.Addr(), 0).String())
 	if err != nil {
 		s.reply(425, "Cannot listen: %v", err)
 		return
 	}
-	s.data = &opening{network: s.server.network(), listener: l, peer: s.peer}
-	s.reply(code, "%s", describe(addressOf(l.Addr())))
+	s.data = &opening{listener: l, peer: s.peer.Addr(), within: openAtMost}
+	if s.dialect.ConnectWithin > 0 {
+		s.data.within = s.dialect.ConnectWithin
+	}
+	if s.dialect.Prompt {
+		s.data.accept()
+	}
+	told := addressOf(l.Addr())
+	if m := s.dialect.Masquerade; m.IsValid() && code != 229 {
+		told = netip.AddrPortFrom(m, told.Port())
+	}
+	values := places(told)
+	s.answer(s.command, code, s.fill(text, s.command, values...), values...)
 }
 
 // dialAt will connect to the client at address, which must be its own and no
 // well-known port (RFC 2577, 3).
-func (s *session) dialAt(address netip.AddrPort, err error) {
-	switch {
+func (s *session) dialAt(ctx context.Context, address netip.AddrPort, err error) {
+	switch peer := s.peer.Addr(); {
 	case err != nil:
 		s.reply(501, "%v", err)
-	case address.Addr() != s.peer:
-		s.reply(500, "No connection to %v, only to %v", address.Addr(), s.peer)
+		return
+	case address.Addr() != peer:
+		s.reply(500, "No connection to %v, only to %v", address.Addr(), peer)
+		return
 	case address.Port() < 1024:
 		s.reply(500, "No connection to port %d, below 1024", address.Port())
-	default:
-		s.dropOpening()
-		s.data = &opening{network: s.server.network(), peer: s.peer, address: address}
-		s.say(s.server.Dialect.Port, 200, "Will connect to %v", address)
+		return
 	}
+	s.dropData()
+	o := s.active(address)
+	if s.dialect.EarlyConnect {
+		if o.conn, err = o.open(ctx); err != nil {
+			s.reply(425, "%v", err)
+			return
+		}
+	}
+	s.data = o
+	s.reply(200, "Will connect to %v", address)
 }
 
-// dropOpening forgets what an earlier command has prepared, and closes a data
-// connection that was kept.
-func (s *session) dropOpening() {
-	if s.kept != nil {
-		_ = s.kept.Close()
-		s.kept = nil
+// active returns the opening of a connection to the client at address.
+func (s *session) active(address netip.AddrPort) *opening {
+	o := &opening{network: s.server.network(), to: address, within: openAtMost}
+	o.from = netip.AddrPortFrom(s.own.Addr(), 0)
+	if s.dialect.DefaultPort {
+		o.from = netip.AddrPortFrom(s.own.Addr(), s.own.Port()-1)
 	}
-	if s.data != nil && s.data.listener != nil {
-		_ = s.data.listener.Close()
+	return o
+}
+
+// nextOpening returns what the next data connection is to come from, nil if
+// nothing has prepared it.
+func (s *session) nextOpening() *opening {
+	o := s.data
+	switch {
+	case s.kept != nil:
+		o = &opening{conn: s.kept, within: openAtMost}
+		s.kept = nil
+	case o == nil && s.dialect.DefaultPort:
+		o = s.active(s.peer)
+	case o != nil && o.listener == nil && s.dialect.KeepPort:
+		s.data = s.active(o.to)
+	default:
+		s.data = nil
+	}
+	return o
+}
+
+// dropData forgets what an earlier command has prepared, and closes the data
+// connection that block mode has kept.
+func (s *session) dropData() {
+	if s.data != nil {
+		s.data.drop()
 	}
 	s.data = nil
+	s.dropKept()
 }
 
-// parsePort reads h1,h2,h3,h4,p1,p2 (RFC 959, 4.1.2).
-func parsePort(argument string) (netip.AddrPort, error) {
-	var n [6]byte
-	fields := strings.Split(argument, ",")
-	for i, f := range fields {
-		v, err := strconv.ParseUint(f, 10, 8)
-		if err != nil || len(fields) != len(n) {
-			return netip.AddrPort{}, errors.New("not six numbers from 0 to 255")
-		}
-		n[i] = byte(v)
+func (s *session) dropKept() {
+	if s.kept != nil {
+		_ = s.kept.Close()
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[:4])), uint16(n[4])<<8|uint16(n[5])), nil
-}
-
-// parseExtended reads |protocol|address|port| (RFC 2428, 2).
-func parseExtended(argument string) (netip.AddrPort, error) {
-	malformed := errors.New("not |protocol|address|port|")
-	if argument == "" {
-		return netip.AddrPort{}, malformed
-	}
-	f := strings.Split(argument, argument[:1])
-	if len(f) != 5 {
-		return netip.AddrPort{}, malformed
-	}
-	address, err := netip.ParseAddr(f[2])
-	port, portErr := strconv.ParseUint(f[3], 10, 16)
-	if err != nil || portErr != nil || (f[1] != "1" || !address.Is4()) && (f[1] != "2" || !address.Is6()) {
-		return netip.AddrPort{}, malformed
-	}
-	return netip.AddrPortFrom(address, uint16(port)), nil
+	s.kept = nil
 }

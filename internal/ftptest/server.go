@@ -6,13 +6,15 @@
 // An upload goes to a temporary name and becomes a file when its data has ended
 // well; after a reset it is answered with 426 and leaves nothing.
 //
+// A [Dialect] makes it speak as another server does; [Products] has those of
+// servers that are hard to come by. It makes words, order and choice of replies
+// differ, and never makes the server lose or change a file.
+//
 // There is no TLS, no rights, and no conversion of line ends in ASCII type.
 //
-// A [Dialect] makes it speak as another product does, as far as that is
-// documented; [Products] are some.
-//
-// References: RFC 959 (FTP), RFC 2389 (FEAT), RFC 2428 (EPSV, EPRT), RFC 2577
-// (security), RFC 3659 (SIZE, MDTM, REST, MLSD).
+// References: RFC 959 (FTP), RFC 1639 (LPSV, LPRT), RFC 2389 (FEAT), RFC 2428
+// (EPSV, EPRT), RFC 2577 (security), RFC 3659 (SIZE, MDTM, REST, MLSD),
+// RFC 7151 (HOST).
 package ftptest
 
 import (
@@ -31,35 +33,16 @@ type Server struct {
 	// anybody may.
 	User, Password string
 
-	// Dialect is what it says where FTP servers differ; the zero value is its
-	// own.
-	Dialect Dialect
-
-	// Network is where it listens for data connections and dials them; nil is
-	// this host.
-	Network Network
-
 	// Heard, if not nil, is told each command line as it was received, without
 	// its line end and without the password of PASS. Sessions call it
 	// concurrently.
 	Heard func(line string)
-}
 
-// A Network is where a server's data connections come from and go to.
-type Network interface {
-	DialContext(ctx context.Context, network, address string) (net.Conn, error)
-	Listen(ctx context.Context, network, address string) (net.Listener, error)
-}
+	// Network is where data connections are made; this host's if nil.
+	Network Network
 
-// network returns the server's network.
-func (s *Server) network() Network {
-	if s.Network != nil {
-		return s.Network
-	}
-	return struct {
-		*net.Dialer
-		*net.ListenConfig
-	}{&net.Dialer{}, &net.ListenConfig{}}
+	// Dialect is how the server speaks. The zero value is its own way.
+	Dialect Dialect
 }
 
 // Serve accepts control connections from l. It closes l and returns when ctx is

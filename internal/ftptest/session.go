@@ -3,10 +3,8 @@ package ftptest
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 )
 
@@ -14,13 +12,15 @@ import (
 // more reads lines, and one carries the transfer, if there is one.
 type session struct {
 	server    *Server
+	dialect   *Dialect
 	conn      net.Conn
-	own, peer netip.Addr // the two ends of the control connection
-	waiting   []string   // commands that came during the transfer, but ABOR and STAT
-	transfer  *transfer  // the one that runs
-	data      *opening   // what the last PASV, EPSV, PORT or EPRT prepared
-	block     bool       // MODE B
-	kept      net.Conn   // a data connection that goes on with the next file
+	own, peer netip.AddrPort // the two ends of the control connection
+	command   command        // the one being carried out
+	waiting   []string       // commands that came during the transfer
+	transfer  *transfer      // the one that runs
+	data      *opening       // what the last PASV, EPSV, PORT or EPRT prepared
+	kept      net.Conn       // the data connection that block mode left open
+	mode      mode
 	user      string
 	loggedIn  bool
 	dir       string // absolute, with slashes
@@ -36,9 +36,9 @@ const maxWaiting = 100
 
 func newSession(server *Server, conn net.Conn) *session {
 	return &session{
-		server: server, conn: conn, dir: "/",
-		own:  addressOf(conn.LocalAddr()).Addr(),
-		peer: addressOf(conn.RemoteAddr()).Addr(),
+		server: server, dialect: &server.Dialect, conn: conn, dir: "/", mode: stream,
+		own:  addressOf(conn.LocalAddr()),
+		peer: addressOf(conn.RemoteAddr()),
 	}
 }
 
@@ -53,12 +53,12 @@ func (s *session) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.finishing.Wait()
 	defer s.conn.Close()
-	defer s.dropOpening()
+	defer s.dropData()
 	defer cancel()
 
 	lines := make(chan string)
 	s.finishing.Go(func() { s.read(ctx, lines) })
-	s.sayLines(s.server.Dialect.Greeting, "220 ftptest is ready")
+	s.greet()
 	for !s.over {
 		select {
 		case line, ok := <-lines:
@@ -68,7 +68,7 @@ func (s *session) run(ctx context.Context) {
 				s.over = true
 			}
 		case <-s.transfer.ended():
-			s.transfer = nil
+			s.endTransfer()
 		case <-ctx.Done():
 			s.over = true
 		}
@@ -78,6 +78,14 @@ func (s *session) run(ctx context.Context) {
 	if ctx.Err() != nil {
 		s.reply(421, "The server is shutting down")
 	}
+}
+
+func (s *session) greet() {
+	if text := s.dialect.Greeting; text != "" {
+		s.send(text)
+		return
+	}
+	s.reply(220, "ftptest is ready")
 }
 
 // read sends the client's lines until it ends the connection or ctx is done.
@@ -96,11 +104,13 @@ func (s *session) read(ctx context.Context, lines chan<- string) {
 // received deals with a line. During a transfer only ABOR and STAT are (RFC
 // 959, 4.1.3); what else arrives waits for its end.
 func (s *session) received(ctx context.Context, line string) {
-	verb, _ := parse(line)
+	verb := parse(line).verb
 	s.tellHeard(line)
 	switch {
 	case s.transfer == nil, verb == "ABOR", verb == "STAT":
-		s.command(ctx, line)
+		s.carryOut(ctx, line)
+	case s.dialect.Busy != "" && verb != "QUIT":
+		s.send(s.fill(s.dialect.Busy, parse(line)))
 	case len(s.waiting) < maxWaiting:
 		s.waiting = append(s.waiting, line)
 	default:
@@ -114,7 +124,7 @@ func (s *session) catchUp(ctx context.Context) {
 	for s.transfer == nil && len(s.waiting) > 0 && !s.over {
 		line := s.waiting[0]
 		s.waiting = s.waiting[1:]
-		s.command(ctx, line)
+		s.carryOut(ctx, line)
 	}
 }
 
@@ -122,35 +132,8 @@ func (s *session) tellHeard(line string) {
 	if s.server.Heard == nil {
 		return
 	}
-	if verb, _ := parse(line); verb == "PASS" {
+	if parse(line).verb == "PASS" {
 		line = "PASS ****"
 	}
 	s.server.Heard(line)
-}
-
-// parse splits a command line. What Telnet puts in front of an ABOR is left
-// out: IAC and its commands are the bytes from 240 up.
-func parse(line string) (verb, argument string) {
-	for len(line) > 0 && line[0] >= 240 {
-		line = line[1:]
-	}
-	verb, argument, _ = strings.Cut(line, " ")
-	return strings.ToUpper(verb), argument
-}
-
-// reply sends a reply of one line. The goroutine of a transfer calls it too.
-func (s *session) reply(code int, format string, args ...any) {
-	_, _ = fmt.Fprintf(s.conn, "%d %s\r\n", code, fmt.Sprintf(format, args...))
-}
-
-// replyLines sends a reply of several lines: each of the inner ones begins with
-// a blank, so that none looks like the last (RFC 959, 4.2).
-func (s *session) replyLines(code int, first string, inner []string, last string) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d-%s\r\n", code, first)
-	for _, line := range inner {
-		fmt.Fprintf(&b, " %s\r\n", line)
-	}
-	fmt.Fprintf(&b, "%d %s\r\n", code, last)
-	_, _ = s.conn.Write([]byte(b.String()))
 }

@@ -3,6 +3,7 @@ package ftptest
 import (
 	"context"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"testing"
@@ -11,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Start serves s on a free port of address, which is an IP address, until the
-// test ends, and returns host:port. If s has no Root, it gets an empty one.
+// Start serves s in its network until the test ends, and returns host:port.
+// The address is an IP address, of which a free port is taken, or an IP address
+// and a port. If s has no Root, it gets an empty one.
 func Start(t testing.TB, s *Server, address string) string {
 	t.Helper()
 	if s.Root == nil {
@@ -21,9 +23,15 @@ func Start(t testing.TB, s *Server, address string) string {
 		t.Cleanup(func() { _ = root.Close() })
 		s.Root = root
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
-	require.NoError(t, err)
+	if _, err := netip.ParseAddrPort(address); err != nil {
+		address = net.JoinHostPort(address, "0")
+	}
 	ctx, stop := context.WithCancel(context.Background())
+	l, err := s.network().Listen(ctx, "tcp", address)
+	if err != nil {
+		stop()
+		require.NoError(t, err)
+	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, l) }()
 	t.Cleanup(func() {

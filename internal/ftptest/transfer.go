@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -15,9 +14,16 @@ import (
 // A transfer is a transfer command that is being carried out, in a goroutine of
 // its own.
 type transfer struct {
-	name   string
-	cancel context.CancelFunc
-	done   chan struct{}
+	command command
+	name    string
+	keep    bool // leave the data connection open
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	// Once done is closed:
+	kept   net.Conn // the data connection, if it has been left open
+	err    error
+	broken bool // off, by cancel
 }
 
 // ended is closed when t is over; of no transfer, it never is.
@@ -33,8 +39,16 @@ func (s *session) abort() {
 	if s.transfer != nil {
 		s.transfer.cancel()
 		<-s.transfer.done
-		s.transfer = nil
+		s.endTransfer()
 	}
+}
+
+// endTransfer takes over what the transfer, which is over, has left, and says
+// how it went.
+func (s *session) endTransfer() {
+	t := s.transfer
+	s.transfer, s.kept = nil, t.kept
+	s.conclude(t)
 }
 
 // transferCommand begins a transfer, and reports whether verb asks for one.
@@ -68,10 +82,8 @@ func (s *session) retrieve(ctx context.Context, name string, restart int64) {
 		s.fail(550, err)
 		return
 	}
-	s.begin(ctx, name, func(conn net.Conn) error {
-		_, err := io.Copy(conn, file)
-		return err
-	}, file.Close)
+	m := s.mode
+	s.begin(ctx, name, func(conn net.Conn) error { return m.send(conn, file) }, file.Close)
 }
 
 func (s *session) list(ctx context.Context, verb, argument string) {
@@ -80,9 +92,9 @@ func (s *session) list(ctx context.Context, verb, argument string) {
 		s.fail(550, err)
 		return
 	}
+	m := s.mode
 	s.begin(ctx, "the list", func(conn net.Conn) error {
-		_, err := io.Copy(conn, strings.NewReader(text))
-		return err
+		return m.send(conn, strings.NewReader(text))
 	}, func() error { return nil })
 }
 
@@ -94,83 +106,87 @@ func (s *session) store(ctx context.Context, name string, restart int64) {
 		s.fail(553, err)
 		return
 	}
+	m := s.mode
 	s.begin(ctx, name, func(conn net.Conn) error {
-		// The file's own ReadFrom would call a reset a failure of the file.
-		if _, err := io.Copy(struct{ io.Writer }{u.file}, conn); err != nil {
+		if err := m.receive(u.file, conn); err != nil {
 			return err
 		}
 		return u.keep()
 	}, u.discard)
 }
 
-// begin opens the data connection, moves the data and says how it went.
-// release is called in the end, whatever happens.
+// begin opens the data connection and moves the data. release is called in the
+// end, whatever happens.
 func (s *session) begin(ctx context.Context, name string, move func(net.Conn) error, release func() error) {
-	o := s.data
-	s.data = nil
-	if o == nil && s.kept == nil {
+	o := s.nextOpening()
+	if o == nil {
 		_ = release()
 		s.reply(425, "Send PASV, EPSV, PORT or EPRT first")
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	t := &transfer{name: name, cancel: cancel, done: make(chan struct{})}
+	t := &transfer{command: s.command, name: name, keep: s.mode == block, cancel: cancel, done: make(chan struct{})}
 	s.transfer = t
 	s.finishing.Go(func() {
 		defer close(t.done)
 		defer cancel()
-		err := s.carry(ctx, o, move)
+		t.err = s.carry(ctx, t, o, move)
+		t.broken = ctx.Err() != nil
 		_ = release()
-		s.conclude(ctx, err)
 	})
 }
 
 // carry moves the data of one transfer. When ctx is done the data connection is
 // closed, and moving fails.
-func (s *session) carry(ctx context.Context, o *opening, move func(net.Conn) error) error {
-	conn := s.kept
-	s.kept = nil
-	if conn == nil {
-		var err error
-		if conn, err = o.open(ctx); err != nil {
-			return fmt.Errorf("%w: %w", errNotOpened, err)
-		}
+func (s *session) carry(ctx context.Context, t *transfer, o *opening, move func(net.Conn) error) error {
+	if s.dialect.Prompt {
+		s.announce(t, o.isOpen())
+	}
+	conn, err := o.open(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotOpened, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	s.say(s.server.Dialect.Begun, 150, "Data connection open")
-	if !s.block {
-		err := move(conn)
-		if stop() {
-			_ = conn.Close()
-		}
-		return err
+	if !s.dialect.Prompt {
+		s.announce(t, false)
 	}
-	b := &blockConn{Conn: conn}
-	err := errors.Join(move(b), b.end())
-	if stop() && err == nil {
-		s.kept = conn
-	} else {
+	err = move(conn)
+	switch {
+	case !stop(): // closed
+	case t.keep && err == nil:
+		t.kept = conn
+	default:
 		_ = conn.Close()
 	}
 	return err
 }
 
+// announce sends the preliminary reply of a transfer.
+func (s *session) announce(t *transfer, open bool) {
+	if open {
+		s.answer(t.command, 125, "Data connection already open")
+		return
+	}
+	s.answer(t.command, 150, "Data connection open")
+}
+
 var errNotOpened = errors.New("cannot open the data connection")
 
-// conclude sends the final reply of a transfer that ended with err.
-func (s *session) conclude(ctx context.Context, err error) {
+// conclude sends the final reply of t.
+func (s *session) conclude(t *transfer) {
 	var path *fs.PathError
 	var link *os.LinkError
-	switch {
+	switch err := t.err; {
 	case err == nil:
-		s.say(s.server.Dialect.Done, 226, "Transfer complete")
-	case ctx.Err() != nil:
-		s.reply(426, "Transfer aborted")
+		s.answer(t.command, 226, "Transfer complete")
+	case t.broken && s.dialect.SilentAbort:
+	case t.broken:
+		s.answer(t.command, 426, "Transfer aborted")
 	case errors.Is(err, errNotOpened):
-		s.reply(425, "%v", err)
+		s.answer(t.command, 425, err.Error())
 	case errors.As(err, &path), errors.As(err, &link):
-		s.fail(451, err)
+		s.answer(t.command, 451, reason(err))
 	default:
-		s.reply(426, "Data connection failed: %v", err)
+		s.answer(t.command, 426, "Data connection failed: "+err.Error())
 	}
 }
