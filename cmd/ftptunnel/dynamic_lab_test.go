@@ -29,7 +29,7 @@ func loginTo(server string) string {
 }
 
 func TestOnePortServesTheServersThatLoginsName(t *testing.T) {
-	lab.Require(t, "curl", "lftp")
+	lab.Require(t, "curl", "lftp", "ncftpget")
 	throughEach(t, func(s *site) {
 		for _, h := range []*lab.Host{s.Gateway, s.Inner} {
 			ftp := lab.VSFTPD(s.t, h, lab.VSFTPDConfig{IPv6: true})
@@ -41,6 +41,7 @@ func TestOnePortServesTheServersThatLoginsName(t *testing.T) {
 			assert.Equal(s.t, name, s.succeeds("curl", "-sS", "-P", "-", loginTo(server)+"/pub/name"), server)
 			assert.Equal(s.t, name, s.succeeds("lftp", "-u", "anonymous@"+server+",x", "-e", "set net:max-retries 1; set cmd:fail-exit yes; cat pub/name; exit", here), server)
 		}
+		assert.Equal(s.t, "inner", s.succeeds("ncftpget", "-c", "-V", "-u", "anonymous@inner", "-p", "x", "-P", "2121", "127.0.0.1", "/pub/name"))
 		// lftp knows such a port as a proxy.
 		assert.Equal(s.t, "inner", s.succeeds("lftp", "-c", "set net:max-retries 1; set cmd:fail-exit yes; set ftp:proxy "+here+"; open ftp://anonymous:x@inner; cat pub/name"))
 	})

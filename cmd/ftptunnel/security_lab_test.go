@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"ftptunnel/internal/ftptest"
 	"ftptunnel/internal/lab"
 )
 
@@ -66,4 +67,13 @@ func TestAServerThatInsistsOnTLSIsExplained(t *testing.T) {
 	p := s.start("gateway")
 	assert.NotZero(t, s.run("curl", "-sS", here+"/pub/").status)
 	p.Stderr.Await(t, "the FTP server insists on TLS")
+	for _, product := range ftptest.TLSOnly {
+		t.Run(product.Name, func(t *testing.T) {
+			s := throughSSHD(t)
+			s.scripted(product.Dialect)
+			p := s.start("gateway")
+			assert.NotZero(t, s.run("curl", "-sS", here).status)
+			p.Stderr.Await(t, "the FTP server insists on TLS")
+		})
+	}
 }
