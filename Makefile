@@ -3,7 +3,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 FUZZTIME = 10s
 
-.PHONY: ftptunnel test check demo bench fuzz
+.PHONY: ftptunnel test check demo bench fuzz matrix
 
 ftptunnel:
 	CGO_ENABLED=0 go build -trimpath -o ftptunnel ./cmd/ftptunnel
@@ -29,6 +29,13 @@ check:
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
 	go tool staticcheck ./...
+
+# All clients with all servers, and the page about it. It takes half an hour.
+matrix:
+	@./internal/lab/install
+	@mkdir -p docs
+	LAB=required MATRIX=all MATRIX_REPORT="$(CURDIR)/docs/compatibility.md" \
+		go test -count=1 -parallel 4 -timeout 2h ./internal/matrix
 
 demo:
 	go run ./examples/demo

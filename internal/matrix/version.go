@@ -1,0 +1,42 @@
+package matrix
+
+import (
+	"os/exec"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// gatewayVersions print the versions of the SSH servers.
+var gatewayVersions = map[Carrier]string{
+	OpenSSH:  "sshd -V 2>&1 | grep -i openssh || ssh -V 2>&1",
+	Dropbear: "dropbear -V 2>&1",
+}
+
+// versions asks all programs that take part for theirs.
+func versions(t testing.TB, servers []*Server, clients []*Client) []Versions {
+	gateways := Versions{Kind: "SSH servers"}
+	for _, c := range carriers {
+		gateways.Names = append(gateways.Names, [2]string{string(c), version(t, gatewayVersions[c])})
+	}
+	ofClients := Versions{Kind: "clients"}
+	for _, c := range clients {
+		ofClients.Names = append(ofClients.Names, [2]string{c.Name, version(t, c.Version)})
+	}
+	ofServers := Versions{Kind: "servers"}
+	for _, s := range servers {
+		ofServers.Names = append(ofServers.Names, [2]string{s.Name, s.Version(t)})
+	}
+	return []Versions{gateways, ofClients, ofServers}
+}
+
+var versionNumber = regexp.MustCompile(`\d[\w.+~:-]*`)
+
+// version returns the first thing in a command's output that looks like one.
+func version(t testing.TB, command string) string {
+	out, err := exec.Command("sh", "-c", command).CombinedOutput()
+	found := versionNumber.FindString(string(out))
+	assert.NotEmpty(t, found, "%s: %v: %s", command, err, out)
+	return found
+}
