@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,7 +35,12 @@ func newClient(t *testing.T, s *Server, address string) *client {
 	conn, err := network.DialContext(t.Context(), "tcp", Start(t, s, address))
 	require.NoError(t, err)
 	c := &client{network, conn, textproto.NewConn(conn)}
-	t.Cleanup(func() { _ = c.text.Close() })
+	// There are no deadlines in this network.
+	late := time.AfterFunc(20*time.Second, func() { network.Fail(os.ErrDeadlineExceeded) })
+	t.Cleanup(func() {
+		late.Stop()
+		_ = c.text.Close()
+	})
 	c.reply(t, "2")
 	return c
 }

@@ -139,7 +139,7 @@ func (s *session) host(name string) {
 
 // reinitialize makes the session as it was at its beginning.
 func (s *session) reinitialize() {
-	
+	s.dropData()
 	s.user, s.loggedIn, s.onlyEPSV, s.dir, s.mode = "", false, false, "/", stream
 	s.reply(220, "Ready for another user")
 }

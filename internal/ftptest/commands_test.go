@@ -27,6 +27,14 @@ func TestREINLogsOutAndForgetsPASV(t *testing.T) {
 	assert.Regexp(t, "^425 ", c.ask(t, "LIST"))
 }
 
+func TestUSERAloneLogsInWhereThereAreNoPasswords(t *testing.T) {
+	s := &Server{User: "u", Password: "p", Dialect: Dialect{NoPassword: true}}
+	c := newClient(t, s, "127.0.0.1")
+	assert.Regexp(t, "^530 ", c.ask(t, "PWD"))
+	assert.Regexp(t, "^230 ", c.ask(t, "USER anonymous"))
+	assert.Regexp(t, "^257 ", c.ask(t, "PWD"))
+}
+
 func TestSITEAndPRETAreAccepted(t *testing.T) {
 	c, _ := start(t, Dialect{})
 	assert.Regexp(t, "^200 ", c.ask(t, "SITE CHMOD 644 file"))
@@ -50,6 +58,7 @@ func TestLongAddresses(t *testing.T) {
 		"4,4,127,0,0,1,2,0,80":   "500",
 		"4,4,127,0,0,1,2,200":    "501",
 		"4,4,127,0,0,1,3,0,0,80": "501",
+		"4,4,127,0,0,1,3,200,1":  "501",
 		"6,4,127,0,0,1,2,200,1":  "501",
 		"4,255,1":                "501",
 		"":                       "501",
