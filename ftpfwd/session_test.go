@@ -23,6 +23,11 @@ func TestWhatIsNotOursPassesByteForByte(t *testing.T) {
 		"CWD \xff\xff\x00\r\n", // 8 bits, NUL
 		" NOOP \r\n",           // blanks
 		"SITE " + strings.Repeat("x", 5000) + "\r\n", // longer than what is looked at
+		"HOST ftp.example.com\r\n", // RFC 7151
+		"PRET RETR x\r\n",
+		"OPTS UTF8 ON\r\n",
+		"RNFR na\xc3\xafve file \xc3\xbc\r\n",
+		"STAT /a b\r\n",
 		"\r\n",
 	}
 	replies := []string{
@@ -95,6 +100,22 @@ func TestTLSIsRefusedWithAReason(t *testing.T) {
 		assert.Contains(t, r.client.line(), "534 PROT refused")
 		r.client.say("LPRT 4,4,127,0,0,1,2,200,200")
 		assert.Contains(t, r.client.line(), "502 LPRT")
+		r.server.silent()
+	})
+}
+
+func TestWhatOpensDataPortsInOtherWaysIsRefused(t *testing.T) {
+	withRig(t, func(r *rig) {
+		for _, line := range []string{
+			"LPRT 4,4,127,0,0,1,2,200,200", "LPSV", "CEPR ON", "ESTA", "ESTP", "SPSV", "APSV", "SPAS", "SPOR 127,0,0,1,1,1",
+		} {
+			r.client.say(line)
+			assert.Regexp(t, "^502 [A-Z]+ is not carried", r.client.line(), line)
+		}
+		for _, line := range []string{"AUTH SSL", "AUTH GSSAPI", "ADAT x", "PBSZ 0", "PROT P", "CCC", "CPSV", "SSCN ON", "MIC x", "CONF x", "ENC x"} {
+			r.client.say(line)
+			assert.Regexp(t, "^534 [A-Z]+ refused: the tunnel encrypts", r.client.line(), line)
+		}
 		r.server.silent()
 	})
 }

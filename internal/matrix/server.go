@@ -46,10 +46,9 @@ func Servers() []*Server {
 
 // leftOut are imitations that are not for every client.
 var leftOut = []string{
-	"pyftpdlib",             // the real one is there
-	"only LPSV and LPRT",    // two clients know them, and only where nothing else works; here they are refused
-	"looks like replies",    // what clients make of it is a matter of luck, with or without a tunnel
-	"RFC 959 to the letter", // wants a client that reads 227 without parentheses; sys-ftpd is such a server, too
+	"pyftpdlib",          // the real one is there
+	"only LPSV and LPRT", // two clients know them, and only where nothing else works; here they are refused
+	"looks like replies", // what clients make of it is a matter of luck, with or without a tunnel
 }
 
 func realServer(kind lab.FTPServerKind, config lab.FTPConfig) *Server {
