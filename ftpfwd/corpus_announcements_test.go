@@ -129,9 +129,13 @@ func TestAClientHearsAnAnnouncementWithOtherNumbersAndElseTheSame(t *testing.T) 
 		if strings.HasPrefix(c.line, "227-") {
 			continue // has a test of its own
 		}
+		command := "PASV"
+		if strings.HasPrefix(c.line, "229") {
+			command = "EPSV"
+		}
 		withRig(t, func(r *rig) {
-			r.client.say("PASV")
-			r.server.hear("PASV")
+			r.client.say(command)
+			r.server.hear(command)
 			r.server.say(c.line)
 			heard := r.client.line()
 			if c.numbers == "" {
@@ -157,6 +161,25 @@ func TestALongAddressIsTakenForARefusal(t *testing.T) {
 			assert.Regexp(t, `^227 .*\(127,0,0,1,\d+,\d+\)$`, r.client.line())
 		})
 	}
+}
+
+// Some servers answer EPSV with a 227 (patrickjuchli/basic-ftp#164), and PASV with
+// a 229 (python/cpython#127478); clients differ in whether they can read that.
+func TestTheAnswerIsOfTheKindThatWasAskedFor(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.client.say("EPSV")
+		r.server.hear("EPSV")
+		r.server.say("227-Entering Passive Mode", "227 Entering Passive Mode (91,190,231,97,119,66).")
+		assert.Regexp(t, `^229 .*\(\|\|\|\d+\|\)$`, r.client.line())
+		r.client.say("PASV")
+		r.server.hear("PASV")
+		r.server.say("229-Entering Extended Passive Mode (|||4000|)", "229 Entering Extended Passive Mode (|||4000|)")
+		assert.Regexp(t, `^227 .*\(127,0,0,1,\d+,\d+\)$`, r.client.line())
+		r.client.say("NOOP")
+		r.server.hear("NOOP")
+		r.server.say("200 ok")
+		r.client.hear("200 ok")
+	})
 }
 
 // aioftp 0.15 names the port in the last line only (aio-libs/aioftp#85, #108).

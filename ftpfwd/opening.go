@@ -152,16 +152,18 @@ func (s *session) listened(ctx context.Context, e listened) {
 func (s *session) announced(ctx context.Context, o *opening, line []byte, l replyLine, a announcement) []byte {
 	o.path.server = s.serverAt(a.addr)
 	s.tellForeign(a)
-	return s.accepted(ctx, o, line, l)
+	answers := o.native() && a.extended == (o.asked.verb == "EPSV") // some give a 227 to EPSV
+	return s.accepted(ctx, o, line, l, answers)
 }
 
 // accepted makes o's path the session's, now that the server has accepted it,
-// and returns what the client hears.
-func (s *session) accepted(ctx context.Context, o *opening, line []byte, l replyLine) []byte {
+// and returns what the client hears: line, if it is the answer to what the
+// client asked.
+func (s *session) accepted(ctx context.Context, o *opening, line []byte, l replyLine, answers bool) []byte {
 	p := o.path
 	p.way, p.left = o.way, o.left
 	s.alarms.cancel("opening")
-	s.swallowing = !o.native() && !l.last
+	s.swallowing = !answers && !l.last
 	switch {
 	case verbKinds[o.asked.verb] == verbPassive && !p.client.waits():
 		if err := s.listenHere(ctx, p); err != nil {
@@ -178,12 +180,12 @@ func (s *session) accepted(ctx context.Context, o *opening, line []byte, l reply
 	}
 	s.opened(ctx, o)
 	switch {
-	case o.native() && o.way.passive():
+	case answers && o.way.passive():
 		if !l.last {
 			s.rewriting = p
 		}
 		return s.rewrite(line, l, p)
-	case o.native():
+	case answers:
 		return line
 	}
 	s.answer(o)

@@ -99,7 +99,7 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []by
 	s.tellInsistence(line, l, sl)
 	switch {
 	case ok && sl.opening != nil && l.positive():
-		return s.accepted(ctx, sl.opening, line, l)
+		return s.accepted(ctx, sl.opening, line, l, sl.opening.native())
 	case ok && sl.opening != nil:
 		return s.refused(ctx, sl.opening, line, l)
 	case ok && sl.unheard:
@@ -150,8 +150,8 @@ func (s *session) announcing(ctx context.Context, line []byte, l replyLine) (hea
 	if l.last || (l.code != 227 && l.code != 229) {
 		return nil, false
 	}
-	if !o.native() {
-		line = nil
+	if !o.native() || (l.code == 229) != (o.asked.verb == "EPSV") {
+		line = nil // what the client asked for is answered when the numbers have come
 	}
 	return line, true
 }

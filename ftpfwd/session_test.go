@@ -23,7 +23,7 @@ func TestWhatIsNotOursPassesByteForByte(t *testing.T) {
 		"CWD \xff\xff\x00\r\n", // 8 bits, NUL
 		" NOOP \r\n",           // blanks
 		"SITE " + strings.Repeat("x", 5000) + "\r\n", // longer than what is looked at
-		"HOST ftp.example.com\r\n", // RFC 7151
+		"HOST ftp.example.com\r\n",                   // RFC 7151
 		"PRET RETR x\r\n",
 		"OPTS UTF8 ON\r\n",
 		"RNFR na\xc3\xafve file \xc3\xbc\r\n",
