@@ -35,7 +35,7 @@ matrix:
 	@./internal/lab/install
 	@mkdir -p docs
 	LAB=required MATRIX=all MATRIX_REPORT="$(CURDIR)/docs/compatibility.md" \
-		go test -count=1 -parallel 4 -timeout 2h ./internal/matrix
+		go test -count=1 -parallel 7 -timeout 2h ./internal/matrix
 
 demo:
 	go run ./examples/demo

@@ -22,8 +22,8 @@ import (
 // The limits after which clients are killed. Programs of ours do all tasks in
 // one run.
 const (
-	limit       = 20 * time.Second
-	scriptLimit = 90 * time.Second
+	limit       = 10 * time.Second
+	scriptLimit = 60 * time.Second
 )
 
 // contents are those of the files that are moved; resumed is what becomes of a

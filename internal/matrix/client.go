@@ -69,14 +69,6 @@ func (c *Client) tasks() []Task {
 	return slices.DeleteFunc(slices.Clone(tasks), func(t Task) bool { return slices.Contains(c.Cannot, t.Operation) })
 }
 
-// title names the client in one of its modes.
-func (c *Client) title(m Mode) string {
-	if m.Name == "" {
-		return c.Name
-	}
-	return c.Name + " " + m.Name
-}
-
 func (t Target) host() string { return t.Address.Addr().String() }
 func (t Target) port() string { return fmt.Sprint(t.Address.Port()) }
 

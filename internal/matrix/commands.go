@@ -5,7 +5,7 @@ import "fmt"
 // patience is how long clients that can be told so wait for anything, in
 // seconds: less than the limit after which they are killed, so that they can
 // say what they waited for.
-const patience = "8"
+const patience = "4"
 
 // commands are the clients that do one task at each call.
 func commands() []*Client {
