@@ -1,6 +1,7 @@
 package ftpfwd
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -86,10 +87,14 @@ var extendedReplies = []announcementRow{
 	{"low port", "salim-lachdhaf/ftpConnect#33", "229 Entering Extended Passive Mode (|||1826|)", "1826", 1826},
 
 	{"port out of range", "curl/curl/tests/data/test238", "229 Entering Passiv Mode (|||1000000|)", "", 0},
-	{"BulletProof, a bar short", "robinrodricks/FluentFTP#1793", "229 Entering Extended Passive Mode (||50006|)", "", 0},
-	{"HP-UX, as its manual prints it", "WU-FTPD 2.6.1 Release Notes 5900-2465, example 11", "229 Entering Extended Passive Mode ( 9495 ).", "", 0},
 	{"glftpd after CEPR ON", "lavv17/lftp#478", "229 Entering Extended Passive Mode (|1|192.0.2.1|50006|)", "", 0},
 	{"glftpd after CEPR ON, IPv6", "lavv17/lftp#478", "229 Entering Extended Passive Mode (|2|2001:db8::1|50006|)", "", 0},
+}
+
+// Clients differ in whether they can read these, so they hear the RFC's form.
+var looseReplies = []announcementRow{
+	{"BulletProof, a bar short", "robinrodricks/FluentFTP#1793", "229 Entering Extended Passive Mode (||50006|)", "", 50006},
+	{"HP-UX, as its manual prints it", "WU-FTPD 2.6.1 Release Notes 5900-2465, example 11", "229 Entering Extended Passive Mode ( 9495 ).", "", 9495},
 }
 
 // Long addresses are never rewritten by halves, whatever they answer.
@@ -159,6 +164,24 @@ func TestALongAddressIsTakenForARefusal(t *testing.T) {
 			r.server.hear("EPSV")
 			r.server.say("229 Entering Extended Passive Mode (|||4000|)")
 			assert.Regexp(t, `^227 .*\(127,0,0,1,\d+,\d+\)$`, r.client.line())
+		})
+	}
+}
+
+func TestALooseAnswerToEPSVIsMadeTheRFCs(t *testing.T) {
+	for _, c := range looseReplies {
+		withRig(t, func(r *rig) {
+			l, err := r.far.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", c.port))
+			require.NoError(t, err)
+			r.opened = append(r.opened, l)
+			r.client.say("EPSV")
+			r.server.hear("EPSV")
+			r.server.say(c.line)
+			heard := r.client.line()
+			assert.Regexp(t, `^229 Entering Extended Passive Mode \(\|\|\|\d+\|\)$`, heard)
+			_, err = r.near.DialContext(t.Context(), "tcp", r.heardPort(heard))
+			require.NoError(t, err)
+			_ = r.accept(l)
 		})
 	}
 }

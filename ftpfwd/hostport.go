@@ -143,6 +143,7 @@ func findExtendedPort(s string) (start, end int) {
 type announcement struct {
 	addr       netip.AddrPort // the address is invalid if the reply names none
 	extended   bool           // only a port stands there (229)
+	loose      bool           // not as RFC 2428 writes it: not every client can read that
 	start, end int            // the bytes to replace
 }
 
@@ -159,16 +160,14 @@ func findAnnouncement(code int, text string) (announcement, bool) {
 		}
 		return findTuple(text)
 	}
-	find := []func(string) (announcement, bool){findTuple, findPort}
-	if code == 229 {
-		find[0], find[1] = find[1], find[0]
+	a, ok := findPort(text)
+	if ok && code == 229 && !a.loose {
+		return a, true
 	}
-	for _, f := range find {
-		if a, ok := f(text); ok {
-			return a, true
-		}
+	if tuple, found := findTuple(text); found {
+		return tuple, true
 	}
-	return announcement{}, false
+	return a, ok && (code == 229 || !a.loose)
 }
 
 func findTuple(text string) (announcement, bool) {
@@ -200,11 +199,32 @@ func findShortTuple(text string) (announcement, bool) {
 
 func findPort(text string) (announcement, bool) {
 	start, end := findExtendedPort(text)
-	if start < 0 {
+	loose := start < 0
+	if loose {
+		start, end = findLonePort(text)
+	}
+	port, err := strconv.ParseUint(text[start:end], 10, 16)
+	if err != nil || port == 0 {
 		return announcement{}, false
 	}
-	port, _ := strconv.ParseUint(text[start:end], 10, 16)
-	return announcement{addr: netip.AddrPortFrom(netip.Addr{}, uint16(port)), extended: true, start: start, end: end}, true
+	return announcement{addr: netip.AddrPortFrom(netip.Addr{}, uint16(port)), extended: true, loose: loose, start: start, end: end}, true
+}
+
+// findLonePort finds the one number in the parentheses of s, whatever stands
+// around it, as in BulletProof's (||50006|) and HP-UX's ( 9495 ), and returns
+// where its digits begin and end; twice 0 if there is no such thing.
+func findLonePort(s string) (start, end int) {
+	open, closed := strings.IndexByte(s, '('), strings.LastIndexByte(s, ')')
+	if open < 0 || closed < open {
+		return 0, 0
+	}
+	inside := s[open+1 : closed]
+	digits := strings.FieldsFunc(inside, func(r rune) bool { return r < '0' || r > '9' })
+	if len(digits) != 1 || strings.Trim(inside, "0123456789| !") != "" {
+		return 0, 0
+	}
+	start = open + 1 + strings.Index(inside, digits[0])
+	return start, start + len(digits[0])
 }
 
 // rewrite returns text with a's bytes replaced by where we listen ourselves.

@@ -46,7 +46,7 @@ func TestAnnouncementsOfRealServersAreRewritten(t *testing.T) {
 func TestWhatAnnouncesNothingIsNotRewritten(t *testing.T) {
 	for _, text := range []string{
 		"", "Entering Passive Mode", "(1,2,3,4,5)", "(1,2,3,4,5,256)", "(1216,256,2,127,127,127)",
-		"(127,0,0,1,0,0)", "(|||0|)", "(|||65536|)", "(|||1000000|)", "(||1|)", "(|||21)", "000210|", "(a,b,1,2)",
+		"(127,0,0,1,0,0)", "(|||0|)", "(|||65536|)", "(|||1000000|)", "000210|", "(a,b,1,2)",
 	} {
 		_, ok := findAnnouncement(227, text)
 		assert.False(t, ok, text)

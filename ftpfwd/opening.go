@@ -152,7 +152,7 @@ func (s *session) listened(ctx context.Context, e listened) {
 func (s *session) announced(ctx context.Context, o *opening, line []byte, l replyLine, a announcement) []byte {
 	o.path.server = s.serverAt(a.addr)
 	s.tellForeign(a)
-	answers := o.native() && a.extended == (o.asked.verb == "EPSV") // some give a 227 to EPSV
+	answers := o.native() && !a.loose && a.extended == (o.asked.verb == "EPSV") // some give a 227 to EPSV
 	return s.accepted(ctx, o, line, l, answers)
 }
 
