@@ -30,12 +30,12 @@ check:
 	GOOS=windows go vet ./...
 	go tool staticcheck ./...
 
-# All clients with all servers, and the page about it. It takes half an hour.
+# All clients with all servers, and the page about it. It takes a quarter of an hour.
 matrix:
 	@./internal/lab/install
 	@mkdir -p docs
 	LAB=required MATRIX=all MATRIX_REPORT="$(CURDIR)/docs/compatibility.md" \
-		go test -count=1 -parallel 7 -timeout 2h ./internal/matrix
+		go test -count=1 -parallel 10 -timeout 2h ./internal/matrix
 
 demo:
 	go run ./examples/demo
