@@ -5,7 +5,10 @@ import (
 	"strings"
 )
 
-var errStopping = errors.New("the tunnel is shutting down")
+var (
+	errStopping  = errors.New("the tunnel is shutting down")
+	errAbortLost = errors.New("the FTP server ended the session when its transfer was aborted")
+)
 
 // checkEnd passes on the end of either side, and ends the session when nothing
 // is left to pass on. The client's end goes up at once and the server's last
@@ -18,6 +21,10 @@ func (s *session) checkEnd() {
 	}
 	if s.client.ended && !s.commandsHeld() {
 		s.server.shut = true
+	}
+	if s.server.ended && s.ledger.awaits(verbAbort) {
+		// BSD's ftpd dies of the SIGPIPE when its data connection is shut down.
+		s.giveUp(errAbortLost)
 	}
 	if s.server.ended && s.held == nil && !s.dataMoves() && s.client.idle() {
 		s.client.shut = true

@@ -223,6 +223,20 @@ func TestAnAbortedDownloadDoesNotWaitForTheWholeFile(t *testing.T) {
 	})
 }
 
+func TestAServerThatAnABORKillsIsToldToTheClient(t *testing.T) {
+	withRig(t, func(r *rig) {
+		_, server := r.passive()
+		r.begin("RETR x")
+		r.client.say("ABOR")
+		r.server.hear("ABOR")
+		require.NoError(t, r.server.conn.Close())
+		require.NoError(t, server.Close())
+		r.client.hear("421 the FTP server ended the session when its transfer was aborted")
+		r.client.over()
+		assert.Error(t, r.transfer().Err)
+	})
+}
+
 func TestADrainingSessionFinishesWhatItMoves(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.passive()
