@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -33,7 +34,11 @@ type Config struct {
 	// not block.
 	Observe func(Event)
 
-	// Dial connects to the first hop; if nil, a [net.Dialer] does.
+	// Stderr is the standard error of ProxyCommands; if nil, it is discarded.
+	Stderr *os.File
+
+	// Dial connects to a first hop that has no ProxyCommand; if nil, a
+	// [net.Dialer] does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 

@@ -76,6 +76,7 @@ func (t *Tunnel) join(ctx context.Context, h Hop, below *link) (*link, error) {
 		},
 	})
 	if err != nil {
+		s.transport.await()
 		return nil, s.failure(err)
 	}
 	l := newLink(h, below, s.transport, sshConn, chans, requests)
@@ -94,6 +95,13 @@ func (t *Tunnel) reach(ctx context.Context, h Hop, below *link, timeout time.Dur
 	if below != nil {
 		// Not as it is: a nil *conn is not a nil net.Conn.
 		conn, err := below.dial(ctx, h.Addr())
+		if err != nil {
+			return nil, err
+		}
+		return conn, nil
+	}
+	if h.ProxyCommand != "" {
+		conn, err := runProxy(h.ProxyCommand, t.cfg.Stderr)
 		if err != nil {
 			return nil, err
 		}

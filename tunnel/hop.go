@@ -17,6 +17,7 @@ type Hop struct {
 
 	AddressFamily  string        // "any", "inet" or "inet6"
 	BindAddress    string        // local address to connect from; may be empty
+	ProxyCommand   string        // the shell command that connects, instead of TCP; may be empty
 	ConnectTimeout time.Duration // for TCP connection and key exchange; zero if not set
 
 	HostKeyAlias          string   // name to look up in known_hosts instead of HostName; may be empty
@@ -28,6 +29,7 @@ type Hop struct {
 
 	IdentityFiles            []string // the defaults included, whether they exist or not
 	IdentityFilesSet         bool     // whether IdentityFiles were configured, not the defaults
+	CertificateFiles         []string // if empty, those beside the identity files, FILE-cert.pub
 	IdentitiesOnly           bool
 	IdentityAgent            string   // the agent's socket; empty for none
 	PreferredAuthentications []string // empty for OpenSSH's order

@@ -31,6 +31,7 @@ var valueForms = map[string]string{
 	"batchmode":                    boolean,
 	"bindaddress":                  plain,
 	"bindinterface":                `.*`,
+	"certificatefile":              word,
 	"connecttimeout":               `(?i:none)|` + number,
 	"globalknownhostsfile":         words,
 	"hashknownhosts":               boolean,
@@ -47,6 +48,7 @@ var valueForms = map[string]string{
 	"port":                         number,
 	"preferredauthentications":     plain,
 	"proxycommand":                 `.*`,
+	"proxyusefdpass":               boolean,
 	"proxyjump":                    `[^\s"'\\$]+`,
 	"pubkeyauthentication":         `(?i:yes|no|true|false|unbound|host-bound)`,
 	"refuseconnection":             `.*`,
@@ -62,13 +64,13 @@ var valueForms = map[string]string{
 // GSSAPI and those that change how a file is read.
 var ignoredKeywords = strings.Fields(`
 	addkeystoagent canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames
-	casignaturealgorithms certificatefile channeltimeout checkhostip ciphers clearallforwardings compression
+	casignaturealgorithms channeltimeout checkhostip ciphers clearallforwardings compression
 	connectionattempts controlmaster controlpath controlpersist dynamicforward enableescapecommandline
 	enablesshkeysign escapechar exitonforwardfailure fingerprinthash forkafterauthentication forwardagent
 	forwardx11 forwardx11timeout forwardx11trusted gatewayports hostbasedacceptedalgorithms
 	hostbasedauthentication ignoreunknown ipqos kbdinteractivedevices kexalgorithms localcommand localforward
 	loglevel logverbose macs nohostauthenticationforlocalhost obscurekeystroketiming permitlocalcommand
-	permitremoteopen pkcs11provider proxyusefdpass pubkeyacceptedalgorithms rekeylimit remotecommand
+	permitremoteopen pkcs11provider pubkeyacceptedalgorithms rekeylimit remotecommand
 	remoteforward requesttty requiredrsasize securitykeyprovider sendenv sessiontype setenv stdinnull
 	streamlocalbindmask streamlocalbindunlink syslogfacility tcpkeepalive tunnel tunneldevice updatehostkeys
 	verifyhostkeydns versionaddendum visualhostkey warnweakcrypto xauthlocation`)
@@ -76,8 +78,11 @@ var ignoredKeywords = strings.Fields(`
 // An inspector looks for what package ssh_config would read otherwise than ssh.
 type inspector struct {
 	home          string
-	proxyCommands []string // the places, file:line, of these
+	proxyCommands []proxyLine
 }
+
+// A proxyLine is a ProxyCommand and where it stands, file:line.
+type proxyLine struct{ place, command string }
 
 // maxIncludes is how deep package ssh_config follows Include.
 const maxIncludes = 5
@@ -121,12 +126,12 @@ func (i *inspector) line(text configText, place, content string, depth int) erro
 	switch {
 	case form == `.*`:
 		if keyword == "proxycommand" {
-			i.proxyCommands = append(i.proxyCommands, place)
+			i.proxyCommands = append(i.proxyCommands, proxyLine{place, strings.TrimRight(parts[2], " \t\f")})
 		}
 		if none := strings.Trim(bare, `"`); strings.EqualFold(none, "none") && none != parts[2] {
 			return refuse(parts[1] + " " + parts[2])
 		}
-		return nil // only whether there is one matters
+		return nil // whether there is one is all that matters, but for a ProxyCommand: see proxied
 	case commented && bare == value:
 		return refuse(fmt.Sprintf("%s: a # inside a value (%s#%s)", parts[1], value, comment))
 	case text.commandLine && !honoured:

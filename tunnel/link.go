@@ -92,6 +92,7 @@ func (l *link) close(cause error) {
 		<-l.done
 		l.tasks.Wait()
 		l.settle()
+		l.transport.await()
 	}
 }
 

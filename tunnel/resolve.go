@@ -51,14 +51,15 @@ const maxHops = 16
 // "-J a,b" b is reached through a, whatever the files say about b; a is reached
 // as the files say.
 //
-// Honoured are the keywords that have a field in [Hop], and ProxyJump. Refused
+// Honoured are the keywords that have a field in [Hop], and ProxyJump, which
+// goes before ProxyCommand where ssh has both. Refused
 // with a [*ConfigError], because to ignore them would mean to connect
 // elsewhere, in another way, or with less checking than configured, are
-// ProxyCommand, KnownHostsCommand, RevokedHostKeys, BindInterface and
+// KnownHostsCommand, RevokedHostKeys, BindInterface, ProxyUseFdpass and
 // RefuseConnection. VerifyHostKeyDNS counts as "no". All others are ignored:
 // those about algorithms (Ciphers, KexAlgorithms, MACs, PubkeyAcceptedAlgorithms,
-// CASignatureAlgorithms, RequiredRSASize), certificates and tokens
-// (CertificateFile, PKCS11Provider, SecurityKeyProvider), other methods of
+// CASignatureAlgorithms, RequiredRSASize), tokens
+// (PKCS11Provider, SecurityKeyProvider), other methods of
 // authentication, forwarding, terminals and control sockets. Unlike ssh, which
 // only warns, Resolve returns an error if a file of -i does not exist.
 //

@@ -128,10 +128,12 @@ func TestEndlessJumpsAreAnError(t *testing.T) {
 
 func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"ProxyCommand nc -x p:1 %h %p": "nc -x p:1 %h %p",
-		"KnownHostsCommand /bin/k %H":  "KnownHostsCommand",
-		"RevokedHostKeys /etc/revoked": "RevokedHostKeys",
-		"BindInterface lo":             "BindInterface",
+		"ProxyCommand nc\nProxyUseFdpass yes": "ProxyUseFdpass",
+		"ProxyCommand -":                      "ProxyCommand -",
+		"ProxyCommand nc %k":                  "unknown token %k",
+		"KnownHostsCommand /bin/k %H":         "KnownHostsCommand",
+		"RevokedHostKeys /etc/revoked":        "RevokedHostKeys",
+		"BindInterface lo":                    "BindInterface",
 	} {
 		for name, ssh := range readers() {
 			t.Run(text+"/"+name, func(t *testing.T) {
@@ -165,6 +167,9 @@ Host alias
   User me
   AddressFamily inet
   BindAddress 192.0.2.9
+  ProxyCommand nc -X "5 %%" %r@%h %p '%n'
+  CertificateFile ~/c1-%n
+  CertificateFile /c2
   ConnectTimeout 7
   HostKeyAlias known
   HostKeyAlgorithms rsa-sha2-512,ssh-ed25519
@@ -188,13 +193,14 @@ Host alias
 	require.NoError(t, err)
 	want := Hop{
 		Alias: "alias", HostName: "name.example", Port: 2222, User: "me",
-		AddressFamily: "inet6", BindAddress: "192.0.2.9", ConnectTimeout: 7 * time.Second,
+		AddressFamily: "inet6", BindAddress: "192.0.2.9", ProxyCommand: `nc -X "5 %" me@name.example 2222 'alias'`, ConnectTimeout: 7 * time.Second,
 		HostKeyAlias: "known", HostKeyAlgorithms: []string{"rsa-sha2-512", "ssh-ed25519"},
 		UserKnownHostsFiles:   []string{filepath.Join(local.home, "kh-known"), "/tmp/kh2"},
 		GlobalKnownHostsFiles: []string{"/dev/null"},
 		StrictHostKeyChecking: "no", HashKnownHosts: true,
 		IdentityFiles: []string{key, filepath.Join(local.home, "me-name.example")}, IdentityFilesSet: true,
-		IdentitiesOnly: true, IdentityAgent: "/run/" + local.uid + "/agent",
+		CertificateFiles: []string{filepath.Join(local.home, "c1-alias"), "/c2"},
+		IdentitiesOnly:   true, IdentityAgent: "/run/" + local.uid + "/agent",
 		PreferredAuthentications: []string{"password", "publickey"},
 		NumberOfPasswordPrompts:  1, BatchMode: true,
 		ServerAliveInterval: 5 * time.Second, ServerAliveCountMax: 2,

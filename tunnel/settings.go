@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,10 +29,6 @@ func (s settings) set(keyword string) bool {
 
 // hop turns s into the hop that was called alias.
 func (r *resolver) hop(alias string, s settings) (Hop, error) {
-	if s.set("proxycommand") {
-		return Hop{}, &ConfigError{"ProxyCommand of " + alias + " is not supported: " + s.first("proxycommand") +
-			"\nuse ProxyJump in its place, or -J on the command line"}
-	}
 	for _, keyword := range []string{"KnownHostsCommand", "RevokedHostKeys", "BindInterface", "RefuseConnection"} {
 		if s.set(strings.ToLower(keyword)) {
 			return Hop{}, &ConfigError{keyword + " of " + alias + " is not supported, and ignoring it would not be safe: " +
@@ -71,10 +68,16 @@ func (r *resolver) hop(alias string, s settings) (Hop, error) {
 			h.IdentityFiles = append(h.IdentityFiles, v.expand(r.local, alias, name))
 		}
 	}
+	for _, name := range s["certificatefile"] {
+		if !strings.EqualFold(name, "none") {
+			h.CertificateFiles = append(h.CertificateFiles, v.expand(r.local, alias, name))
+		}
+	}
 	h.IdentityAgent = agentSocket(s.first("identityagent"))
 	if strings.HasPrefix(h.IdentityAgent, "~") {
 		h.IdentityAgent = v.expand(r.local, alias, h.IdentityAgent)
 	}
+	h.ProxyCommand = r.proxyCommand(&v, alias)
 	if h.HostName == "" || h.User == "" {
 		v.fail("hostname and user")
 	}
@@ -82,6 +85,24 @@ func (r *resolver) hop(alias string, s settings) (Hop, error) {
 		return Hop{}, &ConfigError{"configuration of " + alias + ": " + v.err.Error()}
 	}
 	return h, nil
+}
+
+// proxyCommand returns the command that connects to alias, with its tokens
+// replaced; the shell sees to the rest.
+func (r *resolver) proxyCommand(v *values, alias string) string {
+	if !v.set("proxycommand") || v.set("proxyjump") {
+		return ""
+	}
+	command := v.first("proxycommand")
+	if command == "-" || v.set("proxyusefdpass") && v.boolean("proxyusefdpass") {
+		v.refuse("ProxyCommand - and ProxyUseFdpass are not supported")
+		return ""
+	}
+	command, err := expandTokens(command, only(r.local.tokens(alias, v.settings), "hnpr"), nil)
+	if err != nil {
+		v.refuse("ProxyCommand " + err.Error())
+	}
+	return command
 }
 
 // knownHostsFiles returns the files that keyword names. A current "ssh -G"
@@ -109,6 +130,12 @@ type values struct {
 func (v *values) fail(what string) {
 	if v.err == nil {
 		v.err = fmt.Errorf("%s missing or invalid", what)
+	}
+}
+
+func (v *values) refuse(why string) {
+	if v.err == nil {
+		v.err = errors.New(why)
 	}
 }
 

@@ -44,15 +44,36 @@ func readConfig(t target, opts Options, local account) (settings, error) {
 	for _, layer := range layers {
 		s.add(layer)
 	}
-	switch {
-	case opts.Jump != "":
+	if opts.Jump != "" {
 		delete(s, "proxycommand")
-	case s.first("proxyjump") != "" && s.first("proxycommand") != "":
-		return nil, &ConfigError{fmt.Sprintf("%s: ProxyCommand: applies to %s as ProxyJump does, and the first counts. %s",
-			strings.Join(look.proxyCommands, ", "), t.host, advice)}
+	}
+	if err := look.proxied(s, t); err != nil {
+		return nil, err
 	}
 	s.complete(t, local)
 	return s, s.expand(t, local)
+}
+
+// proxied returns an error if the ProxyCommand in s may not be the one that ssh
+// would run: package ssh_config takes a # for the beginning of a comment there.
+func (i *inspector) proxied(s settings, t target) error {
+	if s.first("proxycommand") == "" {
+		return nil
+	}
+	var places []string
+	read := false
+	for _, line := range i.proxyCommands {
+		places = append(places, line.place)
+		read = read || line.command == s.first("proxycommand")
+	}
+	at := strings.Join(places, ", ")
+	switch {
+	case s.first("proxyjump") != "":
+		return &ConfigError{fmt.Sprintf("%s: ProxyCommand: applies to %s as ProxyJump does, and the first counts. %s", at, t.host, advice)}
+	case !read:
+		return &ConfigError{fmt.Sprintf("%s: ProxyCommand of %s with a #. %s", at, t.host, advice)}
+	}
+	return nil
 }
 
 // advice ends each refusal.
@@ -93,11 +114,11 @@ func gather(text configText, host string) (settings, error) {
 }
 
 // add adds the values of a layer that counts less: of each keyword the first
-// value stays, except that identity files add up.
+// value stays, except that identity and certificate files add up.
 func (s settings) add(layer settings) {
 	for keyword, values := range layer {
 		switch {
-		case keyword == "identityfile":
+		case keyword == "identityfile" || keyword == "certificatefile":
 			s[keyword] = append(s[keyword], values...)
 		case len(s[keyword]) == 0 && len(values) > 0:
 			s[keyword] = values[:1]
@@ -118,13 +139,17 @@ func (s settings) complete(t target, local account) {
 	if len(s["hostname"]) == 0 {
 		s["hostname"] = []string{strings.ReplaceAll(t.host, "%", "%%")}
 	}
-	var files []string
-	for _, name := range s["identityfile"] {
-		if !slices.Contains(files, name) {
-			files = append(files, name)
+	s["identityfile"] = distinct(s["identityfile"])
+	s["certificatefile"] = distinct(s["certificatefile"])
+}
+
+func distinct(names []string) (kept []string) {
+	for _, name := range names {
+		if !slices.Contains(kept, name) {
+			kept = append(kept, name)
 		}
 	}
-	s["identityfile"] = files
+	return kept
 }
 
 // expand expands what "ssh -G" prints expanded.

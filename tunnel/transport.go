@@ -98,6 +98,14 @@ func (t *transport) fail(cause error) {
 	t.Conn.Close()
 }
 
+// await waits until nothing runs any more that the connection needed. The
+// transport must have failed.
+func (t *transport) await() {
+	if c, ok := t.Conn.(*commandConn); ok {
+		c.await()
+	}
+}
+
 // alive reports whether the SSH connection goes on, for somebody who has just
 // met the end of a channel and wonders which end it was.
 //

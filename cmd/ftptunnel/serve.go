@@ -90,7 +90,7 @@ func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tun
 	if err != nil {
 		return nil, err
 	}
-	cfg := tunnel.Config{Hops: hops, Observe: logTunnel(log, p.stderr)}
+	cfg := tunnel.Config{Hops: hops, Stderr: os.Stderr, Observe: logTunnel(log, p.stderr)}
 	warn := func(text string) {
 		if !p.quiet {
 			fmt.Fprintln(p.stderr, text)
