@@ -29,10 +29,11 @@ func newKeyring() keyring {
 
 // An identity is a key that can be offered, or may turn out not to be one.
 type identity struct {
-	name   string // for people: the file, or the agent's comment
-	public ssh.PublicKey
-	signer ssh.Signer // nil if there is only the public key, or not yet
-	locked []byte     // the file's content, if it is encrypted
+	name    string // for people: the file, or the agent's comment
+	public  ssh.PublicKey
+	signer  ssh.Signer  // nil if there is only the public key, or not yet
+	locked  []byte      // the file's content, if it is encrypted
+	private []*identity // of a certificate: where its private key may be
 }
 
 func (id *identity) String() string { return id.name }
@@ -73,6 +74,23 @@ func readIdentity(path string) (*identity, error) {
 		return nil, fmt.Errorf("identity file %s: %w", path, err)
 	}
 	return id, nil
+}
+
+// readCertificate returns the user certificate in path.
+func readCertificate(path string) (*ssh.Certificate, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	public, _, _, _, err := ssh.ParseAuthorizedKey(content)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s: %w", path, err)
+	}
+	certificate, ok := public.(*ssh.Certificate)
+	if !ok || certificate.CertType != ssh.UserCert {
+		return nil, fmt.Errorf("certificate %s: this is no user certificate", path)
+	}
+	return certificate, nil
 }
 
 // checkMode refuses a private key that others can read, as ssh does.

@@ -53,6 +53,57 @@ func TestAJumpHostIsUsed(t *testing.T) {
 	s.succeeds("curl", "-sS", here+"/pub/")
 }
 
+func TestAProxyCommandIsUsed(t *testing.T) {
+	lab.Require(t, "curl", "nc")
+	throughEach(t, func(s *site) {
+		ftp := s.vsftpd(s.Gateway)
+		s.Client.WriteFile(s.t, lab.Home+"/.ssh/config", "Host gw\n  HostName gateway\n  HostKeyAlias gateway\n  ProxyCommand nc -v %h %p\n")
+		p := s.start("gw")
+		s.move(passiveModes[0], ftp, 1_000_000)
+		p.Stderr.Await(s.t, "succeeded!") // the command's own words
+		s.ssh.KillSessions(s.t)
+		s.succeeds("curl", "-sS", here+"/pub/")
+		require.NoError(s.t, p.Signal(os.Interrupt))
+		require.NoError(s.t, p.Wait())
+	})
+}
+
+func TestAnAgentsSeventhKeyIsFoundByItsFile(t *testing.T) {
+	lab.Require(t, "ssh-agent", "ssh-add", "ssh-keygen")
+	s := throughSSHD(t)
+	s.vsftpd(s.Gateway)
+	socket := s.agent()
+	for range 6 {
+		s.Client.Run(t, "rm", "-f", lab.Home+"/spare", lab.Home+"/spare.pub")
+		s.Client.Run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", lab.Home+"/spare")
+		s.add(socket, lab.Home+"/spare")
+	}
+	s.add(socket, lab.Home+"/.ssh/id_ed25519")
+	s.Client.Run(t, "mv", lab.Home+"/.ssh/id_ed25519.pub", lab.Home+"/right.pub")
+	s.Client.Run(t, "rm", lab.Home+"/.ssh/id_ed25519")
+
+	// sshd lets nobody try more than six; ssh fails in the same way.
+	failed := s.run(binary(t), "-o", "IdentityAgent="+socket, "gateway")
+	assert.Equal(t, 1, failed.status)
+	assert.Contains(t, failed.stderr, "Too many authentication failures")
+	assert.NotZero(t, s.run("ssh", "-o", "BatchMode=yes", "-o", "IdentityAgent="+socket, "gateway", "true").status)
+
+	s.start("-o", "IdentityAgent="+socket, "-i", lab.Home+"/right.pub", "gateway")
+}
+
+func TestACertificateIsUsed(t *testing.T) {
+	lab.Require(t, "curl", "ssh-keygen")
+	s := throughSSHD(t)
+	s.vsftpd(s.Gateway)
+	s.Client.Run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", lab.Home+"/ca")
+	s.Client.Run(t, "ssh-keygen", "-q", "-s", lab.Home+"/ca", "-I", "test", "-n", "root", lab.Home+"/.ssh/id_ed25519.pub")
+	ca, err := os.ReadFile(s.Client.Path(lab.Home + "/ca.pub"))
+	require.NoError(t, err)
+	s.Gateway.WriteFile(t, lab.Home+"/.ssh/authorized_keys", "cert-authority "+string(ca))
+	s.start("gateway")
+	s.succeeds("curl", "-sS", here)
+}
+
 // A dialogue is a program at a terminal.
 type dialogue struct {
 	t   *testing.T
@@ -162,20 +213,33 @@ func TestAPasswordIsTypedAtTheTerminal(t *testing.T) {
 	assert.NoError(t, d.cmd.Wait(), "interrupted, on purpose")
 }
 
+// agent starts an agent on the client and returns its socket.
+func (s *site) agent() string {
+	s.t.Helper()
+	const socket = lab.Home + "/agent"
+	s.Client.Start(s.t, s.Client.Command(context.Background(), "ssh-agent", "-D", "-a", socket))
+	eventually(s.t, "the agent listens", func() bool {
+		_, err := os.Stat(s.Client.Path(socket))
+		return err == nil
+	})
+	return socket
+}
+
+// add adds the key in a file to the agent.
+func (s *site) add(socket, file string) {
+	s.t.Helper()
+	add := s.Client.Command(context.Background(), "ssh-add", file)
+	add.Env = append(add.Env, "SSH_AUTH_SOCK="+socket)
+	out, err := add.CombinedOutput()
+	require.NoError(s.t, err, string(out))
+}
+
 func TestAnAgentIsUsed(t *testing.T) {
 	lab.Require(t, "ssh-agent", "ssh-add")
 	throughEach(t, func(s *site) {
 		s.vsftpd(s.Gateway)
-		const socket = lab.Home + "/agent"
-		s.Client.Start(s.t, s.Client.Command(context.Background(), "ssh-agent", "-D", "-a", socket))
-		eventually(s.t, "the agent listens", func() bool {
-			_, err := os.Stat(s.Client.Path(socket))
-			return err == nil
-		})
-		add := s.Client.Command(context.Background(), "ssh-add", lab.Home+"/.ssh/id_ed25519")
-		add.Env = append(add.Env, "SSH_AUTH_SOCK="+socket)
-		out, err := add.CombinedOutput()
-		require.NoError(s.t, err, string(out))
+		socket := s.agent()
+		s.add(socket, lab.Home+"/.ssh/id_ed25519")
 		s.Client.Run(s.t, "rm", lab.Home+"/.ssh/id_ed25519", lab.Home+"/.ssh/id_ed25519.pub")
 		s.start("-o", "IdentityAgent="+socket, "gateway")
 	})
