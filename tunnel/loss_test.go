@@ -284,3 +284,17 @@ func TestKeepalivesKeepAQuietConnection(t *testing.T) {
 	exchange(t, mustDial(t, tun, serving(t, echo)))
 	assert.LessOrEqual(t, s.Keepalives.Load(), before+3)
 }
+
+func TestWhoNeedsTheConnectionDoesNotWaitOutTheBackoff(t *testing.T) {
+	leakFree(t)
+	s, key := newServer(t, &sshtest.Server{})
+	w := newWitness()
+	cfg := trusting(hopTo(s, key))
+	cfg.Observe = w.observe
+	tun, err := open(within(t), cfg, &backoff{random: func(time.Duration) time.Duration { return time.Hour }})
+	require.NoError(t, err)
+	t.Cleanup(func() { soon(t, tun.Close) })
+	s.Drop()
+	w.await(t, Down, 1)
+	exchange(t, mustDial(t, tun, serving(t, echo)))
+}

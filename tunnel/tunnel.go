@@ -15,6 +15,10 @@ import (
 const (
 	defaultInterval = 15 * time.Second // ServerAliveInterval
 	defaultCount    = 3                // ServerAliveCountMax
+
+	// whenWanted is the most that somebody who needs the connection waits for
+	// the next attempt to make it.
+	whenWanted = time.Second
 )
 
 // A Tunnel is an SSH connection to the last of a list of hops, made again
@@ -23,6 +27,7 @@ type Tunnel struct {
 	cfg     Config
 	keys    keyring
 	backoff *backoff
+	wanted  chan struct{} // has a value if somebody waits for a link
 	stop    context.CancelFunc
 	done    chan struct{} // closed when the tunnel has ended and all goroutines have
 
@@ -52,7 +57,7 @@ func open(ctx context.Context, cfg Config, b *backoff) (*Tunnel, error) {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	t := &Tunnel{
 		cfg: cfg, keys: newKeyring(), backoff: b, stop: stop,
-		done: make(chan struct{}), changed: make(chan struct{}),
+		wanted: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}),
 	}
 	l, err := t.connect(ctx)
 	if err != nil {
@@ -92,9 +97,7 @@ func (t *Tunnel) run(ctx context.Context, l *link) {
 func (t *Tunnel) reconnect(ctx context.Context) (*link, error) {
 	wait := t.backoff.next()
 	for {
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !t.pause(ctx, wait) {
 			return nil, ErrClosed
 		}
 		l, err := t.connect(ctx)
@@ -109,6 +112,26 @@ func (t *Tunnel) reconnect(ctx context.Context) (*link, error) {
 		wait = t.backoff.next()
 		t.set(nil, err, nil)
 		t.tell(Event{Kind: Waiting, Err: err, Wait: wait})
+	}
+}
+
+// pause waits before the next attempt, at most whenWanted if the connection is
+// needed, and reports whether ctx is not done.
+func (t *Tunnel) pause(ctx context.Context, wait time.Duration) bool {
+	began := time.Now()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	wanted := t.wanted
+	for {
+		select {
+		case <-timer.C:
+			return ctx.Err() == nil
+		case <-ctx.Done():
+			return false
+		case <-wanted:
+			wanted = nil
+			timer.Reset(min(wait, whenWanted) - time.Since(began))
+		}
 	}
 }
 
@@ -180,6 +203,10 @@ func (t *Tunnel) await(ctx context.Context) (*link, error) {
 			default:
 				return l, nil
 			}
+		}
+		select {
+		case t.wanted <- struct{}{}:
+		default:
 		}
 		select {
 		case <-changed:

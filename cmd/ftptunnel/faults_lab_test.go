@@ -81,6 +81,33 @@ func TestAFrozenGatewayIsNoticedInTime(t *testing.T) {
 	})
 }
 
+// sshd may close connections that carry nothing. That is no fault.
+func TestAGatewayThatClosesUnusedConnectionsServesTheNextClient(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t, "UnusedConnectionTimeout 2")
+	s.vsftpd(s.Gateway)
+	p := s.start("gateway")
+	for range 3 {
+		p.Stderr.Await(t, "connection lost")
+		s.succeeds("curl", "-sS", "--max-time", "20", here+"/pub/")
+	}
+}
+
+func TestAGatewayThatComesBackServesTheNextClientAtOnce(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t)
+	s.vsftpd(s.Gateway)
+	p := s.start("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=3", "gateway")
+	s.succeeds("curl", "-sS", here)
+	s.Gateway.Cut(t)
+	p.Stderr.Await(t, "connection lost")
+	p.Stderr.Await(t, "cannot connect")
+	s.Gateway.Mend(t)
+	began := time.Now()
+	s.succeeds("curl", "-sS", "--max-time", "25", here)
+	t.Logf("served %v after the gateway was back", time.Since(began).Round(time.Millisecond))
+}
+
 func TestAKilledClientLeavesNothingBehind(t *testing.T) {
 	lab.Require(t, "curl")
 	s := throughSSHD(t)
