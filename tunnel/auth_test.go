@@ -207,6 +207,11 @@ func TestKeyFilesThatCannotBeUsedAreWarnedOf(t *testing.T) {
 	cfg := trusting(hopTo(s, missing, garbage, exposed, good))
 	cfg.Observe = w.observe
 	mustOpen(t, cfg)
+	var unusable *IdentityError
+	require.ErrorAs(t, w.of(Warning)[2].Err, &unusable)
+	assert.Equal(t, IdentityError{File: exposed, Exposed: true, Err: unusable.Err}, *unusable)
+	require.ErrorAs(t, w.of(Warning)[1].Err, &unusable)
+	assert.False(t, unusable.Exposed)
 	assert.Contains(t, w.warnings(), missing)
 	assert.Contains(t, w.warnings(), garbage)
 	assert.Contains(t, w.warnings(), exposed)

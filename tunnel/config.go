@@ -3,6 +3,7 @@ package tunnel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -85,6 +86,20 @@ func (e *HopError) Error() string { return e.Op + " " + e.Hop.String() + ": " + 
 
 // Unwrap returns the cause.
 func (e *HopError) Unwrap() error { return e.Err }
+
+// A StrangerError reports that what answered did not introduce itself as an SSH
+// server (RFC 4253, 4.2). It may be one all the same, that turns us away.
+type StrangerError struct {
+	Line string // what it said first
+	Err  error  // how the connection ended
+}
+
+func (e *StrangerError) Error() string {
+	return fmt.Sprintf("answered %q instead of an SSH banner (%v)", e.Line, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *StrangerError) Unwrap() error { return e.Err }
 
 // An OpenError reports that the gateway did not open a connection or a
 // listener for us although the SSH connection is well.

@@ -164,7 +164,7 @@ func (s *handshake) failure(err error) error {
 	}
 	err = s.transport.failure(err)
 	if line := s.transport.stranger(); line != "" {
-		err = fmt.Errorf("%s answered %q instead of an SSH banner (%w)", s.hop.HostName, line, err)
+		err = &StrangerError{Line: line, Err: err}
 	}
 	return &HopError{Hop: s.hop, Op: handshakeHop, Err: err}
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +24,7 @@ const (
 // writes on its standard input and output.
 type commandConn struct {
 	read, write *os.File
+	broken      atomic.Bool // the command no longer reads
 	stop        context.CancelFunc
 	done        chan struct{} // closed when the command has ended
 	err         error         // how it ended; set before done is closed
@@ -73,18 +76,35 @@ func (c *commandConn) await() { <-c.done }
 func (c *commandConn) Read(p []byte) (int, error) {
 	n, err := c.read.Read(p)
 	if errors.Is(err, io.EOF) {
-		select {
-		case <-c.done:
-			if c.err != nil {
-				err = fmt.Errorf("ProxyCommand: %w", c.err)
-			}
-		case <-time.After(commandVerdict):
-		}
+		err = c.verdict(err)
 	}
 	return n, err
 }
 
-func (c *commandConn) Write(p []byte) (int, error) { return c.write.Write(p) }
+func (c *commandConn) Write(p []byte) (int, error) {
+	n, err := c.write.Write(p)
+	if !errors.Is(err, syscall.EPIPE) {
+		return n, err
+	}
+	if c.broken.CompareAndSwap(false, true) {
+		// What the command said before it ended is yet to be read, and tells
+		// more. To a network this would have been lost without a word, too.
+		return len(p), nil
+	}
+	return n, c.verdict(io.EOF)
+}
+
+// verdict returns how the command ended if it has failed, and err if not.
+func (c *commandConn) verdict(err error) error {
+	select {
+	case <-c.done:
+		if c.err != nil {
+			return fmt.Errorf("ProxyCommand: %w", c.err)
+		}
+	case <-time.After(commandVerdict):
+	}
+	return err
+}
 
 // Close does not block.
 func (c *commandConn) Close() error {

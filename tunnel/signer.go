@@ -16,6 +16,23 @@ import (
 // may take only the first.
 var rsaAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
 
+// An IdentityError reports that the private key in a file cannot be used.
+type IdentityError struct {
+	File    string
+	Exposed bool  // because others can read it
+	Err     error // otherwise: what is wrong with it
+}
+
+func (e *IdentityError) Error() string {
+	if e.Exposed {
+		return "identity file " + e.File + " is ignored: " + e.Err.Error()
+	}
+	return "identity file " + e.File + ": " + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *IdentityError) Unwrap() error { return e.Err }
+
 // A keyring is what a Tunnel remembers about keys from one connection to the
 // next.
 type keyring struct {
@@ -71,7 +88,7 @@ func readIdentity(path string) (*identity, error) {
 	case id.public != nil && strings.HasPrefix(id.public.Type(), "sk-"):
 		return id, nil // only an agent can use it
 	default:
-		return nil, fmt.Errorf("identity file %s: %w", path, err)
+		return nil, &IdentityError{File: path, Err: err}
 	}
 	return id, nil
 }
@@ -97,7 +114,7 @@ func readCertificate(path string) (*ssh.Certificate, error) {
 func checkMode(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("identity file %s is ignored: others can read it (its mode is %04o)", path, info.Mode().Perm())
+		return &IdentityError{File: path, Exposed: true, Err: fmt.Errorf("others can read it (its mode is %04o)", info.Mode().Perm())}
 	}
 	return err
 }

@@ -178,6 +178,10 @@ func TestWhatGoesWrongIsSaidOnceWithAdvice(t *testing.T) {
 			[]string{"error: the gateway forbids connections to localhost:21", "hint: in the gateway's sshd_config see AllowTcpForwarding"}},
 		{"target not permitted", []string{"PermitOpen other:21"}, nil, []string{"gateway"}, 1,
 			[]string{"error: the gateway forbids connections to localhost:21", "PermitOpen localhost:*"}},
+		{"too many log in", []string{"MaxStartups 1:100:1"}, occupy, []string{"gateway"}, 1,
+			[]string{`error: handshake root@gateway: answered "Exceeded MaxStartups" instead of an SSH banner`, "hint: too many others"}},
+		{"an FTP server instead", nil, nil, []string{"-o", "ProxyCommand=echo 220 ready", "gateway"}, 1,
+			[]string{`answered "220 ready"`, "hint: that is an FTP or mail server", "ftptunnel gateway gateway:22"}},
 		{"no gateway given", nil, nil, nil, 2, []string{"error: no gateway given", "hint: ftptunnel [user@]gateway"}},
 		{"unknown flag", nil, nil, []string{"--frobnicate", "gateway"}, 2, []string{"error: unknown flag: --frobnicate", "hint: "}},
 		{"an error in the configuration", nil,
@@ -199,6 +203,15 @@ func TestWhatGoesWrongIsSaidOnceWithAdvice(t *testing.T) {
 			assert.Empty(t, r.stdout)
 		})
 	}
+}
+
+// occupy is somebody who connects and does not log in.
+func occupy(s *site) {
+	conn, err := s.Client.DialContext(s.t.Context(), "tcp", "10.77.0.2:22")
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { _ = conn.Close() })
+	_, err = conn.Read(make([]byte, 3))
+	require.NoError(s.t, err)
 }
 
 // What time can mend does not end the program: its clients are told, and it

@@ -45,6 +45,7 @@ func hints(err error) []string {
 		greeting *greetingError
 		host     *knownhosts.HostKeyError
 		hop      *tunnel.HopError
+		identity *tunnel.IdentityError
 	)
 	var several interface{ Unwrap() []error }
 	switch {
@@ -71,6 +72,8 @@ func hints(err error) []string {
 		return hostKeyHints(host, err)
 	case errors.As(err, &hop):
 		return hopHints(hop)
+	case errors.As(err, &identity):
+		return identityHints(identity)
 	}
 	return nil
 }
@@ -147,9 +150,12 @@ func hostKeyHints(e *knownhosts.HostKeyError, err error) []string {
 func hopHints(e *tunnel.HopError) []string {
 	name := e.Hop.String()
 	var auth *tunnel.AuthError
+	var stranger *tunnel.StrangerError
 	switch {
 	case errors.As(e.Err, &auth):
 		return authHints(e, auth)
+	case errors.As(e.Err, &stranger):
+		return strangerHints(e.Hop, stranger.Line)
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
 		return []string{fmt.Sprintf("no SSH server listens on %s: is it up, and is that its port? see: ssh -v %s", e.Hop.Addr(), name)}
 	case isTimeout(e.Err), errors.Is(e.Err, syscall.EHOSTUNREACH), errors.Is(e.Err, syscall.ENETUNREACH):
@@ -158,6 +164,34 @@ func hopHints(e *tunnel.HopError) []string {
 		return []string{"check the name, or its HostName in ~/.ssh/config; see: ssh -v " + name}
 	}
 	return []string{"compare with: ssh -v " + name}
+}
+
+// strangerHints is about what answers without being, or in place of, an SSH
+// server.
+func strangerHints(h tunnel.Hop, line string) []string {
+	switch {
+	case strings.Contains(line, "Exceeded MaxStartups"):
+		return []string{"too many others are logging in there: try again, or raise MaxStartups in its sshd_config"}
+	case strings.Contains(line, "Not allowed at this time"):
+		return []string{"it turns this machine away after failed logins (PerSourcePenalties in its sshd_config): wait some minutes, and log in with ssh first"}
+	case strings.HasPrefix(line, "220"):
+		return []string{fmt.Sprintf("that is an FTP or mail server; name the SSH server in front of it, and the FTP server behind: ftptunnel gateway %s", h.Addr())}
+	case strings.HasPrefix(line, "HTTP/"):
+		return []string{"that is a web server: is the port of the SSH server another? -p port"}
+	}
+	return []string{fmt.Sprintf("is %s an SSH server? see: ssh -v %s", h.Addr(), h)}
+}
+
+// identityHints is about a key file that cannot be used. An agent reads what
+// OpenSSH reads.
+func identityHints(e *tunnel.IdentityError) []string {
+	if e.Exposed {
+		return []string{"chmod 600 " + e.File}
+	}
+	return []string{
+		"load it into an agent, which may know the format: ssh-add " + e.File,
+		"or, unless the key is in a hardware token, write it in OpenSSH's format: ssh-keygen -p -f " + e.File,
+	}
 }
 
 func isTimeout(err error) bool {

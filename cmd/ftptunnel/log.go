@@ -56,7 +56,7 @@ func logTunnel(log *slog.Logger, w io.Writer) func(tunnel.Event) {
 		case tunnel.Waiting:
 			log.Warn("cannot connect", gateway, "error", e.Err, "next try", e.Wait.Round(time.Millisecond))
 		case tunnel.Warning:
-			log.Warn("warning", gateway, "error", e.Err)
+			log.Warn("warning", gateway, "error", e.Err, hintAttr(e.Err))
 		case tunnel.Banner:
 			if log.Enabled(context.Background(), slog.LevelInfo) {
 				fmt.Fprintln(w, strings.TrimRight(printable(e.Text), "\n"))

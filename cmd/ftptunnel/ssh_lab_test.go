@@ -104,6 +104,16 @@ func TestACertificateIsUsed(t *testing.T) {
 	s.succeeds("curl", "-sS", here)
 }
 
+func TestAKeyFileInAnotherFormatComesWithAdvice(t *testing.T) {
+	lab.Require(t, "ssh-keygen", "openssl")
+	s := throughSSHD(t)
+	s.vsftpd(s.Gateway)
+	s.Client.Run(t, "openssl", "genpkey", "-quiet", "-algorithm", "ed25519", "-aes256", "-pass", "pass:x", "-out", lab.Home+"/pkcs8")
+	p := s.start("-i", lab.Home+"/pkcs8", "-i", lab.Home+"/.ssh/id_ed25519", "gateway")
+	p.Stderr.Await(t, "identity file "+lab.Home+"/pkcs8: ")
+	p.Stderr.Await(t, "ssh-add "+lab.Home+"/pkcs8")
+}
+
 // A dialogue is a program at a terminal.
 type dialogue struct {
 	t   *testing.T
