@@ -97,9 +97,9 @@ func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tun
 		}
 	}
 	var ask func(string) (string, error)
-	if tty, err := openTerminal(); err == nil {
-		cfg.Ask = tty.ask
-		ask = func(question string) (string, error) { return tty.ask(ctx, question, true) }
+	if a := newAsker(); a != nil {
+		cfg.Ask = a
+		ask = func(question string) (string, error) { return a(ctx, question, true) }
 	}
 	cfg.HostKeys = hostKeys(ask, warn)
 	return tunnel.Open(ctx, cfg)

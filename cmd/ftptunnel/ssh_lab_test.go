@@ -193,6 +193,22 @@ func TestAPassphraseIsTypedAtTheTerminal(t *testing.T) {
 	})
 }
 
+// As ssh does, for desktops and for programs that start this one.
+func TestAPasswordIsAskedForByAskpass(t *testing.T) {
+	l := lab.New(t)
+	s := newSite(t, l, lab.Dropbear(t, l.Gateway, lab.DropbearConfig{Password: true}))
+	s.vsftpd(l.Gateway)
+	s.Client.Run(t, "rm", lab.Home+"/.ssh/id_ed25519")
+	s.Client.WriteFile(t, lab.Home+"/askpass", "#!/bin/sh\necho \"$1\" >>"+lab.Home+"/asked\necho "+lab.Password+"\n")
+	s.Client.Run(t, "chmod", "+x", lab.Home+"/askpass")
+	p := s.Client.Command(context.Background(), binary(t), "gateway")
+	p.Env = append(p.Env, "SSH_ASKPASS="+lab.Home+"/askpass", "SSH_ASKPASS_REQUIRE=force")
+	s.Client.Start(t, p).Stdout.Await(t, "ftp://127.0.0.1:2121")
+	asked, err := os.ReadFile(s.Client.Path(lab.Home + "/asked"))
+	require.NoError(t, err)
+	assert.Equal(t, "root@gateway's password: \n", string(asked))
+}
+
 func TestAnUnknownHostKeyIsAskedAboutAtTheTerminal(t *testing.T) {
 	throughEach(t, func(s *site) {
 		s.vsftpd(s.Gateway)
