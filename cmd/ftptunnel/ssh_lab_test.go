@@ -53,6 +53,76 @@ func TestAJumpHostIsUsed(t *testing.T) {
 	s.succeeds("curl", "-sS", here+"/pub/")
 }
 
+func TestTwoJumpHostsHaveUsersAndKeysOfTheirOwn(t *testing.T) {
+	l := lab.NewWithJump(t)
+	jump := lab.Dropbear(t, l.Jump, lab.DropbearConfig{})
+	middle := lab.SSHD(t, l.Gateway, lab.SSHDConfig{})
+	far := lab.SSHD(t, l.Inner, lab.SSHDConfig{})
+	s := newSite(t, l, middle)
+	ftp := s.vsftpd(l.Inner)
+	key := func(name string) ssh.PublicKey {
+		public := l.Client.NewKey(t)
+		l.Client.Run(t, "mv", lab.Home+"/.ssh/id_ed25519", lab.Home+"/.ssh/"+name)
+		l.Client.Run(t, "rm", lab.Home+"/.ssh/id_ed25519.pub")
+		return public
+	}
+	jump.AuthorizeKey(t, key("first"))
+	l.Gateway.WriteFile(t, lab.UserHome+"/.ssh/authorized_keys", authorized(key("second")))
+	l.Gateway.Run(t, "chmod", "-R", "a+rX", lab.UserHome)
+	far.AuthorizeKey(t, key("third"))
+	l.Client.WriteFile(t, lab.Home+"/.ssh/known_hosts", jump.KnownHosts()+middle.KnownHosts()+far.KnownHosts())
+	l.Client.WriteFile(t, lab.Home+"/.ssh/config", `
+Host far
+  HostName 10.78.0.2
+  ProxyJump jump,middle
+  IdentityFile ~/.ssh/third
+Host jump
+  IdentityFile ~/.ssh/first
+Host middle
+  HostName gateway
+  User bob
+  IdentityFile ~/.ssh/second
+`)
+	s.start("far")
+	s.move(passiveModes[0], ftp, 1_000_000)
+	s.move(activeModes[0], ftp, 1_000_000)
+}
+
+func TestAHostCertificateIsTrustedByItsAuthority(t *testing.T) {
+	lab.Require(t, "ssh-keygen")
+	l := lab.New(t)
+	for _, name := range []string{"ca", "certified"} {
+		l.Gateway.Run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/"+name)
+	}
+	l.Gateway.Run(t, "ssh-keygen", "-q", "-s", "/etc/ssh/ca", "-I", "test", "-h", "-n", "gateway", "/etc/ssh/certified.pub")
+	ca, err := os.ReadFile(l.Gateway.Path("/etc/ssh/ca.pub"))
+	require.NoError(t, err)
+	gateway := lab.SSHD(t, l.Gateway, lab.SSHDConfig{
+		Keys:  []string{"rsa"},
+		Extra: []string{"HostKey /etc/ssh/certified", "HostCertificate /etc/ssh/certified-cert.pub"},
+	})
+	s := newSite(t, l, gateway)
+	gateway.AuthorizeKey(t, l.Client.NewKey(t))
+	s.vsftpd(l.Gateway)
+	trust := func(lines string) { l.Client.WriteFile(t, lab.Home+"/.ssh/known_hosts", lines) }
+
+	trust("@cert-authority gate* " + string(ca))
+	p := s.start("-o", "StrictHostKeyChecking=yes", "gateway")
+	p.Stderr.Await(t, "ssh-ed25519-cert-v01@openssh.com")
+	require.NoError(t, p.Signal(os.Interrupt))
+	require.NoError(t, p.Wait())
+
+	// Of another host, the same authority says nothing.
+	trust("@cert-authority other " + string(ca))
+	r := s.run(binary(t), "-o", "StrictHostKeyChecking=yes", "gateway")
+	assert.Equal(t, 1, r.status)
+	assert.Contains(t, r.stderr, "No ED25519 host key is known for gateway and you have requested strict checking.")
+
+	// And a key that is known needs no authority.
+	trust(gateway.KnownHosts())
+	s.start("-o", "StrictHostKeyChecking=yes", "gateway")
+}
+
 func TestAProxyCommandIsUsed(t *testing.T) {
 	lab.Require(t, "curl", "nc")
 	throughEach(t, func(s *site) {
