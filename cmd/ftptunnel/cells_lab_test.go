@@ -183,3 +183,17 @@ func TestAClientThatNamesNoPortIsServedAtItsDefaultPort(t *testing.T) {
 		assert.NotContains(s.t, p.Stderr.String(), "result=failed")
 	})
 }
+
+// As one would write an authorized_keys line for this program alone.
+func TestAKeyThatMayOnlyReachTheFTPServerIsEnough(t *testing.T) {
+	l := lab.New(t)
+	gateway := lab.SSHD(t, l.Gateway, lab.SSHDConfig{Extra: []string{"ForceCommand /bin/false", "MaxSessions 0"}})
+	s := newSite(t, l, gateway)
+	ftp := s.vsftpd(l.Gateway)
+	l.Gateway.WriteFile(t, lab.Home+"/.ssh/authorized_keys", "")
+	gateway.AuthorizeKey(t, l.Client.NewKey(t), "restrict", "port-forwarding", `permitopen="localhost:*"`, `permitlisten="localhost:1"`)
+	s.start("gateway")
+	for _, m := range append(append([]mode{}, passiveModes...), activeModes...) {
+		s.move(m, ftp, 1_000_000)
+	}
+}
