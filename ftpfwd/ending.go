@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// ErrWordless is the cause if a control connection ends on the server's side
+// without a 221 or a 421, and its client has not ended it.
+var ErrWordless = errors.New("neither a 221 nor a 421 came before")
+
 var (
 	errStopping  = errors.New("the tunnel is shutting down")
 	errAbortLost = errors.New("the FTP server ended the session when its transfer was aborted")
@@ -28,6 +32,10 @@ func (s *session) checkEnd() {
 	}
 	if s.server.ended && s.held == nil && !s.dataMoves() && s.client.idle() {
 		s.client.shut = true
+		if s.greeted && !s.takenLeave && !s.client.ended {
+			s.takenLeave = true
+			s.tell(Event{Kind: Noticed, Text: "the control connection ended without a word", Err: ErrWordless})
+		}
 		s.alarms.keep("farewell", farewellAtMost, func() { s.over = true })
 		if s.client.ended {
 			s.over = true

@@ -58,6 +58,7 @@ type session struct {
 	raw        bool       // not FTP: nothing is looked at
 	spoken     bool       // the server has said something
 	greeted    bool       // its greeting has begun, which answers no command
+	takenLeave bool       // the server has said that it ends the session (221, 421)
 	odd        bool       // a server's address that is not its own has been told
 	stopping   bool       // ends as soon as nothing moves
 	leaving    bool       // the client gets a 421, and nothing else passes

@@ -472,3 +472,32 @@ func TestCommandsGoOnBehindAnAnswerThatCannotBeTold(t *testing.T) {
 		r.server.hear("NOOP")
 	})
 }
+
+func TestAnEndWithoutAWordIsNoticed(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		last    func(r *rig)
+		noticed int
+	}{
+		{"without a word", func(*rig) {}, 1},
+		{"421", func(r *rig) { r.server.say("421 timeout"); r.client.hear("421 timeout") }, 0},
+		{"221", func(r *rig) {
+			r.client.say("QUIT")
+			r.server.hear("QUIT")
+			r.server.say("221 bye")
+			r.client.hear("221 bye")
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				c.last(r)
+				require.NoError(t, r.server.conn.Close())
+				r.client.over()
+				require.Len(t, r.told(Noticed), c.noticed)
+				for _, e := range r.told(Noticed) {
+					assert.ErrorIs(t, e.Err, ErrWordless)
+				}
+			})
+		})
+	}
+}

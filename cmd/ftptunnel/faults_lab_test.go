@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -91,6 +92,22 @@ func TestAGatewayThatClosesUnusedConnectionsServesTheNextClient(t *testing.T) {
 		p.Stderr.Await(t, "connection lost")
 		s.succeeds("curl", "-sS", "--max-time", "20", here+"/pub/")
 	}
+}
+
+// And it may close a connection in it that is idle, as a control connection is
+// while its data moves.
+func TestAControlConnectionThatTheGatewayEndsIsExplained(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t, "ChannelTimeout direct-tcpip=2")
+	s.vsftpd(s.Gateway)
+	p := s.start("gateway")
+	c, err := s.login()
+	require.NoError(t, err)
+	_, err = c.ReadLine()
+	assert.ErrorIs(t, err, io.EOF)
+	p.Stderr.Await(t, "the control connection ended without a word")
+	p.Stderr.Await(t, "ChannelTimeout")
+	s.succeeds("curl", "-sS", here)
 }
 
 func TestAGatewayThatComesBackServesTheNextClientAtOnce(t *testing.T) {
