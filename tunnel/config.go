@@ -101,23 +101,28 @@ func (e *StrangerError) Error() string {
 // Unwrap returns Err.
 func (e *StrangerError) Unwrap() error { return e.Err }
 
-// An OpenError reports that the gateway did not open a connection or a
-// listener for us although the SSH connection is well.
+// An OpenError reports that the gateway, or a jump host, did not open a
+// connection or a listener for us although the SSH connection is well.
 type OpenError struct {
 	Listen     bool   // a listener (tcpip-forward), not a connection (direct-tcpip)
 	Address    string // host:port
+	Jump       string // the jump host that did not; empty for the gateway
 	Prohibited bool   // the gateway's policy forbids it; otherwise it tried and failed
 	Err        error
 }
 
 func (e *OpenError) Error() string {
+	who := "the gateway"
+	if e.Jump != "" {
+		who = "the jump host " + e.Jump
+	}
 	switch {
 	case e.Listen:
-		return "the gateway refuses to listen on " + e.Address
+		return who + " refuses to listen on " + e.Address
 	case e.Prohibited:
-		return "the gateway forbids connections to " + e.Address
+		return who + " forbids connections to " + e.Address
 	default:
-		return "the gateway cannot connect to " + e.Address + ": " + e.Err.Error()
+		return who + " cannot connect to " + e.Address + ": " + e.Err.Error()
 	}
 }
 

@@ -95,6 +95,9 @@ func (t *Tunnel) reach(ctx context.Context, h Hop, below *link, timeout time.Dur
 	if below != nil {
 		// Not as it is: a nil *conn is not a nil net.Conn.
 		conn, err := below.dial(ctx, h.Addr())
+		if refused, ok := errors.AsType[*OpenError](err); ok {
+			refused.Jump = below.hop.String()
+		}
 		if err != nil {
 			return nil, err
 		}

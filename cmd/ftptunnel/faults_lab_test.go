@@ -192,7 +192,7 @@ func TestWhatGoesWrongIsSaidOnceWithAdvice(t *testing.T) {
 			[]string{"gateway"}, 1,
 			[]string{"error: cannot listen on 127.0.0.1:2121", "address already in use", "hint: another program has that port"}},
 		{"forwarding forbidden", []string{"AllowTcpForwarding no"}, nil, []string{"gateway"}, 1,
-			[]string{"error: the gateway forbids connections to localhost:21", "hint: in the gateway's sshd_config see AllowTcpForwarding"}},
+			[]string{"error: the gateway forbids connections to localhost:21", "hint: in the sshd_config of the gateway see AllowTcpForwarding"}},
 		{"target not permitted", []string{"PermitOpen other:21"}, nil, []string{"gateway"}, 1,
 			[]string{"error: the gateway forbids connections to localhost:21", "PermitOpen localhost:*"}},
 		{"too many log in", []string{"MaxStartups 1:100:1"}, occupy, []string{"gateway"}, 1,

@@ -107,6 +107,10 @@ func listenHints(e *listenError) []string {
 func openHints(e *tunnel.OpenError) []string {
 	host, port, _ := net.SplitHostPort(e.Address)
 	try := "nc -v " + host + " " + port
+	gateway := "the gateway"
+	if e.Jump != "" {
+		gateway = e.Jump
+	}
 	switch {
 	case e.Listen:
 		return []string{
@@ -114,14 +118,15 @@ func openHints(e *tunnel.OpenError) []string {
 			"passive mode needs no listening port on the gateway",
 		}
 	case e.Prohibited:
-		return []string{
-			"in the gateway's sshd_config see AllowTcpForwarding, DisableForwarding and PermitOpen (or restrict, permitopen in authorized_keys)",
-			"PermitOpen compares names literally, and must allow every port for data: PermitOpen " + net.JoinHostPort(host, "*"),
+		lines := []string{"in the sshd_config of " + gateway + " see AllowTcpForwarding, DisableForwarding and PermitOpen (or restrict, permitopen in authorized_keys)"}
+		if e.Jump == "" {
+			lines = append(lines, "PermitOpen compares names literally, and must allow every port for data: PermitOpen "+net.JoinHostPort(host, "*"))
 		}
+		return lines
 	case strings.Contains(e.Err.Error(), "refused"):
-		return []string{fmt.Sprintf("nothing listens on %s there: is the FTP server running, on that port? from the gateway: %s", e.Address, try)}
+		return []string{fmt.Sprintf("nothing listens on %s there: is that server running, on that port? from %s: %s", e.Address, gateway, try)}
 	default:
-		return []string{"can the gateway reach it? from there: " + try}
+		return []string{"can " + gateway + " reach it? from there: " + try}
 	}
 }
 

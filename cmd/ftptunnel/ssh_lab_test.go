@@ -88,6 +88,16 @@ Host middle
 	s.move(activeModes[0], ftp, 1_000_000)
 }
 
+func TestAJumpHostThatForbidsForwardingIsNamed(t *testing.T) {
+	l := lab.NewWithJump(t)
+	jump := lab.SSHD(t, l.Jump, lab.SSHDConfig{Extra: []string{"AllowTcpForwarding no"}})
+	s := newSite(t, l, jump)
+	r := s.run(binary(t), "-J", "jump", "gateway")
+	assert.Equal(t, 1, r.status)
+	assert.Contains(t, r.stderr, "error: dial root@gateway: the jump host root@jump forbids connections to gateway:22\n")
+	assert.Contains(t, r.stderr, "hint: in the sshd_config of root@jump see AllowTcpForwarding")
+}
+
 func TestAHostCertificateIsTrustedByItsAuthority(t *testing.T) {
 	lab.Require(t, "ssh-keygen")
 	l := lab.New(t)
