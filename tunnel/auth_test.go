@@ -432,3 +432,15 @@ func TestALateAnswerIsNoRefusal(t *testing.T) {
 	assert.Equal(t, "authenticate", e.Op)
 	assert.False(t, permanent(e), "%v", e)
 }
+
+func TestEachOfSeveralQuestionsIsAsked(t *testing.T) {
+	leakFree(t)
+	s := started(t, &sshtest.Server{Challenges: []sshtest.Challenge{
+		{Question: "Password: ", Answer: "one"}, {Question: "Token: ", Answer: "two", Echo: true},
+	}})
+	answers := &script{answers: []string{"one", "two"}}
+	cfg := trusting(hopTo(s))
+	cfg.Ask = answers.ask
+	mustOpen(t, cfg)
+	assert.Equal(t, []string{"(ann@127.0.0.1) Password: ", "(ann@127.0.0.1) Token: "}, answers.questions)
+}

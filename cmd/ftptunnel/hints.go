@@ -125,9 +125,25 @@ func openHints(e *tunnel.OpenError) []string {
 		return lines
 	case strings.Contains(e.Err.Error(), "refused"):
 		return []string{fmt.Sprintf("nothing listens on %s there: is that server running, on that port? from %s: %s", e.Address, gateway, try)}
+	case unresolved(e.Err.Error()):
+		return []string{fmt.Sprintf("%s does not know the name %s: give the name that is known there, or an address", gateway, host)}
 	default:
 		return []string{"can " + gateway + " reach it? from there: " + try}
 	}
+}
+
+// unresolved reports whether a gateway that could not connect says that it did
+// not find the host: there is no code for it (RFC 4254, 5.1).
+func unresolved(said string) bool {
+	for _, words := range []string{
+		"Name or service not known", "name resolution", "No address associated", "nodename nor servname", // getaddrinfo's
+		"Error resolving", // Dropbear's
+	} {
+		if strings.Contains(said, words) {
+			return true
+		}
+	}
+	return false
 }
 
 func hostKeyHints(e *knownhosts.HostKeyError, err error) []string {
