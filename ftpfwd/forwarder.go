@@ -25,6 +25,14 @@ type Forwarder struct {
 	Remote Network // the network that Server is on; required
 	Local  Network // the network that clients are on; if nil, this host's
 
+	// Owner returns the user whose process made a connection to us, by a name of
+	// its own choice, or "" if that is somebody on another host; an error
+	// refuses the connection. Only owners among Users are let in, any if that is
+	// nil, and data connections that come to us must have the owner of their
+	// control connection. If Owner is nil, it does not matter who connects.
+	Owner func(net.Conn) (string, error)
+	Users []string
+
 	// ServerMode says in which ways data connections may be opened with the
 	// server, whatever clients use; if empty, [Auto].
 	ServerMode ServerMode
@@ -104,7 +112,14 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
-		sessions.Go(func() { newSession(f, id, &known, conn).run(ctx, conn) })
+		sessions.Go(func() {
+			owner, err := f.owner(conn, f.Users)
+			if err != nil {
+				f.turnAway(id, conn, err)
+				return
+			}
+			newSession(f, id, &known, conn, owner).run(ctx, conn)
+		})
 	}
 }
 

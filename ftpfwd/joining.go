@@ -44,6 +44,8 @@ func (s *session) arrived(ctx context.Context, e arrived) {
 		s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("data connection from %v turned away: the client is at %v", e.conn.RemoteAddr(), s.clientPeer)})
 		reset(e.conn)
 		return
+	case e.side == "client" && !s.ownData(e.conn):
+		return
 	case e.side == "server":
 		s.target.known.learn(p.way, true)
 	}

@@ -29,6 +29,7 @@ type session struct {
 	known      *knowledge
 	target     *target // the FTP server; nil until the client has named it
 	local      Network
+	owner      string     // the user who has the control connection; empty if that does not matter
 	clientPeer netip.Addr // where the client is
 	clientEnd  netip.Addr // where it reached us
 
@@ -70,9 +71,9 @@ type session struct {
 	wg     sync.WaitGroup
 }
 
-func newSession(f *Forwarder, id int, known *knowledge, conn net.Conn) *session {
+func newSession(f *Forwarder, id int, known *knowledge, conn net.Conn, owner string) *session {
 	s := &session{
-		f: f, id: id, known: known, local: f.Local, mode: modeStream,
+		f: f, id: id, known: known, local: f.Local, owner: owner, mode: modeStream,
 		clientPeer: addrOf(conn.RemoteAddr()).Addr(),
 		clientEnd:  addrOf(conn.LocalAddr()).Addr(),
 		client:     newLeg(),

@@ -11,8 +11,8 @@ import (
 	"ftptunnel/ftpfwd"
 )
 
-// dataFlags say how data connections come about, and which servers a login may
-// name.
+// dataFlags say how data connections come about, which servers a login may
+// name, and who may log in.
 type dataFlags struct {
 	timeout       time.Duration
 	mode          string
@@ -20,6 +20,7 @@ type dataFlags struct {
 	pasvAddress   string
 	fxp           bool
 	targets       []string
+	users         []string
 
 	forwarder ftpfwd.Forwarder // what they say; the rest of it is empty
 }
@@ -31,6 +32,7 @@ func (d *dataFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&d.pasvAddress, "pasv-address", "control", "`where` data connections to the FTP server go: control, to its own\naddress; reply, to what its 227 names; or networks to follow it within")
 	f.BoolVar(&d.fxp, "fxp", false, "pass on PORT and EPRT with addresses that are not the client's")
 	f.StringArrayVar(&d.targets, "allow-target", nil, "with -D, an FTP `server` that logins may name: a host name, a pattern\nor a network, with or without :port (repeatable; default: any, but not\nthe gateway itself, nor port 22)")
+	f.StringArrayVar(&d.users, "allow-user", nil, "serve this `user` of this machine, by name or ID, or any\n(repeatable; default: the one who starts ftptunnel; root always)")
 }
 
 // parse reads the flags' values. Targets make sense only where logins name
@@ -59,6 +61,9 @@ func (d *dataFlags) parse(dynamic bool) error {
 			return &usageError{fmt.Sprintf("--allow-target: %v", err), "such as ftp.internal, *.internal:21, 10.0.0.0/8 or [fd00::/8]:21"}
 		}
 		f.Targets = append(f.Targets, target)
+	}
+	if err := letIn(f, d.users); err != nil {
+		return err
 	}
 	return d.parseReplyNetworks()
 }

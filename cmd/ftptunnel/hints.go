@@ -39,6 +39,7 @@ func hints(err error) []string {
 	var (
 		usage    *usageError
 		target   *ftpfwd.TargetError
+		owner    *ftpfwd.OwnerError
 		active   *ftpfwd.ActiveAddressError
 		listen   *listenError
 		open     *tunnel.OpenError
@@ -61,6 +62,8 @@ func hints(err error) []string {
 		return listenHints(listen)
 	case errors.As(err, &target):
 		return []string{"allow it: --allow-target=" + target.Address}
+	case errors.As(err, &owner):
+		return ownerHints(owner)
 	case errors.As(err, &active):
 		return []string{
 			"the gateway listens on its loopback only, unless its sshd_config says GatewayPorts clientspecified (Dropbear: the flag -a)",
@@ -90,6 +93,15 @@ func severalHints(errs []error) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// ownerHints is about somebody else's connection. Who may have data is not to be
+// changed: it is who asked for it.
+func ownerHints(e *ftpfwd.OwnerError) []string {
+	if e.Err != nil || len(e.Users) == 1 {
+		return nil
+	}
+	return []string{fmt.Sprintf("that is %s; if all is well: --allow-user=%[1]s", userName(e.Owner))}
 }
 
 func listenHints(e *listenError) []string {

@@ -101,17 +101,25 @@ func (c *client) command(want int, format string, args ...any) (string, error) {
 
 // download gets a file in passive mode.
 func (c *client) download(name string) ([]byte, error) {
-	text, err := c.command(229, "EPSV")
+	port, err := c.passivePort()
 	if err != nil {
 		return nil, err
 	}
-	port := strings.Trim(text[strings.Index(text, "(|||"):], "(|).")
 	data, err := c.host.DialContext(context.Background(), "tcp", "127.0.0.1:"+port)
 	if err != nil {
 		return nil, err
 	}
 	defer data.Close()
 	return c.retrieve(name, data)
+}
+
+// passivePort does EPSV and returns the port.
+func (c *client) passivePort() (string, error) {
+	text, err := c.command(229, "EPSV")
+	if err != nil {
+		return "", err
+	}
+	return strings.Trim(text[strings.Index(text, "(|||"):], "(|)."), nil
 }
 
 // downloadActive gets a file in active mode.

@@ -1,0 +1,130 @@
+//go:build linux
+
+package main
+
+import (
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ftptunnel/ftpfwd"
+	"ftptunnel/internal/lab"
+)
+
+// meeting returns both ends of a connection over loopback.
+func meeting(t *testing.T, address string) (here, there net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	require.NoError(t, err)
+	defer l.Close()
+	there, err = net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = there.Close() })
+	here, err = l.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = here.Close() })
+	return here, there
+}
+
+func TestTheOwnerOfALoopbackConnectionIsKnown(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		here, there := meeting(t, address)
+		owner, err := ownerOf(here)
+		require.NoError(t, err)
+		assert.Equal(t, strconv.Itoa(os.Getuid()), owner)
+		// A socket that no process has any more says nothing about its user.
+		require.NoError(t, there.Close())
+		_, err = ownerOf(here)
+		assert.Error(t, err)
+	}
+}
+
+// claimed is a connection that says it came from elsewhere.
+type claimed struct {
+	net.Conn
+	peer net.Addr
+}
+
+func (c claimed) RemoteAddr() net.Addr { return c.peer }
+
+func TestALoopbackConnectionThatIsNotThereHasNoOwner(t *testing.T) {
+	here, _ := meeting(t, "127.0.0.1:0")
+	// The kernel knows a listener with that port, and another connection.
+	_, err := ownerOf(claimed{here, here.LocalAddr()})
+	assert.Error(t, err)
+	port := here.RemoteAddr().(*net.TCPAddr).Port
+	_, err = ownerOf(claimed{here, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: port}})
+	assert.Error(t, err)
+	owner, err := ownerOf(claimed{here, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: port}})
+	assert.NoError(t, err)
+	assert.Empty(t, owner, "somebody on another host")
+}
+
+func TestUsersAreNamedByNameOrID(t *testing.T) {
+	me, err := user.Current()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		names, want []string
+	}{
+		{nil, []string{"0", me.Uid}},
+		{[]string{"any"}, nil},
+		{[]string{"nobody", "any"}, nil},
+		{[]string{"root"}, []string{"0", "0"}},
+		{[]string{"0"}, []string{"0", "0"}},
+	} {
+		var f ftpfwd.Forwarder
+		require.NoError(t, letIn(&f, c.names), c.names)
+		assert.Equal(t, c.want, f.Users, c.names)
+	}
+	assert.ErrorAs(t, letIn(new(ftpfwd.Forwarder), []string{"no such user"}), new(*usageError))
+}
+
+// as runs a program on the client as lab.User.
+func (s *site) as(name string, args ...string) result {
+	s.t.Helper()
+	return s.run("setpriv", append([]string{"--reuid=" + lab.User, "--clear-groups", name}, args...)...)
+}
+
+func TestAnotherUserOfThisMachineIsTurnedAway(t *testing.T) {
+	lab.Require(t, "curl", "setpriv")
+	s := throughSSHD(t)
+	s.vsftpd(s.Gateway)
+	p := s.start("gateway")
+	s.succeeds("curl", "-sS", here)
+	r := s.as("curl", "-sS", "-v", here)
+	assert.NotZero(t, r.status)
+	assert.Contains(t, r.stderr, "421 it is user 2121's, who has no business here")
+	p.Stderr.Await(t, "that is bob; if all is well: --allow-user=bob")
+	require.NoError(t, p.Signal(os.Interrupt))
+	require.NoError(t, p.Wait())
+
+	s.start("--allow-user=bob", "gateway")
+	assert.Zero(t, s.as("curl", "-sS", here).status)
+	s.succeeds("curl", "-sS", here)
+}
+
+func TestAnotherUserOfThisMachineGetsNoData(t *testing.T) {
+	lab.Require(t, "nc", "setpriv")
+	s := throughSSHD(t)
+	s.vsftpd(s.Gateway)
+	p := s.start("--allow-user=any", "gateway")
+	c, err := s.login()
+	require.NoError(t, err)
+	port, err := c.passivePort()
+	require.NoError(t, err)
+	stolen := s.as("sh", "-c", "echo rogue | nc -w 5 127.0.0.1 "+port)
+	assert.Empty(t, stolen.stdout)
+	p.Stderr.Await(t, "a data connection is turned away")
+	conn, err := s.Client.DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = c.command(150, "LIST")
+	require.NoError(t, err)
+	_, _, err = c.ReadResponse(226)
+	assert.NoError(t, err)
+}
