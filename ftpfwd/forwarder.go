@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,10 @@ type Forwarder struct {
 	// control connection. If Owner is nil, it does not matter who connects.
 	Owner func(net.Conn) (string, error)
 	Users []string
+
+	// MaxClients bounds how many clients are served at a time; more are turned
+	// away with a 421. If zero, all are served.
+	MaxClients int
 
 	// ServerMode says in which ways data connections may be opened with the
 	// server, whatever clients use; if empty, [Auto].
@@ -66,6 +71,8 @@ type Forwarder struct {
 	Observe func(Event)
 }
 
+var errTooMany = errors.New("too many clients are connected")
+
 func (f *Forwarder) dialTimeout() time.Duration { return orDefault(f.DialTimeout, 30*time.Second) }
 func (f *Forwarder) dataTimeout() time.Duration { return orDefault(f.DataTimeout, 5*time.Minute) }
 
@@ -94,6 +101,7 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 		}
 	}
 	var known knowledge
+	var clients atomic.Int64
 	ctx, cancel := context.WithCancel(ctx)
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
@@ -113,6 +121,11 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
 		sessions.Go(func() {
+			defer clients.Add(-1)
+			if n := clients.Add(1); f.MaxClients > 0 && n > int64(f.MaxClients) {
+				f.turnAway(id, conn, errTooMany)
+				return
+			}
 			owner, err := f.owner(conn, f.Users)
 			if err != nil {
 				f.turnAway(id, conn, err)

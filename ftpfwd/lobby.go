@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 )
 
 // A lobby is where a session begins that does not know its server yet: we greet
@@ -17,7 +18,13 @@ type lobby struct {
 	named string // how the client named the server
 }
 
-var errNoGreeting = errors.New("the FTP server does not greet")
+// loginAtMost bounds how long a client may take to name its server.
+const loginAtMost = 2 * time.Minute
+
+var (
+	errNoGreeting = errors.New("the FTP server does not greet")
+	errNoLogin    = errors.New("nobody has logged in")
+)
 
 // connected is the event that the server's control connection is there, or why
 // it is not.
@@ -58,6 +65,11 @@ func (s *session) connected(e connected) {
 
 // receive greets a client whose server is not known yet.
 func (s *session) receive() {
+	s.alarms.in("login", loginAtMost, func() {
+		if s.target == nil {
+			s.giveUp(errNoLogin)
+		}
+	})
 	s.lobby = &lobby{}
 	s.reply("220 Log in as user@ftp-host or user@ftp-host:port")
 }

@@ -83,3 +83,22 @@ func TestWhoIsOnAnotherHostHasNoOwner(t *testing.T) {
 		carry(t, server, client, "data")
 	}, by(&who))
 }
+
+func TestMoreClientsThanThereMayBeAreTurnedAway(t *testing.T) {
+	withRig(t, func(r *rig) {
+		conn, err := r.near.DialContext(t.Context(), "tcp", "127.0.0.1:2121")
+		require.NoError(t, err)
+		second := newLine(t, "second", conn)
+		second.hear("421 too many clients are connected")
+		second.over()
+		// When one has gone, the next is served.
+		require.NoError(t, r.client.conn.Close())
+		_, err = r.server.in.ReadByte()
+		require.Error(t, err)
+		_ = r.server.conn.Close()
+		r.told(SessionEnded)
+		r.connect()
+		r.server.say("220 ready")
+		r.client.hear("220 ready")
+	}, func(r *rig) { r.forwarder.MaxClients = 1 })
+}

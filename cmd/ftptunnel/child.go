@@ -9,14 +9,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 )
-
-// drainAtMost bounds how long what a command has sent may take to arrive once
-// the command has ended.
-const drainAtMost = 30 * time.Second
 
 // runCommand opens the tunnel, waits for the FTP greeting, runs command, and
 // sets the exit status to the command's own.
@@ -46,7 +41,7 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- p.forwardAll(serving, t, listeners, log, drainAtMost) }()
+	go func() { served <- p.forwardAll(serving, nil, t, listeners, log) }()
 	status, err := runChild(command, listeners[0].Addr())
 	end()
 	if serveErr := <-served; serveErr != nil {

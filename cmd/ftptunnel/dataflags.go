@@ -21,6 +21,8 @@ type dataFlags struct {
 	fxp           bool
 	targets       []string
 	users         []string
+	clients       int
+	drain         time.Duration
 
 	forwarder ftpfwd.Forwarder // what they say; the rest of it is empty
 }
@@ -32,6 +34,8 @@ func (d *dataFlags) flags(f *pflag.FlagSet) {
 	f.StringVar(&d.pasvAddress, "pasv-address", "control", "`where` data connections to the FTP server go: control, to its own\naddress; reply, to what its 227 names; or networks to follow it within")
 	f.BoolVar(&d.fxp, "fxp", false, "pass on PORT and EPRT with addresses that are not the client's")
 	f.StringArrayVar(&d.targets, "allow-target", nil, "with -D, an FTP `server` that logins may name: a host name, a pattern\nor a network, with or without :port (repeatable; default: any, but not\nthe gateway itself, nor port 22)")
+	f.IntVar(&d.clients, "max-clients", 1000, "serve this `number` of clients at a time on each port, and turn others away")
+	f.DurationVar(&d.drain, "drain-timeout", 30*time.Second, "when stopped, let transfers go on for this `time`; a second signal\nends them at once")
 	f.StringArrayVar(&d.users, "allow-user", nil, "serve this `user` of this machine, by name or ID, or any\n(repeatable; default: the one who starts ftptunnel; root always)")
 }
 
@@ -62,6 +66,10 @@ func (d *dataFlags) parse(dynamic bool) error {
 		}
 		f.Targets = append(f.Targets, target)
 	}
+	if d.clients < 1 || d.drain < 0 || d.timeout <= 0 {
+		return &usageError{"--max-clients, --drain-timeout and --data-timeout must be positive", "such as --max-clients=10 --drain-timeout=1m --data-timeout=5m"}
+	}
+	f.MaxClients, f.DrainTimeout = d.clients, d.drain
 	if err := letIn(f, d.users); err != nil {
 		return err
 	}

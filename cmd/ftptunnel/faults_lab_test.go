@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +23,14 @@ import (
 // moved something.
 func (s *site) slowly(ftp *lab.FTPServer, upload bool) *lab.Process {
 	s.t.Helper()
-	file, _ := s.file("big", 30_000_000)
+	return s.atOneMegabyte(ftp, upload, 30_000_000)
+}
+
+// atOneMegabyte starts a curl that moves so many bytes, a megabyte each second,
+// and waits until it has moved something.
+func (s *site) atOneMegabyte(ftp *lab.FTPServer, upload bool, size int64) *lab.Process {
+	s.t.Helper()
+	file, _ := s.file("big", size)
 	args := []string{"-sS", "--limit-rate", "1M", "-o", lab.Home + "/got", here + "/pub/big"}
 	watched := s.Client.Path(lab.Home + "/got")
 	if upload {
@@ -145,10 +153,41 @@ func TestTheProgramStopsOnASignalAndClosesEverything(t *testing.T) {
 		assert.Equal(s.t, "ftp://127.0.0.1:2121\n", p.Stdout.String(), "and nothing else")
 		transfer := s.slowly(ftp, false)
 		require.NoError(s.t, p.Signal(os.Interrupt))
+		p.Stderr.Await(s.t, "stopping")
+		require.NoError(s.t, p.Signal(os.Interrupt))
 		assert.NoError(s.t, p.Wait(), "status 0")
 		assert.Error(s.t, transfer.Wait(), "a part is not the whole")
 		eventually(s.t, "nothing listens", func() bool { return len(s.Client.Listeners(s.t)) == 0 })
 	})
+}
+
+func TestAStoppedProgramLetsTransfersEnd(t *testing.T) {
+	lab.Require(t, "curl")
+	throughEach(t, func(s *site) {
+		ftp := s.vsftpd(s.Gateway)
+		p := s.start("gateway")
+		idle, err := s.login()
+		require.NoError(s.t, err)
+		transfer := s.atOneMegabyte(ftp, true, 4_000_000)
+		require.NoError(s.t, p.Signal(syscall.SIGTERM))
+		_, text, err := idle.ReadResponse(421)
+		assert.NoError(s.t, err, text)
+		assert.NotZero(s.t, s.run("curl", "-sS", here).status, "nobody else is let in")
+		assert.NoError(s.t, transfer.Wait())
+		assert.NoError(s.t, p.Wait(), "status 0")
+	})
+}
+
+func TestAStoppedProgramLetsTransfersGoOnForSoLongAndNoLonger(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t)
+	ftp := s.vsftpd(s.Gateway)
+	p := s.start("--drain-timeout=1s", "gateway")
+	transfer := s.slowly(ftp, false)
+	require.NoError(t, p.Signal(syscall.SIGTERM))
+	assert.NoError(t, p.Wait(), "status 0")
+	assert.Error(t, transfer.Wait(), "a part is not the whole")
+	assert.Contains(t, p.Stderr.String(), "result=failed")
 }
 
 // Each thing that can go wrong gets one message that says what to do, and the

@@ -24,19 +24,46 @@ const stopAtMost = 5 * time.Second
 
 var _ ftpfwd.Network = (*tunnel.Tunnel)(nil)
 
-// forward is the program without a subcommand: it forwards until a signal.
+// forward is the program without a subcommand: it forwards until a signal, and
+// a second one has it end at once.
 func (p *program) forward(ctx context.Context) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, hurry, stop := signalled(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	err := p.serve(ctx)
+	err := p.serve(ctx, hurry)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // interrupted while still connecting
 	}
 	return err
 }
 
-func (p *program) serve(ctx context.Context) error {
+// signalled returns a context that the first SIGINT or SIGTERM ends, and a
+// channel that the second closes. A third one kills the program. Stop has to be
+// called.
+func signalled(ctx context.Context) (first context.Context, second <-chan struct{}, stop func()) {
+	first, end := context.WithCancel(ctx)
+	hurry, done := make(chan struct{}), make(chan struct{})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		defer signal.Stop(signals)
+		for _, act := range []func(){end, func() { close(hurry) }} {
+			select {
+			case <-signals:
+				act()
+			case <-done:
+				return
+			}
+		}
+	})
+	return first, hurry, func() {
+		close(done)
+		watch.Wait()
+		end()
+	}
+}
+
+func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	log := newLogger(p.stderr, p.logFormat, p.verbose, p.quiet)
 	listeners, err := p.openListeners(ctx, log)
 	if err != nil {
@@ -54,7 +81,7 @@ func (p *program) serve(ctx context.Context) error {
 	for _, l := range listeners {
 		fmt.Fprintf(p.stdout, "%s\n", ftpURL(l.Addr()))
 	}
-	return p.forwardAll(ctx, t, listeners, log, 0)
+	return p.forwardAll(ctx, hurry, t, listeners, log)
 }
 
 // openListeners opens all ports or none.
@@ -106,8 +133,9 @@ func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tun
 }
 
 // forwardAll serves every listener until ctx is done or the tunnel has ended
-// for good. Transfers have drain to end once ctx is done.
-func (p *program) forwardAll(ctx context.Context, t *tunnel.Tunnel, listeners []net.Listener, log *slog.Logger, drain time.Duration) error {
+// for good. Once ctx is done, transfers have until hurry is closed, or the time of
+// --drain-timeout is over.
+func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, t *tunnel.Tunnel, listeners []net.Listener, log *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var servers, watch sync.WaitGroup
@@ -117,9 +145,12 @@ func (p *program) forwardAll(ctx context.Context, t *tunnel.Tunnel, listeners []
 		case <-t.Done():
 			cancel(t.Err())
 		case <-ctx.Done():
+			log.Info("stopping", "transfers may go on for", p.data.drain)
 		}
 		select {
-		case <-time.After(drain + stopAtMost):
+		case <-time.After(p.data.drain + stopAtMost):
+			_ = t.Close()
+		case <-hurry:
 			_ = t.Close()
 		case <-ended:
 		}
@@ -127,7 +158,7 @@ func (p *program) forwardAll(ctx context.Context, t *tunnel.Tunnel, listeners []
 	for i, l := range listeners {
 		f := p.data.forwarder
 		f.Server, f.Remote = p.forwards[i].server, t
-		f.DrainTimeout, f.Observe = drain, logSessions(log)
+		f.Observe = logSessions(log)
 		servers.Go(func() {
 			if err := f.Serve(ctx, l); err != nil {
 				cancel(err)
