@@ -80,6 +80,9 @@ func (t *Tunnel) join(ctx context.Context, h Hop, below *link) (*link, error) {
 		return nil, s.failure(err)
 	}
 	l := newLink(h, below, s.transport, sshConn, chans, requests)
+	if n := len(s.auth.tried); n > 0 {
+		l.credential = s.auth.tried[n-1]
+	}
 	if !release() {
 		// The transport has failed, or is about to.
 		l.close(context.Cause(ctx))

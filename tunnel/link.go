@@ -22,6 +22,8 @@ type link struct {
 	transport *transport
 	router    *router
 
+	credential string // what let the user in; see [Negotiation]
+
 	done chan struct{} // closed when the link has ended
 	err  error         // why, wrapping ErrLost; set before done is closed
 

@@ -27,6 +27,7 @@ type program struct {
 	logFormat   string
 	verbose     int
 	quiet       bool
+	check       checkFlags
 }
 
 // defaultListen is where clients connect unless -L says otherwise.
@@ -49,7 +50,8 @@ const examples = `  ftptunnel alice@gateway                        the FTP serve
   ftptunnel alice@gateway ftp.internal           one behind it
   ftptunnel -L 2100:ftp.internal:21 gateway      with a port of your own
   ftptunnel -D 2121 gateway                      many: log in as user@ftp-host
-  ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'`
+  ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'
+  ftptunnel check gateway                        what works, and what to change`
 
 // usage lists what can be typed, without the words about commands and their
 // help that cobra would add.
@@ -102,11 +104,12 @@ if the tunnel never came up.`,
 			return p.runCommand(c.Context(), args[dash:])
 		},
 	}
-	root.AddCommand(child)
+	check := p.checkCommand()
+	root.AddCommand(child, check)
 	root.SetUsageTemplate(usage)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
-	for _, c := range []*cobra.Command{root, child} {
+	for _, c := range []*cobra.Command{root, child, check} {
 		p.flags(c.Flags())
 		c.Flags().SortFlags = false
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

@@ -129,6 +129,8 @@ func openHints(e *tunnel.OpenError) []string {
 			"in the gateway's sshd_config see AllowTcpForwarding, DisableForwarding and PermitListen (or restrict, permitlisten in authorized_keys)",
 			"passive mode needs no listening port on the gateway",
 		}
+	case unresolved(e):
+		return []string{fmt.Sprintf("%s does not know the name %s: give the name that is known there, or an address", gateway, host)}
 	case e.Prohibited:
 		lines := []string{"in the sshd_config of " + gateway + " see AllowTcpForwarding, DisableForwarding and PermitOpen (or restrict, permitopen in authorized_keys)"}
 		if e.Jump == "" {
@@ -137,21 +139,23 @@ func openHints(e *tunnel.OpenError) []string {
 		return lines
 	case strings.Contains(e.Err.Error(), "refused"):
 		return []string{fmt.Sprintf("nothing listens on %s there: is that server running, on that port? from %s: %s", e.Address, gateway, try)}
-	case unresolved(e.Err.Error()):
-		return []string{fmt.Sprintf("%s does not know the name %s: give the name that is known there, or an address", gateway, host)}
 	default:
 		return []string{"can " + gateway + " reach it? from there: " + try}
 	}
 }
 
-// unresolved reports whether a gateway that could not connect says that it did
-// not find the host: there is no code for it (RFC 4254, 5.1).
-func unresolved(said string) bool {
+// unresolved reports whether a gateway that did not connect says that it did not
+// find the host. There is no code for it (RFC 4254, 5.1), and Dropbear gives
+// that for what is forbidden.
+func unresolved(e *tunnel.OpenError) bool {
+	if e.Err == nil {
+		return false
+	}
 	for _, words := range []string{
 		"Name or service not known", "name resolution", "No address associated", "nodename nor servname", // getaddrinfo's
 		"Error resolving", // Dropbear's
 	} {
-		if strings.Contains(said, words) {
+		if strings.Contains(e.Err.Error(), words) {
 			return true
 		}
 	}

@@ -117,7 +117,15 @@ func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tun
 	if err != nil {
 		return nil, err
 	}
-	cfg := tunnel.Config{Hops: hops, Stderr: os.Stderr, Observe: logTunnel(log, p.stderr)}
+	cfg := p.tunnelConfig(ctx, hops)
+	cfg.Observe = logTunnel(log, p.stderr)
+	return tunnel.Open(ctx, cfg)
+}
+
+// tunnelConfig is how to connect to hops, asking the person at the terminal if
+// there is one.
+func (p *program) tunnelConfig(ctx context.Context, hops []tunnel.Hop) tunnel.Config {
+	cfg := tunnel.Config{Hops: hops, Stderr: os.Stderr}
 	warn := func(text string) {
 		if !p.quiet {
 			fmt.Fprintln(p.stderr, text)
@@ -129,7 +137,7 @@ func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tun
 		ask = func(question string) (string, error) { return a(ctx, question, true) }
 	}
 	cfg.HostKeys = hostKeys(ask, warn)
-	return tunnel.Open(ctx, cfg)
+	return cfg
 }
 
 // forwardAll serves every listener until ctx is done or the tunnel has ended

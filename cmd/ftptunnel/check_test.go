@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"ftptunnel/internal/ftptest"
+	"ftptunnel/tunnel"
+)
+
+// noTunnel is this machine in place of the gateway.
+type noTunnel struct {
+	net.Dialer
+	net.ListenConfig
+}
+
+// newChecker returns a checker that has connected to s.
+func newChecker(t *testing.T, s *ftptest.Server) *checker {
+	t.Setenv("FTP_PASSWORD", "secret")
+	c := &checker{p: &program{check: checkFlags{user: "bob"}}, tunnel: &noTunnel{}, host: "127.0.0.1"}
+	c.report = &report{Modes: map[string]bool{}}
+	c.server = ftptest.Start(t, s, "127.0.0.1")
+	conn, err := c.tunnel.DialContext(t.Context(), "tcp", c.server)
+	require.NoError(t, err)
+	c.control = newControl(conn)
+	t.Cleanup(func() { c.control.close() })
+	return c
+}
+
+func (c *checker) last() step { return c.report.Steps[len(c.report.Steps)-1] }
+
+// Servers word their replies in many ways.
+func TestCheckUnderstandsEveryServer(t *testing.T) {
+	for _, product := range ftptest.Products {
+		t.Run(product.Name, func(t *testing.T) {
+			c := newChecker(t, &ftptest.Server{Dialect: product.Dialect})
+			require.True(t, c.checkGreeting(t.Context()), c.last())
+			require.True(t, c.checkLogin(t.Context()), c.last())
+			c.checkModes(t.Context())
+			works := 0
+			for _, s := range c.report.Steps {
+				switch {
+				case s.Result == passed && c.report.Modes[s.Name]:
+					works++
+				case s.Result == failed:
+					assert.Contains(t, s.Text, "the FTP server refuses "+s.Name)
+				}
+			}
+			if product.Name != "only LPSV and LPRT" {
+				assert.Positive(t, works)
+			}
+		})
+	}
+}
+
+func TestCheckExplainsThatAServerInsistsOnTLS(t *testing.T) {
+	for _, product := range ftptest.TLSOnly {
+		t.Run(product.Name, func(t *testing.T) {
+			c := newChecker(t, &ftptest.Server{Dialect: product.Dialect})
+			require.True(t, c.checkGreeting(t.Context()), c.last())
+			if c.checkLogin(t.Context()) {
+				c.checkModes(t.Context())
+			}
+			assert.Equal(t, failed, c.last().Result)
+			assert.Contains(t, strings.Join(c.report.Advice, "\n"), "insists on TLS")
+		})
+	}
+}
+
+func TestCheckLogsInAgainAfterAModeThatEndedTheControlConnection(t *testing.T) {
+	var heard ftptest.Record
+	c := newChecker(t, &ftptest.Server{Heard: heard.Heard, Dialect: ftptest.Dialect{
+		Replies: map[string]string{"EPSV 229": "421 So long."},
+	}})
+	require.True(t, c.checkGreeting(t.Context()))
+	require.True(t, c.checkLogin(t.Context()))
+	c.checkModes(t.Context())
+	assert.Equal(t, map[string]bool{"EPSV": false, "PASV": true, "EPRT": true, "PORT": true}, c.report.Modes)
+	assert.Equal(t, 2, strings.Count(strings.Join(heard.Lines(), "\n"), "USER bob"))
+}
+
+func TestCheckNeverShowsThePassword(t *testing.T) {
+	for _, code := range []string{"530", "421", "xyz"} {
+		c := newChecker(t, &ftptest.Server{User: "bob", Password: "other", Dialect: ftptest.Dialect{
+			Replies: map[string]string{"PASS 530": code + " secret is not your password."},
+		}})
+		require.True(t, c.checkGreeting(t.Context()))
+		assert.False(t, c.checkLogin(t.Context()))
+		assert.Contains(t, c.last().Text, "*** is not your password")
+		assert.NotContains(t, c.last().Text, "secret")
+	}
+}
+
+func TestACheckOfAServerThatIsSilentEnds(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	c := &checker{server: "ftp.internal:21", report: &report{}, control: newControl(here)}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(errSlow) })
+	assert.False(t, c.checkGreeting(ctx))
+	assert.Equal(t, "no greeting from an FTP server at ftp.internal:21: no answer for 20s", c.last().Text)
+}
+
+func TestAnnouncedPortsAreRead(t *testing.T) {
+	for _, c := range []struct {
+		reply   reply
+		port    string
+		address string
+	}{
+		{reply{227, "Entering Passive Mode (10,1,2,3,4,5)."}, "1029", "10.1.2.3"},
+		{reply{227, "=10,1,2,3,255,255"}, "65535", "10.1.2.3"},
+		{reply{227, "Entering Passive Mode (10,1,2,3,4,256)"}, "", ""},
+		{reply{227, "Entering Passive Mode (10,1,2,3,0,0)"}, "", ""},
+		{reply{227, "Entering Passive Mode"}, "", ""},
+		{reply{227, "Entering Passive Mode (10.1.2.3,4,5)."}, "1029", "10.1.2.3"},
+		{reply{227, "Entering Passive Mode( 10, 1, 2, 3, 4,5)."}, "1029", "10.1.2.3"},
+		{reply{228, "Entering Passive Mode (10,1,2,3,4,5)."}, "", ""},
+		{reply{229, "Entering Extended Passive Mode (|||1029|)"}, "1029", ""},
+		{reply{229, "Entering Extended Passive Mode (!!!1029!)"}, "1029", ""},
+		{reply{229, "Entering Extended Passive Mode (|||0|)"}, "", ""},
+		{reply{229, "Entering Extended Passive Mode (|||65536|)"}, "", ""},
+		{reply{229, "Entering Extended Passive Mode"}, "", ""},
+	} {
+		port, address, found := announced(c.reply)
+		assert.Equal(t, c.port != "", found, c.reply)
+		if found {
+			assert.Equal(t, c.port, port, c.reply)
+		}
+		if c.address != "" {
+			assert.Equal(t, netip.MustParseAddr(c.address), address, c.reply)
+		}
+	}
+}
+
+func TestAReportHasOneAlignedLineForEachStep(t *testing.T) {
+	var out bytes.Buffer
+	r := &report{lines: &out, Summary: []string{"Nothing works yet."}}
+	r.add("connect", 1234*time.Microsecond, pass("gateway answers"))
+	r.add("authentication", 12*time.Second, fail(errors.New("two\r\nlines \x1b[31mand colours")))
+	r.add("login", 0, skip("not tried"))
+	r.advise("do this", "do that", "do this")
+	require.NoError(t, r.finish(&out))
+	assert.Equal(t, `connect           ok        1 ms  gateway answers
+authentication    FAIL  12000 ms  two lines [31mand colours
+login             skip            not tried
+
+Nothing works yet.
+
+What to do:
+  - do this
+  - do that
+`, out.String())
+}
+
+func TestAReportIsOneJSONDocument(t *testing.T) {
+	var out bytes.Buffer
+	r := &report{Modes: map[string]bool{"PASV": true}, Works: true}
+	r.add("connect", 1234*time.Microsecond, pass("<gateway> answers"))
+	require.Empty(t, out.String())
+	require.NoError(t, r.finish(&out))
+	var got map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+	assert.Equal(t, true, got["works"])
+	assert.Equal(t, []any{map[string]any{"step": "connect", "result": "ok", "ms": 1.234, "text": "<gateway> answers"}}, got["steps"])
+}
+
+func TestKeyExchangesThatResistQuantumComputersAreKnown(t *testing.T) {
+	for name, post := range map[string]bool{
+		"mlkem768x25519-sha256":              true,
+		"sntrup761x25519-sha512@openssh.com": true,
+		"curve25519-sha256":                  false,
+		"ecdh-sha2-nistp256":                 false,
+	} {
+		r := newHopReport(tunnel.Hop{})
+		r.negotiated(tunnel.Negotiation{KeyExchange: name})
+		assert.Equal(t, post, r.PostQuantum, name)
+		assert.Equal(t, !post, strings.Contains(r.algorithms(tunnel.Negotiation{KeyExchange: name}).text, "(not post-quantum)"), name)
+	}
+}
+
+func TestWordsAreQuotedForAShell(t *testing.T) {
+	assert.Equal(t, "alice@gateway", shellWord("alice@gateway"))
+	assert.Equal(t, `'[::1]:21'`, shellWord("[::1]:21"))
+	assert.Equal(t, `'it'\''s'`, shellWord("it's"))
+}
+
+func TestCheckSaysWhoReadTheConfiguration(t *testing.T) {
+	for ssh, want := range map[string]string{"none": "read by ftptunnel itself", "": "ssh -G"} {
+		c := &checker{p: &program{destination: "ann@gateway"}, report: &report{}}
+		c.p.ssh = tunnel.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
+		if path, err := tunnel.ConfigReader(t.Context(), c.p.ssh); ssh == "" && (path == "" || err != nil) {
+			t.Log("there is no ssh to ask")
+			continue
+		}
+		require.Len(t, c.checkConfiguration(t.Context()), 1)
+		assert.Contains(t, c.report.Steps[0].Text, want)
+		assert.Contains(t, c.report.Steps[1].Text, "ann@gateway is gateway:2222, user ann; ")
+	}
+}

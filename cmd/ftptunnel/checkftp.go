@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"regexp"
+	"strings"
+)
+
+// A control is a control connection.
+type control struct {
+	conn net.Conn
+	text *textproto.Conn
+	err  error // why it cannot be used any more
+}
+
+// maxSaid bounds what a server may say on one control connection.
+const maxSaid = 1 << 20
+
+func newControl(conn net.Conn) *control {
+	type limited struct {
+		io.Reader
+		io.WriteCloser
+	}
+	return &control{conn: conn, text: textproto.NewConn(limited{io.LimitReader(conn, maxSaid), conn})}
+}
+
+func (f *control) close() {
+	if f != nil {
+		_ = f.conn.Close()
+	}
+}
+
+// A reply is a reply to a command, all of its lines.
+type reply struct {
+	code int
+	text string
+}
+
+func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
+
+// good reports whether r is of the given class: 1 preliminary, 2 completion, 3
+// intermediate (RFC 959, 4.2).
+func (r reply) good(class int) bool { return r.code/100 == class }
+
+// send sends a command and returns its reply. Any error ends f's use.
+func (f *control) send(ctx context.Context, line string) (reply, error) {
+	if f.err == nil {
+		f.err = because(ctx, f.text.PrintfLine("%s", line))
+	}
+	return f.receive(ctx)
+}
+
+// receive reads a reply.
+func (f *control) receive(ctx context.Context) (r reply, err error) {
+	if f.err != nil {
+		return r, f.err
+	}
+	defer context.AfterFunc(ctx, func() { _ = f.conn.Close() })()
+	r.code, r.text, err = f.text.ReadResponse(0)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("the FTP server closed the connection")
+	}
+	if err == nil && r.code == 421 {
+		f.err = errors.New(r.String()) // it says so, and closes
+		return r, f.err
+	}
+	f.err = because(ctx, err)
+	return r, f.err
+}
+
+// greeting waits for the greeting and returns its first line.
+func (f *control) greeting(ctx context.Context) (said, instead string, err error) {
+	defer context.AfterFunc(ctx, func() { _ = f.conn.Close() })()
+	if _, err := f.text.R.Peek(1); err != nil {
+		return "", "", because(ctx, err)
+	}
+	buffered, _ := f.text.R.Peek(f.text.R.Buffered())
+	said, _, _ = strings.Cut(string(buffered), "\n")
+	instead, err = readGreeting(f.text)
+	return said, instead, because(ctx, err)
+}
+
+// checkGreeting reports whether an FTP server greets, and asks what it can do.
+func (c *checker) checkGreeting(ctx context.Context) bool {
+	c.step(ctx, "greeting", func(ctx context.Context) outcome {
+		said, instead, err := c.control.greeting(ctx)
+		switch {
+		case instead != "":
+			return fail(&greetingError{server: c.server, said: instead})
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return fail(&greetingError{server: c.server, err: errors.New("it closed the connection")})
+		case err != nil:
+			return fail(&greetingError{server: c.server, err: err})
+		}
+		c.greeted = true
+		return pass("%s", said)
+	})
+	if !c.greeted {
+		return false
+	}
+	o := c.step(ctx, "features", func(ctx context.Context) outcome {
+		r, err := c.control.send(ctx, "FEAT")
+		switch {
+		case err != nil:
+			return fail(err)
+		case !r.good(2):
+			return note("the server lists none: %v", r)
+		}
+		return pass("%s", features(r.text))
+	})
+	return o.result != failed
+}
+
+// features are the lines of a reply to FEAT between the first and the last.
+func features(text string) string {
+	lines := strings.Split(text, "\n")
+	var names []string
+	for i, line := range lines {
+		if name := strings.TrimSpace(line); i > 0 && i < len(lines)-1 && name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkLogin logs in, and reports whether the server let the user in.
+func (c *checker) checkLogin(ctx context.Context) bool {
+	var asked reply
+	o := c.step(ctx, "user", func(ctx context.Context) (o outcome) {
+		asked, o = c.sendUser(ctx)
+		return o
+	})
+	if o.result == failed || asked.good(2) {
+		return o.result != failed
+	}
+	var err error
+	if c.password, err = c.ftpPassword(ctx); err != nil {
+		o := fail(err)
+		o.advice = []string{"set the environment variable FTP_PASSWORD, or run it at a terminal"}
+		c.report.add("login", 0, o)
+		return false
+	}
+	o = c.step(ctx, "login", c.sendPassword)
+	return o.result != failed
+}
+
+func (c *checker) sendUser(ctx context.Context) (reply, outcome) {
+	r, err := c.control.send(ctx, "USER "+c.p.check.user)
+	switch {
+	case err != nil:
+		return r, fail(err)
+	case r.good(2):
+		return r, pass("%s needs no password: %v", c.p.check.user, r)
+	case r.code != 331:
+		o := fail(fmt.Errorf("the FTP server refuses user %s: %v", c.p.check.user, r))
+		if o.advice = tlsAdvice(r); o.advice == nil {
+			o.advice = []string{"is " + c.p.check.user + " a user of the FTP server, and not of the gateway?"}
+		}
+		return r, o
+	}
+	return r, pass("%v", r)
+}
+
+// sendPassword keeps the password out of what it returns: servers have been
+// seen to quote it.
+func (c *checker) sendPassword(ctx context.Context) outcome {
+	r, err := c.control.send(ctx, "PASS "+c.password)
+	said := r.String()
+	if err != nil {
+		said = err.Error()
+	}
+	if c.password != "" {
+		said = strings.ReplaceAll(said, c.password, "***")
+	}
+	if err == nil && r.good(2) {
+		return pass("%s is let in: %s", c.p.check.user, said)
+	}
+	o := fail(fmt.Errorf("the FTP server does not let %s in: %s", c.p.check.user, said))
+	if o.advice = tlsAdvice(r); o.advice == nil {
+		o.advice = []string{"check the name and the password of the FTP server's user, which need not be the gateway's"}
+	}
+	return o
+}
+
+var aboutTLS = regexp.MustCompile(`(?i)\b(tls|ssl|encrypt|secure connection)`)
+
+// tlsAdvice is what to do about a refusal that has to do with TLS; none if r
+// has not.
+func tlsAdvice(r reply) []string {
+	if !aboutTLS.MatchString(r.text) {
+		return nil
+	}
+	return []string{"the FTP server insists on TLS, which ftptunnel does not speak: have it allow plain FTP from the gateway, since the tunnel encrypts"}
+}
+
+// logInAgain makes a new control connection, after a transfer broke the old
+// one: what is refused once is not asked for again.
+func (c *checker) logInAgain(ctx context.Context) error {
+	c.control.close()
+	conn, err := c.tunnel.DialContext(ctx, "tcp", c.server)
+	if err != nil {
+		return err
+	}
+	c.control = newControl(conn)
+	_, instead, err := c.control.greeting(ctx)
+	if err != nil || instead != "" {
+		return &greetingError{server: c.server, said: instead, err: err}
+	}
+	r, o := c.sendUser(ctx)
+	if o.result != failed && r.code == 331 {
+		o = c.sendPassword(ctx)
+	}
+	if o.result == failed {
+		return errors.New(o.text)
+	}
+	return nil
+}

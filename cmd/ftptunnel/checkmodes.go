@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"ftptunnel/ftpfwd"
+)
+
+// ftpModes are FTP's ways to come to a data connection, in the order in which
+// they are tried.
+var ftpModes = []string{"EPSV", "PASV", "EPRT", "PORT"}
+
+// ftpPassword returns the password of the FTP server's user.
+func (c *checker) ftpPassword(ctx context.Context) (string, error) {
+	password, set := os.LookupEnv("FTP_PASSWORD")
+	if !set {
+		ask := newAsker()
+		if ask == nil || c.batch {
+			return "", errors.New("the FTP server wants a password, and there is nobody to ask for it")
+		}
+		var err error
+		if password, err = ask(ctx, fmt.Sprintf("Password of FTP user %s at %s: ", c.p.check.user, c.server), false); err != nil {
+			return "", err
+		}
+	}
+	if strings.ContainsAny(password, "\r\n\x00") {
+		return "", errors.New("a password cannot have line ends in FTP")
+	}
+	return password, nil
+}
+
+// checkModes lists the directory in each mode.
+func (c *checker) checkModes(ctx context.Context) {
+	for _, mode := range ftpModes {
+		o := c.step(ctx, mode, func(ctx context.Context) outcome {
+			if c.control.err != nil {
+				if err := c.logInAgain(ctx); err != nil {
+					return fail(fmt.Errorf("cannot log in again after the last mode: %w", err))
+				}
+			}
+			if mode == "EPSV" || mode == "PASV" {
+				return c.tryPassive(ctx, mode)
+			}
+			return c.tryActive(ctx, mode)
+		})
+		if o.result != skipped {
+			c.report.Modes[mode] = o.result == passed
+		}
+	}
+}
+
+func (c *checker) tryPassive(ctx context.Context, mode string) outcome {
+	r, err := c.control.send(ctx, mode)
+	if err != nil {
+		return fail(err)
+	}
+	port, names, found := announced(r)
+	switch {
+	case !r.good(2):
+		return c.refuses(mode, r)
+	case !found:
+		return fail(fmt.Errorf("the FTP server's answer has no port: %v", r))
+	}
+	data, err := c.tunnel.DialContext(ctx, "tcp", net.JoinHostPort(c.host, port))
+	if err != nil {
+		o := fail(fmt.Errorf("data connection: %w", err))
+		if c.onlyOnePort() {
+			o.advice = nil // it has been given
+		}
+		return o
+	}
+	defer data.Close()
+	r, o := c.list(ctx, func() (net.Conn, error) { return data, nil })
+	if (r.code == 450 || r.code == 550) && o.advice == nil { // what is missing is a right, not a way
+		o = pass("the data connection is made, though LIST is refused: %v", r)
+	}
+	if c.elsewhere(names) {
+		o.text += fmt.Sprintf("; the server's 227 names %v, and ftptunnel connects to %s all the same (see --pasv-address)", names, c.host)
+	}
+	return o
+}
+
+// sixNumbers are those of a 227, which servers have been seen to write with
+// blanks and with points.
+var sixNumbers = regexp.MustCompile(`(\d+)\s*[.,]\s*(\d+)\s*[.,]\s*(\d+)\s*[.,]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)`)
+
+// announced reads the port in a 227 (RFC 959, 4.1.2) or 229 (RFC 2428, 3), and
+// the address in a 227. Some servers answer PASV with a 229, or EPSV with a 227.
+func announced(r reply) (port string, address netip.Addr, ok bool) {
+	switch r.code {
+	case 229:
+		_, after, _ := strings.Cut(r.text, "(")
+		inside, _, _ := strings.Cut(after, ")")
+		if len(inside) < 5 {
+			return "", address, false
+		}
+		port = strings.Trim(inside, inside[:1])
+		return port, address, isPort(port, 1)
+	case 227:
+		n := sixNumbers.FindStringSubmatch(r.text)
+		if n == nil {
+			return "", address, false
+		}
+		high, _ := strconv.Atoi(n[5])
+		low, _ := strconv.Atoi(n[6])
+		port = strconv.Itoa(high<<8 + low)
+		address, _ = netip.ParseAddr(strings.Join(n[1:5], "."))
+		return port, address, low < 256 && isPort(port, 1)
+	}
+	return "", address, false
+}
+
+// elsewhere reports whether a 227 is known to name another address than the
+// control connection's: of a name only the gateway knows the address.
+func (c *checker) elsewhere(named netip.Addr) bool {
+	if !named.IsValid() {
+		return false
+	}
+	if host, err := netip.ParseAddr(c.host); err == nil && !host.IsLoopback() {
+		return host != named
+	}
+	return named.IsLoopback() != ftpfwd.OnGateway(c.server)
+}
+
+func (c *checker) tryActive(ctx context.Context, mode string) outcome {
+	address := c.p.data.forwarder.ActiveAddress
+	host, _ := netip.ParseAddr(c.host)
+	switch {
+	case address.IsValid():
+	case !ftpfwd.OnGateway(c.server):
+		return skip("the FTP server is not on the gateway, so it needs an address of the gateway to connect to: --active-address")
+	case host.Is6():
+		address = netip.IPv6Loopback()
+	default:
+		address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	if mode == "PORT" && !address.Is4() {
+		return skip("PORT is for IPv4")
+	}
+	l, err := c.tunnel.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
+	if err != nil {
+		return c.refusal(err)
+	}
+	defer l.Close()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	r, err := c.control.send(ctx, activeCommand(mode, netip.AddrPortFrom(address, addrOf(l.Addr()).Port())))
+	switch {
+	case err != nil:
+		return fail(err)
+	case !r.good(2):
+		return c.refuses(mode, r)
+	}
+	first, o := c.list(ctx, l.Accept)
+	if o.result == failed && !first.good(1) && address == c.p.data.forwarder.ActiveAddress {
+		o.advice = hints(&ftpfwd.ActiveAddressError{Address: address})
+	}
+	return o
+}
+
+// activeCommand is PORT (RFC 959, 4.1.2) or EPRT (RFC 2428, 2) for a.
+func activeCommand(mode string, a netip.AddrPort) string {
+	if mode == "PORT" {
+		return fmt.Sprintf("PORT %s,%d,%d", strings.ReplaceAll(a.Addr().String(), ".", ","), a.Port()>>8, a.Port()&0xff)
+	}
+	family := 1
+	if a.Addr().Is6() {
+		family = 2
+	}
+	return fmt.Sprintf("EPRT |%d|%v|%d|", family, a.Addr(), a.Port())
+}
+
+func (c *checker) refuses(mode string, r reply) outcome {
+	o := fail(fmt.Errorf("the FTP server refuses %s: %v", mode, r))
+	o.advice = tlsAdvice(r)
+	return o
+}
+
+// list has the server list the directory on the data connection that open
+// returns once the server has said that it begins. It returns the first reply
+// as well.
+func (c *checker) list(ctx context.Context, open func() (net.Conn, error)) (reply, outcome) {
+	first, err := c.control.send(ctx, "LIST")
+	switch {
+	case err != nil:
+		return first, fail(fmt.Errorf("LIST: %w", err))
+	case !first.good(1):
+		o := fail(fmt.Errorf("LIST: %v", first))
+		o.advice = tlsAdvice(first)
+		return first, o
+	}
+	n, err := receiveAll(ctx, open)
+	if err != nil {
+		c.control.err = err // for a reply is outstanding
+		return first, fail(fmt.Errorf("data connection: %w", err))
+	}
+	last, err := c.control.receive(ctx)
+	switch {
+	case err != nil:
+		return first, fail(fmt.Errorf("the reply after LIST: %w", err))
+	case !last.good(2):
+		return first, fail(fmt.Errorf("LIST: %v", last))
+	}
+	return first, pass("the directory was listed: %d bytes", n)
+}
+
+// receiveAll reads a data connection to its end.
+func receiveAll(ctx context.Context, open func() (net.Conn, error)) (n int64, err error) {
+	data, err := open()
+	if err != nil {
+		return 0, because(ctx, err)
+	}
+	defer data.Close()
+	defer context.AfterFunc(ctx, func() { _ = data.Close() })()
+	n, err = io.Copy(io.Discard, data)
+	return n, because(ctx, err)
+}
