@@ -40,10 +40,14 @@ var certificateAlgorithms = []string{
 // or bare. If that would leave none, it returns preferred unchanged.
 //
 // If the most preferred algorithm's type of key is known, the order stays as it
-// is, as with ssh.
-func (v *Verifier) Algorithms(host Host, preferred []string) []string {
+// is, as with ssh. The only error is one of Command.
+func (v *Verifier) Algorithms(host Host, preferred []string) ([]string, error) {
 	db := readFiles(v.files(), func(string) {})
-	entries := db.about(host.name())
+	commanded, err := v.command("ORDER", lower(host.Name), nil) // the bare name, as ssh has it
+	if err != nil {
+		return nil, err
+	}
+	entries := append(db.about(host.name()), commanded.about(host.name())...)
 
 	candidates := preferred
 	if len(candidates) == 0 {
@@ -69,11 +73,11 @@ func (v *Verifier) Algorithms(host Host, preferred []string) []string {
 	}
 	switch {
 	case len(usable) == 0:
-		return slices.Clone(preferred)
+		return slices.Clone(preferred), nil
 	case entries.hasKeyOfType(plainType(usable[0])):
-		return usable
+		return usable, nil
 	default:
-		return append(first, last...)
+		return append(first, last...), nil
 	}
 }
 

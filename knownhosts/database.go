@@ -27,18 +27,25 @@ func readFiles(files []string, warn func(message string)) database {
 			}
 			continue
 		}
-		number := 0
-		for line := range strings.Lines(string(content)) {
-			number++
-			e, err := parseLine(line)
-			if err != nil {
-				warn(fmt.Sprintf("%s:%d: line skipped: %v", file, number, err))
-				continue
-			}
-			if e != nil {
-				e.file, e.line = file, number
-				db = append(db, *e)
-			}
+		db = append(db, parse(file, string(content), warn)...)
+	}
+	return db
+}
+
+// parse returns the entries of text, which is in file.
+func parse(file, text string, warn func(message string)) database {
+	var db database
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		e, err := parseLine(line)
+		if err != nil {
+			warn(fmt.Sprintf("%s:%d: line skipped: %v", file, number, err))
+			continue
+		}
+		if e != nil {
+			e.file, e.line = file, number
+			db = append(db, *e)
 		}
 	}
 	return db

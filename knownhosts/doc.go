@@ -23,7 +23,13 @@
 // them. A line is added on a line of its own even if the last one lacks its end,
 // and not at all if its name would mean something else in the file.
 //
-// The package does not read RevokedHostKeys files, run KnownHostsCommand, ask
-// the DNS for keys (VerifyHostKeyDNS), look up addresses beside names
-// (CheckHostIP) or learn further keys from the host (UpdateHostKeys).
+// A key on a file of RevokedHostKeys is refused under every policy, and so is
+// every key if such a file cannot be read. What KnownHostsCommand prints counts
+// like one more file, except, as with ssh, for the bare name of a host on
+// another port than 22. Where ssh goes on without a command that cannot be
+// started, that is an error here, as is one that fails.
+//
+// The package does not ask the DNS for keys (VerifyHostKeyDNS), look up
+// addresses beside names (CheckHostIP) or learn further keys from the host
+// (UpdateHostKeys).
 package knownhosts

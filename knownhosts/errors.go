@@ -23,7 +23,8 @@ type HostKeyError struct {
 	Key  ssh.PublicKey // what the host presented; of a certificate that was not accepted, its key
 
 	// File and Line say where the known_hosts entry is that speaks against the
-	// key, and Known is the key in it. They are not set if Kind is Unknown.
+	// key, and Known is the key in it. They are not set if Kind is Unknown. Of
+	// a file of RevokedHostKeys only its name is.
 	File  string
 	Line  int
 	Known ssh.PublicKey
@@ -40,6 +41,8 @@ func (e *HostKeyError) Error() string {
 	switch {
 	case e.Kind == Changed:
 		return fmt.Sprintf("the %s of %s has changed: %s:%d has another key", presented, e.Host, e.File, e.Line)
+	case e.Kind == Revoked && e.Line == 0:
+		return fmt.Sprintf("the %s of %s is revoked by %s", presented, e.Host, e.File)
 	case e.Kind == Revoked:
 		return fmt.Sprintf("the %s of %s is marked as revoked in %s:%d", presented, e.Host, e.File, e.Line)
 	case e.Declined:
@@ -57,6 +60,8 @@ func (e *HostKeyError) Warning() string {
 	switch {
 	case e.Kind == Changed:
 		lines = e.changedLines()
+	case e.Kind == Revoked && e.Line == 0:
+		lines = []string{fmt.Sprintf("Host key %s %s revoked by file %s", typeName(e.Key), ssh.FingerprintSHA256(plainKey(e.Key)), e.File)}
 	case e.Kind == Revoked:
 		lines = e.revokedLines()
 	case e.Declined:
@@ -92,8 +97,9 @@ func (e *HostKeyError) changedLines() []string {
 		"Please contact your system administrator.",
 		fmt.Sprintf("Add correct host key in %s to get rid of this message.", userFile),
 		fmt.Sprintf("Offending %s key in %s:%d", typeName(e.Known), e.File, e.Line),
-		"  remove with:",
-		fmt.Sprintf(`  ssh-keygen -f "%s" -R "%s"`, e.File, e.Host),
+	}
+	if !strings.HasPrefix(e.File, commandTag) {
+		lines = append(lines, "  remove with:", fmt.Sprintf(`  ssh-keygen -f "%s" -R "%s"`, e.File, e.Host))
 	}
 	if !e.Tolerated {
 		lines = append(lines, fmt.Sprintf("Host key for %s has changed and you have requested strict checking.", e.Host))

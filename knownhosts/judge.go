@@ -26,10 +26,11 @@ type result struct {
 	entry   *entry        // what speaks against the key; nil unless changed or revoked
 }
 
-// A judgement compares keys with a database.
+// A judgement compares keys with what is known.
 type judgement struct {
 	database  database
-	principal string // whom a certificate must be made out to
+	principal string   // whom a certificate must be made out to
+	signed    []string // with what its signature may be made
 	warn      func(message string)
 }
 
@@ -43,7 +44,7 @@ func (j judgement) judge(name, bareName string, key ssh.PublicKey) result {
 	decided.verdict, decided.entry = entries.compare(key)
 	cert, isCert := key.(*ssh.Certificate)
 	if isCert && decided.verdict == trusted {
-		if err := checkCertificate(cert, j.principal); err != nil {
+		if err := checkCertificate(cert, j.principal, j.signed); err != nil {
 			j.warn(fmt.Sprintf("host certificate of %s not accepted: %v", name, err))
 			return j.judge(name, bareName, cert.Key)
 		}
@@ -88,12 +89,13 @@ func (db database) compare(key ssh.PublicKey) (verdict, *entry) {
 }
 
 // checkCertificate reports why cert, whose signer is an authority for the host,
-// is not a valid host certificate of principal; nil if it is.
-func checkCertificate(cert *ssh.Certificate, principal string) error {
+// is not a valid host certificate of principal, signed with one of the given
+// algorithms; nil if it is.
+func checkCertificate(cert *ssh.Certificate, principal string, signed []string) error {
 	if cert.CertType != ssh.HostCert {
 		return errors.New("not a host certificate")
 	}
-	if !slices.Contains(plainAlgorithms, cert.Signature.Format) {
+	if !slices.Contains(signed, cert.Signature.Format) {
 		return fmt.Errorf("signed with %s", cert.Signature.Format)
 	}
 	return new(ssh.CertChecker).CheckCert(principal, cert)

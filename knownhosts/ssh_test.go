@@ -140,11 +140,13 @@ func handshake(t *testing.T, host realHost, v *Verifier, alias string) error {
 	require.NoError(t, err)
 	defer conn.Close()
 	name := Host{Name: "127.0.0.1", Port: host.port, Alias: alias}
+	algorithms, err := v.Algorithms(name, nil)
+	require.NoError(t, err)
 	judged := false
 	var verdict error
 	_, _, _, err = ssh.NewClientConn(conn, "", &ssh.ClientConfig{
 		User:              "nobody",
-		HostKeyAlgorithms: v.Algorithms(name, nil),
+		HostKeyAlgorithms: algorithms,
 		HostKeyCallback: func(_ string, remote net.Addr, key ssh.PublicKey) error {
 			judged = true
 			verdict = v.Verify(name, remote, key)
@@ -317,6 +319,73 @@ func TestVerdictIsTheOneOfSSH(t *testing.T) {
 		err := handshake(t, hosts["all"], &Verifier{UserFiles: []string{file}, Policy: Strict}, "")
 		assert.Equal(t, verdictOfSSH(t, output), verdictOf(t, err), output)
 	})
+}
+
+func TestRevokedFileAndCommandGiveTheVerdictOfSSH(t *testing.T) {
+	t.Parallel()
+	const ed, rsa = ssh.KeyAlgoED25519, ssh.KeyAlgoRSA
+	ca := newSigner(t, ed)
+	forLoopback := func(c *ssh.Certificate) { c.ValidPrincipals, c.Serial = []string{"127.0.0.1"}, 5 }
+	plain, certified := startHost(t, []string{ed, rsa}, nil, nil), startHost(t, []string{ed}, ca, forLoopback)
+	bad := keyText(newSigner(t, ed).PublicKey())
+	for _, test := range []struct {
+		name           string
+		host           realHost
+		files, command string // lines; {H}, {B}, {ed}, {rsa}, {ca}, {bad} as above
+		revoked        string // a file
+	}{
+		{"by command", plain, "", "{H} {ed}", ""},
+		{"by command, rsa", plain, "", "{H} {rsa}\n{B} {rsa}", ""},
+		{"by command without port", plain, "", "{B} {ed}", ""},
+		{"by command for others", plain, "", "other {ed}", ""},
+		{"by command, changed", plain, "", "{H} {bad}", ""},
+		{"file against command", plain, "{H} {bad}", "{H} {ed}", ""},
+		{"command against file", plain, "{H} {ed}", "{H} {bad}", ""},
+		{"command revokes", plain, "{H} {ed}", "@revoked {H} {ed}", ""},
+		{"command names an authority", certified, "", "@cert-authority {H} {ca}\n@cert-authority {B} {ca}", ""},
+		{"file does not revoke", plain, "{H} {ed}", "", writeFile(t, bad)},
+		{"file revokes", plain, "{H} {ed}", "", writeFile(t, keyText(plain.keys[ed]))},
+		{"list revokes", plain, "{H} {ed}", "", makeKRL(t, nil, keyText(plain.keys[ed]))},
+		{"list revokes another", plain, "{H} {ed}", "", makeKRL(t, nil, bad)},
+		{"list revokes authority", certified, "@cert-authority * {ca}", "", makeKRL(t, nil, keyText(ca.PublicKey()))},
+		{"file revokes authority", certified, "@cert-authority * {ca}", "", writeFile(t, keyText(ca.PublicKey()))},
+		{"list revokes serial", certified, "@cert-authority * {ca}", "", makeKRL(t, ca.PublicKey(), "serial: 5")},
+		{"list revokes other serial", certified, "@cert-authority * {ca}", "", makeKRL(t, ca.PublicKey(), "serial: 6")},
+		{"missing revocations", plain, "{H} {ed}", "", "/nonexistent/revoked"},
+		{"malformed revocations", plain, "{H} {ed}", "", writeFile(t, "nonsense")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rsaText := "none"
+			if test.host.keys[rsa] != nil {
+				rsaText = keyText(test.host.keys[rsa])
+			}
+			lines := strings.NewReplacer("{H}", withPort("127.0.0.1", test.host.port), "{B}", "127.0.0.1", "{ed}", keyText(test.host.keys[ed]),
+				"{rsa}", rsaText, "{ca}", keyText(ca.PublicKey()), "{bad}", bad)
+			file, commanded := writeFile(t, lines.Replace(test.files)+"\n"), writeFile(t, lines.Replace(test.command)+"\n")
+			v := &Verifier{UserFiles: []string{file}, Policy: Strict, Command: func(string, string, ssh.PublicKey) ([]byte, error) {
+				return os.ReadFile(commanded)
+			}}
+			options := []string{"-o", "KnownHostsCommand=/bin/cat " + commanded}
+			if test.revoked != "" {
+				v.RevokedFiles = []string{test.revoked}
+				options = append(options, "-o", "RevokedHostKeys="+test.revoked)
+			}
+			output := runSSH(t, test.host, "yes", file, nil, options...)
+			err := handshake(t, test.host, v, "")
+			switch {
+			case strings.Contains(output, "Error checking host key"):
+				assert.ErrorContains(t, err, "revoked keys file", output)
+			case strings.Contains(output, "revoked by file"):
+				var refused *HostKeyError
+				require.ErrorAs(t, err, &refused, output)
+				assert.Contains(t, output, refused.Warning()+"\n")
+			default:
+				// The name that stands for the file is ssh's.
+				assert.Equal(t, verdictOfSSH(t, output), verdictOf(t, err), output)
+			}
+		})
+	}
 }
 
 // withoutHelp leaves out the help that only some builds of ssh print.

@@ -89,6 +89,20 @@ type Verifier struct {
 	// there is none, the key of an unknown host is refused under every policy.
 	UserFiles, GlobalFiles []string
 
+	// RevokedFiles are files of keys not to accept from any host, whatever the
+	// policy: public keys, one a line, or key revocation lists of OpenSSH. One
+	// that cannot be read, or is missing, has every key refused.
+	RevokedFiles []string
+
+	// Command, if not nil, returns lines about host as a known_hosts file has
+	// them, beside those of the files. invocation says what for: "ORDER" for
+	// the algorithms to ask for, when key is nil, or "HOSTNAME" to judge key.
+	Command func(invocation, host string, key ssh.PublicKey) (lines []byte, err error)
+
+	// SignatureAlgorithms are those that the signature of a certificate may
+	// be made with; if empty, OpenSSH's default list.
+	SignatureAlgorithms []string
+
 	Policy Policy
 	Hash   bool // HashKnownHosts: write hashed names
 
@@ -103,11 +117,27 @@ type Verifier struct {
 }
 
 // Verify returns nil if key may be trusted as the one of host. Otherwise it
-// returns a [*HostKeyError], or an error that wraps the one of Ask. remote is
-// the address connected to, which the question names; it may be nil, or an
-// unspecified address, if that is not known.
+// returns a [*HostKeyError], or another error if a file of revocations cannot be
+// read or Command or Ask fails. remote is the address connected to, which the
+// question names; it may be nil, or an unspecified address, if that is not known.
 func (v *Verifier) Verify(host Host, remote net.Addr, key ssh.PublicKey) error {
-	j := judgement{database: readFiles(v.files(), v.warn), principal: host.principal(), warn: v.warn}
+	if err := v.checkRevoked(host, key); err != nil {
+		return err
+	}
+	db := readFiles(v.files(), v.warn)
+	commanded, err := v.command("HOSTNAME", host.name(), key)
+	if err != nil {
+		return err
+	}
+	j := judgement{
+		database:  append(slices.Clip(db), commanded.about(host.name())...),
+		principal: host.principal(),
+		signed:    v.SignatureAlgorithms,
+		warn:      v.warn,
+	}
+	if len(j.signed) == 0 {
+		j.signed = plainAlgorithms
+	}
 	r := j.judge(host.name(), host.bareName(), key)
 	if r.verdict == trusted {
 		return nil
@@ -119,7 +149,7 @@ func (v *Verifier) Verify(host Host, remote net.Addr, key ssh.PublicKey) error {
 	switch {
 	case v.Policy == AcceptNew, v.Policy == Off:
 	case v.Policy == Ask && v.Ask != nil:
-		others := j.database.otherNames(r.name, r.key)
+		others := db.otherNames(r.name, r.key)
 		accepted, err := v.confirm(question(r, addressOf(host, remote), others), ssh.FingerprintSHA256(r.key))
 		if err != nil {
 			return fmt.Errorf("asking about the host key of %s: %w", r.name, err)
@@ -172,6 +202,21 @@ func (v *Verifier) remember(name string, key ssh.PublicKey) {
 		return
 	}
 	v.warn(fmt.Sprintf("Permanently added '%s' (%s) to the list of known hosts.", name, typeName(key)))
+}
+
+// commandTag stands for a file's name in entries that Command has returned.
+const commandTag = "KnownHostsCommand-"
+
+// command returns the entries that Command has about host.
+func (v *Verifier) command(invocation, host string, key ssh.PublicKey) (database, error) {
+	if v.Command == nil {
+		return nil, nil
+	}
+	lines, err := v.Command(invocation, host, key)
+	if err != nil {
+		return nil, fmt.Errorf("KnownHostsCommand failed: %w", err)
+	}
+	return parse(commandTag+invocation, string(lines), v.warn), nil
 }
 
 func (v *Verifier) files() []string { return slices.Concat(v.UserFiles, v.GlobalFiles) }

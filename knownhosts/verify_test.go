@@ -303,6 +303,21 @@ func TestCertificateSignedWithSHA1IsNotAccepted(t *testing.T) {
 	}
 }
 
+func TestSignatureAlgorithmsSayWhatCertificatesMayBeSignedWith(t *testing.T) {
+	t.Parallel()
+	ca := newSigner(t, ssh.KeyAlgoRSA)
+	file := writeFile(t, "@cert-authority host "+keyText(ca.PublicKey())+"\n")
+	for _, algorithm := range []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512} {
+		signer, err := ssh.NewSignerWithAlgorithms(ca.(ssh.AlgorithmSigner), []string{algorithm})
+		require.NoError(t, err)
+		cert := certify(t, newSigner(t, ssh.KeyAlgoED25519).PublicKey(), signer, func(c *ssh.Certificate) { c.ValidPrincipals = []string{"host"} })
+		for _, accepted := range []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoED25519} {
+			v := Verifier{UserFiles: []string{file}, Policy: Strict, SignatureAlgorithms: []string{accepted}}
+			assert.Equal(t, accepted == algorithm, v.Verify(Host{Name: "host"}, remote, cert) == nil, "%s, %s", algorithm, accepted)
+		}
+	}
+}
+
 func TestRevocationReachesCertificates(t *testing.T) {
 	t.Parallel()
 	key, ca := newSigner(t, ssh.KeyAlgoED25519).PublicKey(), newSigner(t, ssh.KeyAlgoED25519)
@@ -315,6 +330,13 @@ func TestRevocationReachesCertificates(t *testing.T) {
 		assert.Equal(t, Revoked, refused.Kind)
 		assert.Contains(t, refused.Warning(), "The ED25519-CERT host key for host is marked as revoked.\n")
 	}
+}
+
+func algorithms(t testing.TB, v *Verifier, host Host, preferred []string) []string {
+	t.Helper()
+	list, err := v.Algorithms(host, preferred)
+	require.NoError(t, err)
+	return list
 }
 
 func TestAlgorithmsPutKnownTypesFirst(t *testing.T) {
@@ -346,7 +368,7 @@ func TestAlgorithmsPutKnownTypesFirst(t *testing.T) {
 	}
 	for _, test := range tests {
 		v := Verifier{UserFiles: []string{writeFile(t, test.content)}}
-		assert.Equal(t, test.want, v.Algorithms(Host{Name: "host"}, test.preferred), test.name)
+		assert.Equal(t, test.want, algorithms(t, &v, Host{Name: "host"}, test.preferred), test.name)
 	}
 }
 
@@ -354,8 +376,8 @@ func TestAlgorithmsHaveCertificatesForAnAuthorityOfTheBareHost(t *testing.T) {
 	t.Parallel()
 	ca := keyText(newSigner(t, ssh.KeyAlgoED25519).PublicKey())
 	v := Verifier{UserFiles: []string{writeFile(t, "@cert-authority host "+ca)}}
-	assert.Equal(t, "ssh-ed25519-cert-v01@openssh.com", v.Algorithms(Host{Name: "host", Port: 2222}, nil)[0])
-	assert.Equal(t, "ssh-ed25519", v.Algorithms(Host{Name: "host", Port: 2222, Alias: "alias"}, nil)[0])
+	assert.Equal(t, "ssh-ed25519-cert-v01@openssh.com", algorithms(t, &v, Host{Name: "host", Port: 2222}, nil)[0])
+	assert.Equal(t, "ssh-ed25519", algorithms(t, &v, Host{Name: "host", Port: 2222, Alias: "alias"}, nil)[0])
 }
 
 func TestHostWithoutNameIsUnknown(t *testing.T) {

@@ -55,7 +55,7 @@ func openAgent(ctx context.Context, socket string, l *limit) (*agentConn, error)
 		if as, ok := s.(ssh.AlgorithmSigner); ok {
 			s = &agentKey{as, l}
 		}
-		id.signer = preferSHA512(s)
+		id.signer = s
 		c.keys = append(c.keys, id)
 	}
 	return c, nil

@@ -66,6 +66,7 @@ func (t *Tunnel) join(ctx context.Context, h Hop, below *link) (*link, error) {
 	defer release()
 
 	sshConn, chans, requests, err := ssh.NewClientConn(s.transport, h.Addr(), &ssh.ClientConfig{
+		Config:            ssh.Config{KeyExchanges: h.KexAlgorithms, Ciphers: h.Ciphers, MACs: h.MACs},
 		User:              h.User,
 		HostKeyCallback:   s.checkHostKey,
 		HostKeyAlgorithms: hostKeyAlgorithms(h, algorithms),
@@ -122,15 +123,7 @@ func (t *Tunnel) reach(ctx context.Context, h Hop, below *link, timeout time.Dur
 	}
 	dial := t.cfg.Dial
 	if dial == nil {
-		var dialer net.Dialer
-		if h.BindAddress != "" {
-			local, err := net.ResolveTCPAddr(network, net.JoinHostPort(h.BindAddress, "0"))
-			if err != nil {
-				return nil, err
-			}
-			dialer.LocalAddr = local
-		}
-		dial = dialer.DialContext
+		dial = h.dial
 	}
 	return dial(ctx, network, h.Addr())
 }
@@ -148,7 +141,10 @@ func (s *handshake) checkHostKey(hostname string, remote net.Addr, key ssh.Publi
 	}
 	s.limit.hold()
 	defer s.limit.release()
-	err := s.verify(hostname, remote, key)
+	err := s.hop.checkRSASize(key)
+	if err == nil {
+		err = s.verify(hostname, remote, key)
+	}
 	switch {
 	case errors.Is(err, ErrUnverified):
 		s.auth.distrust(err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -128,6 +129,46 @@ func expandTokens(s string, tokens map[byte]string, lookup func(string) (string,
 		}
 	}
 	return b.String(), nil
+}
+
+// splitArguments splits a command into its words as ssh does, without a shell:
+// at blanks, except in quotes of either kind. A backslash stands for itself
+// unless a quote or a backslash follows it or, outside quotes, a space.
+func splitArguments(s string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	var quote byte
+	inWord := false
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if quote == 0 && (c == ' ' || c == '\t') {
+			if inWord {
+				words = append(words, word.String())
+				word.Reset()
+			}
+			inWord = false
+			continue
+		}
+		inWord = true
+		switch {
+		case c == '\\' && i+1 < len(s) && (strings.IndexByte("'\"\\", s[i+1]) >= 0 || quote == 0 && s[i+1] == ' '):
+			i++
+			word.WriteByte(s[i])
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote != 0 && c == quote:
+			quote = 0
+		default:
+			word.WriteByte(c)
+		}
+	}
+	if quote != 0 {
+		return nil, errors.New("a quote is not closed")
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words, nil
 }
 
 // agentSocket returns the agent's socket that IdentityAgent names, empty for

@@ -18,6 +18,7 @@ type Hop struct {
 	AddressFamily  string        // "any", "inet" or "inet6"
 	BindAddress    string        // local address to connect from; may be empty
 	ProxyCommand   string        // the shell command that connects, instead of TCP; may be empty
+	BindInterface  string        // interface to connect from, if there is no BindAddress; may be empty
 	ConnectTimeout time.Duration // for TCP connection and key exchange; zero if not set
 
 	HostKeyAlias          string   // name to look up in known_hosts instead of HostName; may be empty
@@ -26,6 +27,12 @@ type Hop struct {
 	GlobalKnownHostsFiles []string
 	StrictHostKeyChecking string // "ask", "yes", "accept-new" or "no"
 	HashKnownHosts        bool
+	RevokedHostKeysFiles  []string // RevokedHostKeys: of keys not to accept from any host
+
+	// KnownHostsCommand is a program and its arguments, empty for none. In the
+	// arguments %H, %I, %t, %f and %K are still to be replaced, which depend on
+	// when and about which key the program is asked, and %% by %.
+	KnownHostsCommand []string
 
 	IdentityFiles            []string // the defaults included, whether they exist or not
 	IdentityFilesSet         bool     // whether IdentityFiles were configured, not the defaults
@@ -38,6 +45,15 @@ type Hop struct {
 	KbdInteractive           bool // KbdInteractiveAuthentication
 	NumberOfPasswordPrompts  int
 	BatchMode                bool // never ask anything
+
+	// Algorithms, most preferred first, without what is not implemented here.
+	// Empty lists stand for the defaults, which have no old algorithms.
+	Ciphers                  []string
+	KexAlgorithms            []string
+	MACs                     []string
+	PubkeyAcceptedAlgorithms []string // signatures to authenticate with
+	CASignatureAlgorithms    []string // signatures to accept in host certificates
+	RequiredRSASize          int      // of RSA keys, in bits; zero for OpenSSH's default
 
 	ServerAliveInterval time.Duration // zero if not set
 	ServerAliveCountMax int

@@ -20,7 +20,10 @@ func (a *authenticator) nextIdentity() *identity {
 		id := a.identities[a.upcoming]
 		a.upcoming++
 		if id.signer != nil {
-			return id
+			if offer := a.offer(id); offer != nil {
+				return offer
+			}
+			continue
 		}
 		// Only its passphrase tells which key it is.
 		s, err := a.unlock(id)
@@ -31,10 +34,26 @@ func (a *authenticator) nextIdentity() *identity {
 			a.warnOnce(err)
 			continue
 		}
-		id.signer = preferSHA512(s)
-		return id
+		id.signer = s
+		if offer := a.offer(id); offer != nil {
+			return offer
+		}
 	}
 	return nil
+}
+
+// offer returns id with its signer as the configuration allows it to sign, or
+// nil if it does not.
+func (a *authenticator) offer(id *identity) *identity {
+	if err := a.hop.checkRSASize(id.signer.PublicKey()); err != nil {
+		a.warnOnce(fmt.Errorf("%s is skipped: %w", id, err))
+		return nil
+	}
+	signer := a.hop.acceptedSigner(id.signer)
+	if signer == nil {
+		return nil
+	}
+	return &identity{name: id.name, public: id.public, signer: signer}
 }
 
 // collect lists the keys to offer as ssh does: the configured certificates,
@@ -143,14 +162,13 @@ func (a *authenticator) prepare(id *identity) error {
 	case certified && id.signer == nil:
 		return a.certify(id, certificate)
 	case id.signer != nil:
-		id.signer = preferSHA512(id.signer)
 	case id.locked == nil:
 		return fmt.Errorf("identity file %s: the private key is not there, and the agent does not have it", id)
 	case !a.mayAsk() && a.tunnel.keys.unlocked[string(id.locked)] == nil:
 		_, err := a.unlock(id)
 		return err
 	case id.public != nil:
-		id.signer = preferSHA512(&lockedKey{id.public, func() (ssh.Signer, error) { return a.unlock(id) }})
+		id.signer = &lockedKey{id.public, func() (ssh.Signer, error) { return a.unlock(id) }}
 	}
 	return nil
 }
@@ -178,7 +196,7 @@ func (a *authenticator) certify(id *identity, certificate *ssh.Certificate) erro
 	if err != nil {
 		return fmt.Errorf("certificate %s: %w", id, err)
 	}
-	id.signer = preferSHA512(signer)
+	id.signer = signer
 	return nil
 }
 

@@ -30,8 +30,10 @@ var valueForms = map[string]string{
 	"addressfamily":                `(?i:any|inet|inet6)`,
 	"batchmode":                    boolean,
 	"bindaddress":                  plain,
-	"bindinterface":                `.*`,
+	"bindinterface":                plain,
+	"casignaturealgorithms":        names,
 	"certificatefile":              word,
+	"ciphers":                      names,
 	"connecttimeout":               `(?i:none)|` + number,
 	"globalknownhostsfile":         words,
 	"hashknownhosts":               boolean,
@@ -42,7 +44,9 @@ var valueForms = map[string]string{
 	"identityagent":                word,
 	"identityfile":                 word,
 	"kbdinteractiveauthentication": boolean,
-	"knownhostscommand":            `.*`,
+	"kexalgorithms":                names,
+	"knownhostscommand":            words,
+	"macs":                         names,
 	"numberofpasswordprompts":      number,
 	"passwordauthentication":       boolean,
 	"port":                         number,
@@ -50,9 +54,11 @@ var valueForms = map[string]string{
 	"proxycommand":                 `.*`,
 	"proxyusefdpass":               boolean,
 	"proxyjump":                    `[^\s"'\\$]+`,
+	"pubkeyacceptedalgorithms":     names,
 	"pubkeyauthentication":         `(?i:yes|no|true|false|unbound|host-bound)`,
 	"refuseconnection":             `.*`,
-	"revokedhostkeys":              `.*`,
+	"requiredrsasize":              number,
+	"revokedhostkeys":              plain,
 	"serveralivecountmax":          number,
 	"serveraliveinterval":          number,
 	"stricthostkeychecking":        `(?i:yes|no|true|false|off|ask|accept-new)`,
@@ -64,14 +70,14 @@ var valueForms = map[string]string{
 // GSSAPI and those that change how a file is read.
 var ignoredKeywords = strings.Fields(`
 	addkeystoagent canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames
-	casignaturealgorithms channeltimeout checkhostip ciphers clearallforwardings compression
+	channeltimeout checkhostip clearallforwardings compression
 	connectionattempts controlmaster controlpath controlpersist dynamicforward enableescapecommandline
 	enablesshkeysign escapechar exitonforwardfailure fingerprinthash forkafterauthentication forwardagent
 	forwardx11 forwardx11timeout forwardx11trusted gatewayports hostbasedacceptedalgorithms
-	hostbasedauthentication ignoreunknown ipqos kbdinteractivedevices kexalgorithms localcommand localforward
-	loglevel logverbose macs nohostauthenticationforlocalhost obscurekeystroketiming permitlocalcommand
-	permitremoteopen pkcs11provider pubkeyacceptedalgorithms rekeylimit remotecommand
-	remoteforward requesttty requiredrsasize securitykeyprovider sendenv sessiontype setenv stdinnull
+	hostbasedauthentication ignoreunknown ipqos kbdinteractivedevices localcommand localforward
+	loglevel logverbose nohostauthenticationforlocalhost obscurekeystroketiming permitlocalcommand
+	permitremoteopen pkcs11provider rekeylimit remotecommand
+	remoteforward requesttty securitykeyprovider sendenv sessiontype setenv stdinnull
 	streamlocalbindmask streamlocalbindunlink syslogfacility tcpkeepalive tunnel tunneldevice updatehostkeys
 	verifyhostkeydns versionaddendum visualhostkey warnweakcrypto xauthlocation`)
 
@@ -137,7 +143,7 @@ func (i *inspector) line(text configText, place, content string, depth int) erro
 	case text.commandLine && !honoured:
 		return refuse(parts[1] + " cannot be given on the command line")
 	case honoured:
-		if !matches(form, bare) || keyword == "hostkeyalgorithms" && !allImplemented(bare) {
+		if !matches(form, bare) || implementedAlgorithms[keyword] != nil && !allImplemented(keyword, bare) {
 			return refuse(fmt.Sprintf("%s %s", parts[1], bare))
 		}
 		return nil
@@ -213,9 +219,4 @@ func (i *inspector) include(text configText, value string, refuse func(string) e
 
 func matches(form, value string) bool {
 	return regexp.MustCompile(`^(?:` + form + `)$`).MatchString(value)
-}
-
-func allImplemented(list string) bool {
-	implemented := implementedHostKeyAlgorithms()
-	return !slices.ContainsFunc(strings.Split(list, ","), func(name string) bool { return !slices.Contains(implemented, name) })
 }

@@ -55,11 +55,9 @@ const maxHops = 16
 // goes before ProxyCommand where ssh has both. Refused
 // with a [*ConfigError], because to ignore them would mean to connect
 // elsewhere, in another way, or with less checking than configured, are
-// KnownHostsCommand, RevokedHostKeys, BindInterface, ProxyUseFdpass and
-// RefuseConnection. VerifyHostKeyDNS counts as "no". All others are ignored:
-// those about algorithms (Ciphers, KexAlgorithms, MACs, PubkeyAcceptedAlgorithms,
-// CASignatureAlgorithms, RequiredRSASize), tokens
-// (PKCS11Provider, SecurityKeyProvider), other methods of
+// ProxyUseFdpass, "ProxyCommand -" and RefuseConnection, and lists of algorithms
+// of which none is implemented here. VerifyHostKeyDNS counts as "no". All others
+// are ignored: those about tokens (PKCS11Provider, SecurityKeyProvider), other methods of
 // authentication, forwarding, terminals and control sockets. Unlike ssh, which
 // only warns, Resolve returns an error if a file of -i does not exist.
 //

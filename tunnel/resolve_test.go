@@ -131,9 +131,9 @@ func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
 		"ProxyCommand nc\nProxyUseFdpass yes": "ProxyUseFdpass",
 		"ProxyCommand -":                      "ProxyCommand -",
 		"ProxyCommand nc %k":                  "unknown token %k",
-		"KnownHostsCommand /bin/k %H":         "KnownHostsCommand",
-		"RevokedHostKeys /etc/revoked":        "RevokedHostKeys",
-		"BindInterface lo":                    "BindInterface",
+		"KnownHostsCommand relative":          "KnownHostsCommand",
+		"KnownHostsCommand /bin/k %Q":         "unknown token",
+		"MACs umac-64@openssh.com":            "umac-64@openssh.com",
 	} {
 		for name, ssh := range readers() {
 			t.Run(text+"/"+name, func(t *testing.T) {
@@ -170,9 +170,18 @@ Host alias
   ProxyCommand nc -X "5 %%" %r@%h %p '%n'
   CertificateFile ~/c1-%n
   CertificateFile /c2
+  BindInterface lo
   ConnectTimeout 7
   HostKeyAlias known
   HostKeyAlgorithms rsa-sha2-512,ssh-ed25519
+  Ciphers aes128-ctr
+  KexAlgorithms diffie-hellman-group1-sha1,curve25519-sha256
+  MACs hmac-sha1
+  PubkeyAcceptedAlgorithms ssh-rsa,rsa-sha2-256-cert-v01@openssh.com
+  CASignatureAlgorithms ssh-ed25519
+  RequiredRSASize 3000
+  RevokedHostKeys ~/revoked
+  KnownHostsCommand /bin/k %% %H %h ${PERCENT}
   UserKnownHostsFile ~/kh-%k /tmp/kh2
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking off
@@ -189,12 +198,18 @@ Host alias
   ServerAliveInterval 5
   ServerAliveCountMax 2
 `)
+	t.Setenv("PERCENT", "%H")
 	local, err := thisAccount()
 	require.NoError(t, err)
 	want := Hop{
 		Alias: "alias", HostName: "name.example", Port: 2222, User: "me",
 		AddressFamily: "inet6", BindAddress: "192.0.2.9", ProxyCommand: `nc -X "5 %" me@name.example 2222 'alias'`, ConnectTimeout: 7 * time.Second,
 		HostKeyAlias: "known", HostKeyAlgorithms: []string{"rsa-sha2-512", "ssh-ed25519"},
+		Ciphers: []string{"aes128-ctr"}, KexAlgorithms: []string{"diffie-hellman-group1-sha1", "curve25519-sha256"}, MACs: []string{"hmac-sha1"},
+		PubkeyAcceptedAlgorithms: []string{"ssh-rsa", "rsa-sha2-256-cert-v01@openssh.com"},
+		CASignatureAlgorithms:    []string{"ssh-ed25519"}, RequiredRSASize: 3000, BindInterface: "lo",
+		RevokedHostKeysFiles:  []string{filepath.Join(local.home, "revoked")},
+		KnownHostsCommand:     []string{"/bin/k", "%%", "%H", "name.example", "%%H"},
 		UserKnownHostsFiles:   []string{filepath.Join(local.home, "kh-known"), "/tmp/kh2"},
 		GlobalKnownHostsFiles: []string{"/dev/null"},
 		StrictHostKeyChecking: "no", HashKnownHosts: true,
@@ -221,7 +236,8 @@ func TestUnconfiguredHopHasDefaults(t *testing.T) {
 			hops, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: ssh})
 			require.NoError(t, err)
 			h := hops[0]
-			assert.Empty(t, h.HostKeyAlgorithms)
+			assert.Empty(t, slices.Concat(h.HostKeyAlgorithms, h.Ciphers, h.KexAlgorithms, h.MACs, h.PubkeyAcceptedAlgorithms, h.CASignatureAlgorithms))
+			assert.Equal(t, 1024, h.RequiredRSASize)
 			assert.False(t, h.IdentityFilesSet)
 			assert.True(t, slices.ContainsFunc(h.IdentityFiles, func(f string) bool { return filepath.Base(f) == "id_ed25519" }))
 			assert.Equal(t, "/run/a", h.IdentityAgent)

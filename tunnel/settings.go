@@ -3,12 +3,12 @@ package tunnel
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // settings are the effective configuration for one host, by keyword in lower
@@ -29,11 +29,8 @@ func (s settings) set(keyword string) bool {
 
 // hop turns s into the hop that was called alias.
 func (r *resolver) hop(alias string, s settings) (Hop, error) {
-	for _, keyword := range []string{"KnownHostsCommand", "RevokedHostKeys", "BindInterface", "RefuseConnection"} {
-		if s.set(strings.ToLower(keyword)) {
-			return Hop{}, &ConfigError{keyword + " of " + alias + " is not supported, and ignoring it would not be safe: " +
-				s.first(strings.ToLower(keyword))}
-		}
+	if s.set("refuseconnection") {
+		return Hop{}, &ConfigError{"RefuseConnection of " + alias + ": " + s.first("refuseconnection")}
 	}
 	v := values{settings: s}
 	h := Hop{
@@ -43,12 +40,16 @@ func (r *resolver) hop(alias string, s settings) (Hop, error) {
 		User:                     s.first("user"),
 		AddressFamily:            s.first("addressfamily"),
 		BindAddress:              s.first("bindaddress"),
+		BindInterface:            v.unlessNone("bindinterface"),
 		ConnectTimeout:           v.seconds("connecttimeout"),
 		HostKeyAlias:             s.first("hostkeyalias"),
 		UserKnownHostsFiles:      r.knownHostsFiles(&v, alias, "userknownhostsfile"),
 		GlobalKnownHostsFiles:    r.knownHostsFiles(&v, alias, "globalknownhostsfile"),
 		StrictHostKeyChecking:    v.strictness(),
 		HashKnownHosts:           v.boolean("hashknownhosts"),
+		RevokedHostKeysFiles:     r.revokedFiles(&v, alias),
+		KnownHostsCommand:        r.knownHostsCommand(&v, alias),
+		RequiredRSASize:          v.rsaSize(),
 		IdentityFilesSet:         !slices.Equal(s["identityfile"], r.defaults["identityfile"]),
 		IdentitiesOnly:           v.boolean("identitiesonly"),
 		PreferredAuthentications: commaList(s.first("preferredauthentications")),
@@ -60,9 +61,7 @@ func (r *resolver) hop(alias string, s settings) (Hop, error) {
 		ServerAliveInterval:      v.seconds("serveraliveinterval"),
 		ServerAliveCountMax:      v.number("serveralivecountmax", 0, 1<<30),
 	}
-	if s.first("hostkeyalgorithms") != r.defaults.first("hostkeyalgorithms") {
-		h.HostKeyAlgorithms = v.hostKeyAlgorithms()
-	}
+	h.setAlgorithms(&v, r.defaults)
 	for _, name := range s["identityfile"] {
 		if !strings.EqualFold(name, "none") {
 			h.IdentityFiles = append(h.IdentityFiles, v.expand(r.local, alias, name))
@@ -120,6 +119,49 @@ func (r *resolver) knownHostsFiles(v *values, alias, keyword string) []string {
 	return names
 }
 
+// revokedFiles returns the files of RevokedHostKeys, which "ssh -G" prints as
+// they are written.
+func (r *resolver) revokedFiles(v *values, alias string) []string {
+	if !v.set("revokedhostkeys") {
+		return nil
+	}
+	var names []string
+	for _, name := range splitPaths(v.first("revokedhostkeys")) {
+		names = append(names, v.expand(r.local, alias, name))
+	}
+	return names
+}
+
+// knownHostsCommand returns KnownHostsCommand as a [Hop] has it. As with ssh,
+// nothing is replaced in the program's name.
+func (r *resolver) knownHostsCommand(v *values, alias string) []string {
+	if !v.set("knownhostscommand") {
+		return nil
+	}
+	words, err := splitArguments(v.first("knownhostscommand"))
+	if err == nil && (len(words) == 0 || !filepath.IsAbs(words[0])) {
+		err = errors.New("not the complete path of a program")
+	}
+	tokens := map[byte]string{}
+	for letter, value := range r.local.tokens(alias, v.settings) {
+		tokens[letter] = strings.ReplaceAll(value, "%", "%%")
+	}
+	for _, letter := range []byte("HItfK") {
+		tokens[letter] = "%" + string(letter)
+	}
+	variable := func(name string) (string, bool) {
+		value, ok := os.LookupEnv(name)
+		return strings.ReplaceAll(value, "%", "%%"), ok
+	}
+	for i := 1; i < len(words) && err == nil; i++ {
+		words[i], err = expandTokens(words[i], tokens, variable)
+	}
+	if err != nil && v.err == nil {
+		v.err = fmt.Errorf("KnownHostsCommand %s: %w", v.first("knownhostscommand"), err)
+	}
+	return words
+}
+
 // values reads settings as other types than strings. The first failure
 // stays in err.
 type values struct {
@@ -168,6 +210,22 @@ func (v *values) boolean(keyword string) bool {
 	return false
 }
 
+// unlessNone returns the value of keyword, empty if that is "none".
+func (v *values) unlessNone(keyword string) string {
+	if !v.set(keyword) {
+		return ""
+	}
+	return v.first(keyword)
+}
+
+// rsaSize returns RequiredRSASize, which OpenSSH before 9.1 does not know.
+func (v *values) rsaSize() int {
+	if v.first("requiredrsasize") == "" {
+		return defaultRSASize
+	}
+	return v.number("requiredrsasize", 0, 1<<31-1)
+}
+
 func (v *values) strictness() string {
 	switch value := strings.ToLower(v.first("stricthostkeychecking")); value {
 	case "yes", "true":
@@ -179,24 +237,6 @@ func (v *values) strictness() string {
 	}
 	v.fail("stricthostkeychecking")
 	return ""
-}
-
-// hostKeyAlgorithms returns the configured list without what x/crypto does not
-// implement. Algorithms that are insecure stay: OpenSSH's own list has none, so
-// whoever sees one here has asked for it.
-func (v *values) hostKeyAlgorithms() []string {
-	implemented := implementedHostKeyAlgorithms()
-	usable := slices.DeleteFunc(commaList(v.first("hostkeyalgorithms")), func(name string) bool {
-		return !slices.Contains(implemented, name)
-	})
-	if len(usable) == 0 {
-		v.fail("hostkeyalgorithms without any that is implemented here")
-	}
-	return usable
-}
-
-func implementedHostKeyAlgorithms() []string {
-	return append(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys...)
 }
 
 func (v *values) expand(local account, alias, name string) string {

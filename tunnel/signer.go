@@ -132,19 +132,6 @@ func readPublic(path string) ssh.PublicKey {
 	return public
 }
 
-// preferSHA512 returns s with OpenSSH's choice of algorithms.
-func preferSHA512(s ssh.Signer) ssh.Signer {
-	switch s.PublicKey().Type() {
-	case ssh.KeyAlgoRSA, ssh.CertAlgoRSAv01:
-		if as, ok := s.(ssh.AlgorithmSigner); ok {
-			if rsa, err := ssh.NewSignerWithAlgorithms(as, rsaAlgorithms); err == nil {
-				return rsa
-			}
-		}
-	}
-	return s
-}
-
 // A lockedKey is a key that is decrypted when it is first to sign, which is
 // after the server has said that it would accept it.
 type lockedKey struct {

@@ -198,6 +198,7 @@ func defaultSettings() settings {
 		"kbdinteractiveauthentication": {"yes"},
 		"numberofpasswordprompts":      {"3"},
 		"batchmode":                    {"no"},
+		"requiredrsasize":              {strconv.Itoa(defaultRSASize)},
 		"serveraliveinterval":          {"0"},
 		"serveralivecountmax":          {"3"},
 	}

@@ -171,6 +171,8 @@ func hostKeyHints(e *knownhosts.HostKeyError, err error) []string {
 	switch {
 	case e.Declined:
 		return nil
+	case e.Kind == knownhosts.Changed && strings.HasPrefix(e.File, "KnownHostsCommand"):
+		return []string{"the old key is what KnownHostsCommand says; if you know of no change, somebody may be listening in: ask whoever runs " + name}
 	case e.Kind == knownhosts.Changed:
 		return []string{
 			"if the key was changed on purpose, remove the old one: ssh-keygen -R '" + e.Host + "' -f " + e.File,

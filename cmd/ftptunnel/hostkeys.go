@@ -20,11 +20,16 @@ func hostKeys(ask func(question string) (string, error), warn func(string)) func
 			return nil, nil, err
 		}
 		v := &knownhosts.Verifier{
-			UserFiles:   h.UserKnownHostsFiles,
-			GlobalFiles: h.GlobalKnownHostsFiles,
-			Policy:      policy,
-			Hash:        h.HashKnownHosts,
-			Warn:        func(text string) { warn("Warning: " + text) },
+			UserFiles:           h.UserKnownHostsFiles,
+			GlobalFiles:         h.GlobalKnownHostsFiles,
+			RevokedFiles:        h.RevokedHostKeysFiles,
+			SignatureAlgorithms: h.CASignatureAlgorithms,
+			Policy:              policy,
+			Hash:                h.HashKnownHosts,
+			Warn:                func(text string) { warn("Warning: " + text) },
+		}
+		if len(h.KnownHostsCommand) > 0 {
+			v.Command = knownHostsCommand(h.KnownHostsCommand)
 		}
 		if !h.BatchMode {
 			v.Ask = ask
@@ -39,6 +44,7 @@ func hostKeys(ask func(question string) (string, error), warn func(string)) func
 			}
 			return err
 		}
-		return verify, v.Algorithms(host, h.HostKeyAlgorithms), nil
+		algorithms, err := v.Algorithms(host, h.HostKeyAlgorithms)
+		return verify, algorithms, err
 	}
 }

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// knownHostsPatience bounds one run of KnownHostsCommand: ssh would wait for
+// ever, but it has a user at hand who breaks it off.
+const knownHostsPatience = time.Minute
+
+// knownHostsCommand returns what runs the command of a hop: program and
+// arguments as [tunnel.Hop] has them. It is not given to a shell.
+func knownHostsCommand(words []string) func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
+	return func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
+		keyType, text, fingerprint := "NONE", "NONE", "NONE"
+		if key != nil {
+			keyType, text = key.Type(), base64.StdEncoding.EncodeToString(key.Marshal())
+			fingerprint = ssh.FingerprintSHA256(key)
+			if cert, ok := key.(*ssh.Certificate); ok {
+				fingerprint = ssh.FingerprintSHA256(cert.Key)
+			}
+		}
+		tokens := strings.NewReplacer("%%", "%", "%H", host, "%I", invocation, "%t", keyType, "%f", fingerprint, "%K", text)
+		var arguments []string
+		for _, word := range words[1:] {
+			arguments = append(arguments, tokens.Replace(word))
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), knownHostsPatience)
+		defer cancel()
+		command := exec.CommandContext(ctx, words[0], arguments...)
+		command.Stderr = os.Stderr
+		command.WaitDelay = time.Second
+		lines, err := command.Output()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", words[0], err)
+		}
+		return lines, nil
+	}
+}
