@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,13 +42,13 @@ func startSSHD(t *testing.T, key ssh.PublicKey, config ...string) Hop {
 	authorized := filepath.Join(dir, "authorized_keys")
 	require.NoError(t, os.WriteFile(authorized, ssh.MarshalAuthorizedKey(key), 0o600))
 	hostKey, _ := newKey(t)
-	lines := append([]string{
+	lines := append(slices.Clone(config), []string{ // the first line that sets something wins
 		fmt.Sprintf("ListenAddress 127.0.0.1:%d", port),
 		"HostKey " + writeKey(t, hostKey, ""),
 		"AuthorizedKeysFile " + authorized,
 		"PidFile none", "StrictModes no", "UsePAM no", "LogLevel DEBUG1",
 		"PermitRootLogin prohibit-password", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
-	}, config...)
+	}...)
 	file := filepath.Join(dir, "sshd_config")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 
@@ -221,4 +222,21 @@ func TestAKilledSSHDIsNotAnEndOfFile(t *testing.T) {
 		assert.NotErrorIs(t, err, io.EOF)
 	}
 	exchange(t, mustDial(t, tun, serving(t, echo)))
+}
+
+// Without PAM, sshd offers keyboard-interactive and then has nothing to ask.
+func TestKeyboardInteractiveThatIsRefusedColdLeadsToThePassword(t *testing.T) {
+	leakFree(t)
+	_, public := newKey(t)
+	h := startSSHD(t, public, "PermitRootLogin yes", "PasswordAuthentication yes", "KbdInteractiveAuthentication yes")
+	h.KbdInteractive, h.PasswordAuthentication = true, true
+	h.NumberOfPasswordPrompts = 2
+	answers := &script{answers: []string{"wrong", "wrong"}}
+	cfg := trusting(h)
+	cfg.Ask = answers.ask
+	var denied *AuthError
+	require.ErrorAs(t, failedHop(t, cfg), &denied)
+	question := h.User + "@127.0.0.1's password: "
+	assert.Equal(t, []string{question, question}, answers.questions)
+	assert.Contains(t, denied.Allowed, "password")
 }

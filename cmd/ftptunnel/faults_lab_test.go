@@ -102,6 +102,30 @@ func TestAGatewayThatClosesUnusedConnectionsServesTheNextClient(t *testing.T) {
 	}
 }
 
+// A laptop that sleeps hears nothing of what becomes of its connection, and
+// finds its clock ahead when it wakes.
+func TestAProgramThatHasSleptServesTheNextClient(t *testing.T) {
+	lab.Require(t, "curl")
+	for name, meanwhile := range map[string]func(s *site){
+		"and its connection lives":    func(*site) {},
+		"and its connection has died": func(s *site) { assert.Positive(s.t, s.ssh.KillSessions(s.t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := throughSSHD(t)
+			s.vsftpd(s.Gateway)
+			p := s.start("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "gateway")
+			s.succeeds("curl", "-sS", here)
+			require.NoError(t, p.Signal(syscall.SIGSTOP))
+			s.Gateway.Cut(t)
+			meanwhile(s)
+			<-time.After(4 * time.Second) // longer than a dead connection takes to be known
+			s.Gateway.Mend(t)
+			require.NoError(t, p.Signal(syscall.SIGCONT))
+			s.succeeds("curl", "-sS", "--max-time", "20", here)
+		})
+	}
+}
+
 // And it may close a connection in it that is idle, as a control connection is
 // while its data moves.
 func TestAControlConnectionThatTheGatewayEndsIsExplained(t *testing.T) {
