@@ -90,11 +90,22 @@ func findSocket(local, remote netip.AddrPort) (*socketInfo, error) {
 		return nil, err
 	}
 	// Where there is no such connection the kernel answers with who listens.
-	got, want := info.ID, request.ID
-	if got.SourcePort != want.SourcePort || got.TargetPort != want.TargetPort || got.Source != want.Source || got.Target != want.Target {
+	source := info.end(info.ID.Source, info.ID.SourcePort)
+	target := info.end(info.ID.Target, info.ID.TargetPort)
+	if source != local || target != remote {
 		return nil, unix.ENOENT
 	}
 	return info, nil
+}
+
+// end returns an end of the connection. A socket for both IPv6 and IPv4, as
+// Java's are, has IPv4 addresses in their IPv6 form.
+func (i *socketInfo) end(address [16]byte, port [2]byte) netip.AddrPort {
+	ip := netip.AddrFrom16(address).Unmap()
+	if i.Family == unix.AF_INET {
+		ip = netip.AddrFrom4([4]byte(address[:4]))
+	}
+	return netip.AddrPortFrom(ip, byteorder.BigEndian.Uint16(port[:]))
 }
 
 // askDiagnostics puts one question to sock_diag(7).

@@ -4,6 +4,7 @@ package main
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"os/user"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"ftptunnel/ftpfwd"
 	"ftptunnel/internal/lab"
@@ -42,6 +44,24 @@ func TestTheOwnerOfALoopbackConnectionIsKnown(t *testing.T) {
 		_, err = ownerOf(here)
 		assert.Error(t, err)
 	}
+}
+
+// A socket for both families has another form of the same address.
+func TestTheOwnerOfASocketForBothFamiliesIsKnown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	mapped := netip.AddrFrom4([4]byte{127, 0, 0, 1}).As16()
+	require.NoError(t, unix.Connect(fd, &unix.SockaddrInet6{Addr: mapped, Port: l.Addr().(*net.TCPAddr).Port}))
+	here, err := l.Accept()
+	require.NoError(t, err)
+	defer here.Close()
+	owner, err := ownerOf(here)
+	require.NoError(t, err)
+	assert.Equal(t, strconv.Itoa(os.Getuid()), owner)
 }
 
 // claimed is a connection that says it came from elsewhere.
