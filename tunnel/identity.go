@@ -19,22 +19,18 @@ func (a *authenticator) nextIdentity() *identity {
 	for a.upcoming < len(a.identities) {
 		id := a.identities[a.upcoming]
 		a.upcoming++
-		if id.signer != nil {
-			if offer := a.offer(id); offer != nil {
-				return offer
+		if id.signer == nil {
+			// Only its passphrase tells which key it is.
+			s, err := a.unlock(id)
+			if a.aborted != nil {
+				return nil
 			}
-			continue
+			if err != nil {
+				a.warnOnce(err)
+				continue
+			}
+			id.signer = s
 		}
-		// Only its passphrase tells which key it is.
-		s, err := a.unlock(id)
-		if a.aborted != nil {
-			return nil
-		}
-		if err != nil {
-			a.warnOnce(err)
-			continue
-		}
-		id.signer = s
 		if offer := a.offer(id); offer != nil {
 			return offer
 		}

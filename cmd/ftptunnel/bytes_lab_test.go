@@ -39,7 +39,7 @@ func talk(t *testing.T, h *lab.Host, address string, lines ...string) string {
 
 // What changes from one conversation to the next: times, process numbers, the
 // ports of the control connection, and whether a client before has quite gone.
-var fleeting = regexp.MustCompile(`client count was \d+|\d\d:\d\d(:\d\d)?|\b[0-9]{4,}\b`)
+var fleeting = regexp.MustCompile(`client count was \d+|user number \d+|\d\d:\d\d(:\d\d)?|\b[0-9]{4,}\b`)
 
 func TestWhatAnnouncesNoPortPassesUnchangedAndInOrder(t *testing.T) {
 	withEachServer(t, func(s *site, ftp *lab.FTPServer) {
