@@ -66,7 +66,7 @@ func (s *session) listenAt(ctx context.Context, w way) (net.Listener, error) {
 	default:
 		address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	l, err := s.f.Remote.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
+	l, err := s.remote.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
 	if err != nil || address != s.f.ActiveAddress || s.target.known.addressTested() {
 		return l, err
 	}
@@ -99,7 +99,7 @@ func (s *session) dialBack(ctx context.Context, l net.Listener, address netip.Ad
 	var sent, got [size]byte
 	_, _ = rand.Read(sent[:]) // never fails
 	there := netip.AddrPortFrom(address, addrOf(l.Addr()).Port())
-	out, err := s.f.Remote.DialContext(ctx, "tcp", there.String())
+	out, err := s.remote.DialContext(ctx, "tcp", there.String())
 	if err != nil {
 		return err
 	}

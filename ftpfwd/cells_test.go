@@ -276,6 +276,7 @@ func TestTheRefusalOfTheClientsOwnCommandIsWhatItHears(t *testing.T) {
 
 func TestAClientsOwnWayIsTriedAgainAfterAWhile(t *testing.T) {
 	withRig(t, func(r *rig) {
+		r.login()
 		r.client.say("EPSV")
 		r.declines("EPSV")
 		r.server.hear("PASV")

@@ -23,8 +23,14 @@ type Forwarder struct {
 	Server  string
 	Targets Targets
 
-	Remote Network // the network that Server is on; required
+	Remote Network // the network that Server is on; required unless Connect is there
 	Local  Network // the network that clients are on; if nil, this host's
+
+	// Connect, if not nil, makes the control connection of each session instead
+	// of Remote, within DialTimeout, and returns the network that the session's
+	// data connections take: where a server can be reached in several ways, all
+	// of a session must take the same.
+	Connect func(ctx context.Context, server string) (net.Conn, Network, error)
 
 	// Owner returns the user whose process made a connection to us, by a name of
 	// its own choice, or "" if that is somebody on another host; an error
@@ -75,6 +81,15 @@ var errTooMany = errors.New("too many clients are connected")
 
 func (f *Forwarder) dialTimeout() time.Duration { return orDefault(f.DialTimeout, 30*time.Second) }
 func (f *Forwarder) dataTimeout() time.Duration { return orDefault(f.DataTimeout, 5*time.Minute) }
+
+// connect makes the control connection to server.
+func (f *Forwarder) connect(ctx context.Context, server string) (net.Conn, Network, error) {
+	if f.Connect != nil {
+		return f.Connect(ctx, server)
+	}
+	conn, err := f.Remote.DialContext(ctx, "tcp", server)
+	return conn, f.Remote, err
+}
 
 // followsReply reports whether data connections go to an address that a server
 // names in a 227.

@@ -101,7 +101,7 @@ func (s *session) dialHalf(ctx context.Context, d *dataConn, side string, h half
 // dialFrom dials from h's own address if it can.
 func (s *session) dialFrom(ctx context.Context, side string, h half) (net.Conn, error) {
 	if side == "server" {
-		return s.f.Remote.DialContext(ctx, "tcp", h.address)
+		return s.remote.DialContext(ctx, "tcp", h.address)
 	}
 	if here, ok := s.local.(host); ok && h.from.IsValid() {
 		if conn, err := here.dialFrom(ctx, h.from, h.address); err == nil {

@@ -13,7 +13,12 @@ import (
 type target struct {
 	address string // host:port, as the far network names it
 	host    string
-	known   *experience
+	known   *experience // nil until the server is connected
+}
+
+func newTarget(address string) *target {
+	host, _, _ := net.SplitHostPort(address)
+	return &target{address: address, host: host}
 }
 
 // OnGateway reports whether server, host:port, is named as the far end's own
@@ -26,26 +31,31 @@ func OnGateway(server string) bool {
 
 func (t *target) onGateway() bool { return OnGateway(t.address) }
 
-// knowledge is what was learned of each server, by address.
+// knowledge is what was learned of each server, and of the way to it.
 type knowledge struct {
 	mu      sync.Mutex
-	servers map[string]*experience
+	servers map[reached]*experience
+}
+
+// A reached server is known by its address and the network that it is on.
+type reached struct {
+	address string
+	network Network
 }
 
 // maxKnown bounds how many servers are remembered: clients may name them.
 const maxKnown = 1000
 
-func (k *knowledge) target(address string) *target {
+func (k *knowledge) of(server reached) *experience {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.servers == nil || len(k.servers) >= maxKnown {
-		k.servers = make(map[string]*experience)
+		k.servers = make(map[reached]*experience)
 	}
-	if k.servers[address] == nil {
-		k.servers[address] = &experience{}
+	if k.servers[server] == nil {
+		k.servers[server] = &experience{}
 	}
-	host, _, _ := net.SplitHostPort(address)
-	return &target{address: address, host: host, known: k.servers[address]}
+	return k.servers[server]
 }
 
 // An experience is what the sessions with one server have learned about which

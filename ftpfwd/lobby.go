@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 )
 
 // A lobby is where a session begins that does not know its server yet: we greet
@@ -18,9 +17,6 @@ type lobby struct {
 	named string // how the client named the server
 }
 
-// loginAtMost bounds how long a client may take to name its server.
-const loginAtMost = 2 * time.Minute
-
 var (
 	errNoGreeting = errors.New("the FTP server does not greet")
 	errNoLogin    = errors.New("nobody has logged in")
@@ -29,8 +25,9 @@ var (
 // connected is the event that the server's control connection is there, or why
 // it is not.
 type connected struct {
-	conn net.Conn
-	err  error
+	conn    net.Conn
+	network Network // that it belongs to
+	err     error
 }
 
 // connect dials the server. The client's commands wait.
@@ -39,8 +36,8 @@ func (s *session) connect(ctx context.Context) {
 	s.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
 		defer cancel()
-		conn, err := s.f.Remote.DialContext(ctx, "tcp", s.target.address)
-		if !s.post(connected{conn, err}) && conn != nil {
+		conn, network, err := s.f.connect(ctx, s.target.address)
+		if !s.post(connected{conn, network, err}) && conn != nil {
 			_ = conn.Close()
 		}
 	})
@@ -56,6 +53,8 @@ func (s *session) connected(e connected) {
 		s.tell(Event{Kind: Noticed, Text: "no connection to the FTP server", Err: e.err})
 		s.giveUp(e.err)
 	default:
+		s.remote = e.network
+		s.target.known = s.known.of(reached{s.target.address, e.network})
 		s.server.start(s, e.conn)
 		if s.connecting = s.lobby != nil; s.connecting {
 			s.alarms.in("greeting", s.f.dialTimeout(), func() { s.giveUp(errNoGreeting) })
@@ -65,11 +64,6 @@ func (s *session) connected(e connected) {
 
 // receive greets a client whose server is not known yet.
 func (s *session) receive() {
-	s.alarms.in("login", loginAtMost, func() {
-		if s.target == nil {
-			s.giveUp(errNoLogin)
-		}
-	})
 	s.lobby = &lobby{}
 	s.reply("220 Log in as user@ftp-host or user@ftp-host:port")
 }
@@ -107,7 +101,7 @@ func (s *session) enter(ctx context.Context, login string) {
 	}
 	_, s.lobby.named, _ = cutLast(login)
 	s.lobby.user = user
-	s.target = s.known.target(address)
+	s.target = newTarget(address)
 	s.connect(ctx)
 }
 

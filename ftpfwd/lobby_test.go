@@ -89,6 +89,36 @@ func TestBeforeTheLoginNothingIsDone(t *testing.T) {
 	})
 }
 
+func TestWhoeverDoesNotLogInMakesRoom(t *testing.T) {
+	t.Run("and names no server", func(t *testing.T) {
+		withLobby(t, nil, func(r *rig) {
+			pass(loginAtMost + time.Second)
+			r.client.hear("421 nobody has logged in")
+			r.client.over()
+		})
+	})
+	t.Run("and is silent behind the greeting", func(t *testing.T) {
+		withRig(t, func(r *rig) {
+			pass(loginAtMost - time.Second)
+			r.client.say("NOOP")
+			r.server.hear("NOOP")
+			pass(2 * time.Second)
+			r.client.hear("421 nobody has logged in")
+			r.client.over()
+			r.server.over()
+		})
+	})
+	t.Run("but whoever does stays", func(t *testing.T) {
+		withRig(t, func(r *rig) {
+			r.login()
+			pass(10 * loginAtMost)
+			r.client.silent()
+			r.client.say("NOOP")
+			r.server.hear("NOOP")
+		})
+	})
+}
+
 func TestAServerThatTurnsItsClientsAwayIsHeard(t *testing.T) {
 	withLobby(t, nil, func(r *rig) {
 		r.enter("USER bob@ftp.example.com", "421-Too many", "421 users")

@@ -9,6 +9,8 @@ import (
 // A Network dials and listens. A [Forwarder] uses two of them: Local, where its
 // clients are, and Remote, where the FTP server is.
 //
+// A Network must be comparable, as pointers are.
+//
 // Connections need not support deadlines; Forwarder ends one only by closing
 // it. If a connection has a CloseWrite method, Forwarder uses it to pass on a
 // half-close; if it has a SetLinger method, to pass on a reset. Read returns

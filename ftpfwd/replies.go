@@ -71,6 +71,7 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 	s.client.queue(line)
 	s.tellReply(p.bytes, line)
 	if l.last {
+		s.loggedIn = s.loggedIn || l.code == 230 || l.code == 232
 		s.takenLeave = s.takenLeave || l.code == 221 || l.code == 421
 		s.features, s.rewriting, s.swallowing = false, nil, false
 	}

@@ -130,6 +130,14 @@ func (r *rig) close() {
 	assert.Zero(r.t, far, "listeners left on the server's side")
 }
 
+// login logs the client in.
+func (r *rig) login() {
+	r.client.say("USER bob")
+	r.server.hear("USER bob")
+	r.server.say("230 in")
+	r.client.hear("230 in")
+}
+
 // epsv does EPSV with a server that listens on port, and returns where the
 // client is to connect.
 func (r *rig) epsv(port string) string {

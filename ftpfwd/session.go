@@ -13,6 +13,7 @@ import (
 
 // Bounds that have no setting.
 const (
+	loginAtMost    = 5 * time.Minute  // a client takes to log in, as most servers have it
 	heldAtMost     = time.Minute      // a final reply waits for data that does not move
 	ownReplyWaits  = 10 * time.Second // a reply of ours waits for a server that says nothing
 	lingerAtMost   = time.Minute      // a session whose one side has ended waits for the other while nothing moves
@@ -29,6 +30,7 @@ type session struct {
 	known      *knowledge
 	target     *target // the FTP server; nil until the client has named it
 	local      Network
+	remote     Network    // nil until the server is connected
 	owner      string     // the user who has the control connection; empty if that does not matter
 	clientPeer netip.Addr // where the client is
 	clientEnd  netip.Addr // where it reached us
@@ -57,6 +59,7 @@ type session struct {
 	mode       string     // the transfer mode
 	onlyEPSV   bool       // after EPSV ALL
 	raw        bool       // not FTP: nothing is looked at
+	loggedIn   bool       // the server has said so
 	spoken     bool       // the server has said something
 	greeted    bool       // its greeting has begun, which answers no command
 	takenLeave bool       // the server has said that it ends the session (221, 421)
@@ -85,7 +88,7 @@ func newSession(f *Forwarder, id int, known *knowledge, conn net.Conn, owner str
 		s.local = host{s.clientEnd}
 	}
 	if f.Server != "" {
-		s.target = known.target(f.Server)
+		s.target = newTarget(f.Server)
 	}
 	return s
 }
@@ -96,6 +99,11 @@ func (s *session) run(stop context.Context, conn net.Conn) {
 	keepUrgentInline(conn)
 	s.client.start(s, conn)
 	s.tell(Event{Kind: SessionBegan})
+	s.alarms.in("login", loginAtMost, func() {
+		if !s.loggedIn && !s.raw {
+			s.giveUp(errNoLogin)
+		}
+	})
 	// While a session drains, what it opens must not end with stop.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()

@@ -98,7 +98,7 @@ func (s *session) rebind(refused *path) {
 // begun notes that the server has begun t: an active client expects its
 // connection now.
 func (s *session) begun(ctx context.Context, t *transfer) {
-	t.started = true
+	t.started, s.loggedIn = true, true
 	if t.data != nil {
 		s.join(ctx, t.data)
 	}

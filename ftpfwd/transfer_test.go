@@ -260,6 +260,7 @@ func TestAListenerGoesWhenTheNextIsGrantedAndNotBefore(t *testing.T) {
 
 func TestAListenerNobodyConnectsToIsClosed(t *testing.T) {
 	withRig(t, func(r *rig) {
+		r.login()
 		_ = r.epsv("50000")
 		synctest.Wait()
 		n, _ := r.near.Open()
