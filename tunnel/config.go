@@ -22,7 +22,7 @@ type Config struct {
 	// must bring the same key. An error of verify that wraps [ErrUnverified]
 	// lets the connection go on without password and keyboard-interactive
 	// authentication, as ssh does after StrictHostKeyChecking=no met a changed
-	// key. Required.
+	// key. One that wraps [ErrUndecided] does not end the tunnel. Required.
 	HostKeys func(h Hop) (verify ssh.HostKeyCallback, algorithms []string, err error)
 
 	// Ask puts a question to the user and returns the answer; echo says
@@ -74,6 +74,10 @@ var ErrLost = errors.New("SSH connection lost")
 // ErrUnverified may be wrapped by the verify function of [Config].HostKeys: the
 // key is not to be trusted, but the user's policy is to go on.
 var ErrUnverified = errors.New("host key not verified")
+
+// ErrUndecided may be wrapped by the errors of [Config].HostKeys and its verify
+// function: what it takes to judge the key is not to be had, and may be later.
+var ErrUndecided = errors.New("the host key cannot be judged now")
 
 // A HopError reports which hop failed, and doing what.
 type HopError struct {

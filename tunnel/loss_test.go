@@ -3,9 +3,11 @@ package tunnel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,7 +196,10 @@ func TestTheTunnelReconnectsAndTellsOfIt(t *testing.T) {
 	require.ErrorAs(t, w.await(t, Waiting, 1).Err, &hop)
 	assert.Equal(t, "dial", hop.Op)
 
-	// Meanwhile whoever dials waits, as long as it likes to.
+	// Meanwhile whoever asks is told.
+	require.ErrorAs(t, soon(t, func() error { return tun.Ready(within(t)) }), &hop)
+
+	// Whoever dials waits, as long as it likes to.
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	_, err := tun.DialContext(short, "tcp", address)
@@ -211,6 +216,7 @@ func TestTheTunnelReconnectsAndTellsOfIt(t *testing.T) {
 	require.NoError(t, s.StartAt(at))
 	assert.NoError(t, soon(t, func() error { return <-dialled }))
 	w.await(t, Up, 2)
+	assert.NoError(t, tun.Ready(within(t)))
 	assert.NoError(t, tun.Err())
 }
 
@@ -244,6 +250,33 @@ func TestRefusedAuthenticationEndsTheTunnel(t *testing.T) {
 	require.ErrorAs(t, tun.Err(), &denied)
 	_, err := tun.DialContext(within(t), "tcp", "127.0.0.1:1")
 	assert.ErrorAs(t, err, &denied)
+}
+
+func TestAHostKeyThatCannotBeJudgedNowIsJudgedLater(t *testing.T) {
+	leakFree(t)
+	w := newWitness()
+	s, key := newServer(t, &sshtest.Server{})
+	cfg := trusting(hopTo(s, key))
+	cfg.Observe = w.observe
+	var attempts atomic.Int32
+	cfg.HostKeys = func(Hop) (ssh.HostKeyCallback, []string, error) {
+		verify := func(string, net.Addr, ssh.PublicKey) error {
+			if attempts.Load() == 3 {
+				return fmt.Errorf("no answer: %w", ErrUndecided)
+			}
+			return nil
+		}
+		if attempts.Add(1) == 2 {
+			return nil, nil, fmt.Errorf("no answer: %w", ErrUndecided)
+		}
+		return verify, nil, nil
+	}
+	tun := mustOpen(t, cfg)
+	s.Drop()
+	assert.ErrorIs(t, w.await(t, Waiting, 1).Err, ErrUndecided)
+	assert.ErrorIs(t, w.await(t, Waiting, 2).Err, ErrUndecided)
+	w.await(t, Up, 2)
+	assert.NoError(t, tun.Err())
 }
 
 func TestCloseInterruptsAnAttempt(t *testing.T) {

@@ -4,21 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 const (
 	defaultInterval = 15 * time.Second // ServerAliveInterval
 	defaultCount    = 3                // ServerAliveCountMax
-
-	// whenWanted is the most that somebody who needs the connection waits for
-	// the next attempt to make it.
-	whenWanted = time.Second
 )
 
 // A Tunnel is an SSH connection to the last of a list of hops, made again
@@ -38,6 +31,7 @@ type Tunnel struct {
 	changed chan struct{} // closed, and replaced, when link or err changes
 	err     error         // why the tunnel ended
 	trouble error         // why there is no link
+	failed  int           // attempts that have failed
 }
 
 // Open connects to the last of cfg.Hops. It returns once connected, or with
@@ -92,49 +86,6 @@ func (t *Tunnel) run(ctx context.Context, l *link) {
 	close(t.done)
 }
 
-// reconnect tries to connect until it succeeds, ctx is done, or trying again
-// is of no use.
-func (t *Tunnel) reconnect(ctx context.Context) (*link, error) {
-	wait := t.backoff.next()
-	for {
-		if !t.pause(ctx, wait) {
-			return nil, ErrClosed
-		}
-		l, err := t.connect(ctx)
-		switch {
-		case err == nil:
-			return l, nil
-		case ctx.Err() != nil:
-			return nil, ErrClosed
-		case permanent(err):
-			return nil, err
-		}
-		wait = t.backoff.next()
-		t.set(nil, err, nil)
-		t.tell(Event{Kind: Waiting, Err: err, Wait: wait})
-	}
-}
-
-// pause waits before the next attempt, at most whenWanted if the connection is
-// needed, and reports whether ctx is not done.
-func (t *Tunnel) pause(ctx context.Context, wait time.Duration) bool {
-	began := time.Now()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	wanted := t.wanted
-	for {
-		select {
-		case <-timer.C:
-			return ctx.Err() == nil
-		case <-ctx.Done():
-			return false
-		case <-wanted:
-			wanted = nil
-			timer.Reset(min(wait, whenWanted) - time.Since(began))
-		}
-	}
-}
-
 // connect makes one attempt, hop by hop.
 func (t *Tunnel) connect(ctx context.Context) (*link, error) {
 	t.tell(Event{Kind: Connecting})
@@ -158,69 +109,11 @@ func (t *Tunnel) connect(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// permanent reports whether time does not mend err. A connection is never
-// attempted again after the server has refused to authenticate the user:
-// servers count that.
-func permanent(err error) bool {
-	if hop, ok := errors.AsType[*HopError](err); ok && hop.Op == verifyHostKey {
-		return true
-	}
-	if _, ok := errors.AsType[*AuthError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*askError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err)
-	return ok
-}
-
-// set changes what those who wait for a link see.
-func (t *Tunnel) set(l *link, trouble, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.link, t.trouble, t.err = l, trouble, err
-	close(t.changed)
-	t.changed = make(chan struct{})
-}
-
-// await returns a link that is up, waiting for one until ctx is done.
-func (t *Tunnel) await(ctx context.Context) (*link, error) {
-	for {
-		t.mu.Lock()
-		l, changed, err, trouble := t.link, t.changed, t.err, t.trouble
-		t.mu.Unlock()
-		switch {
-		case err == ErrClosed:
-			return nil, err
-		case err != nil:
-			return nil, fmt.Errorf("%w: %w", ErrLost, err)
-		}
-		if l != nil {
-			select {
-			case <-l.done:
-				trouble = l.err
-			default:
-				return l, nil
-			}
-		}
-		select {
-		case t.wanted <- struct{}{}:
-		default:
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w, waiting to reconnect: %w (%v)", ErrLost, context.Cause(ctx), trouble)
-		}
-	}
-}
-
 // through runs open on a link, and once more on the next link if that one
 // turned out to be lost.
 func (t *Tunnel) through(ctx context.Context, open func(l *link) error) error {
 	for again := true; ; again = false {
-		l, err := t.await(ctx)
+		l, err := t.await(ctx, 0)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"ftptunnel/tunnel"
 )
 
 // knownHostsPatience bounds one run of KnownHostsCommand: ssh would wait for
@@ -40,7 +42,7 @@ func knownHostsCommand(words []string) func(invocation, host string, key ssh.Pub
 		command.WaitDelay = time.Second
 		lines, err := command.Output()
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", words[0], err)
+			return nil, fmt.Errorf("%w: %s: %w", tunnel.ErrUndecided, words[0], err)
 		}
 		return lines, nil
 	}

@@ -36,9 +36,10 @@ func TestKnownHostsCommandIsToldAboutTheKeyWithoutAShell(t *testing.T) {
 		base64.StdEncoding.EncodeToString(key.Marshal())+" %H alias $HOME ;\n", string(lines))
 }
 
-func TestKnownHostsCommandThatFailsIsAnError(t *testing.T) {
+func TestKnownHostsCommandThatFailsDecidesNothing(t *testing.T) {
 	for _, program := range []string{"/bin/false", "/none/such"} {
 		_, err := knownHostsCommand([]string{program})("ORDER", "host", nil)
 		assert.ErrorContains(t, err, program)
+		assert.ErrorIs(t, err, tunnel.ErrUndecided)
 	}
 }
