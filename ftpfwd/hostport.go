@@ -120,11 +120,13 @@ func protocolOf(a netip.Addr) string {
 
 // findExtendedPort finds the <d><d><d>port<d> of a 229 reply (RFC 2428, 3) in
 // s, and returns where the port's digits begin and end, or -1. The delimiter
-// may be any printable character that is not a digit.
+// may be any printable character that is not a digit. A comma is none, though
+// the RFC has no objection: no server writes it, and six numbers behind two more
+// commas are to be the same for everybody, before and after they are rewritten.
 func findExtendedPort(s string) (start, end int) {
 	for i := range len(s) {
 		d := s[i]
-		if d <= ' ' || d > '~' || isDigit(d) || i+3 >= len(s) || s[i+1] != d || s[i+2] != d {
+		if d <= ' ' || d > '~' || d == ',' || isDigit(d) || i+3 >= len(s) || s[i+1] != d || s[i+2] != d {
 			continue
 		}
 		start, end = i+3, i+3
