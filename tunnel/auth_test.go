@@ -86,7 +86,7 @@ func TestPasswordsAreAskedForSoOftenAndNoMore(t *testing.T) {
 		assert.Equal(t, []string{"password"}, denied.Tried)
 		assert.EqualError(t, denied, "Permission denied (password).")
 		assert.Len(t, answers.questions, asked)
-		assert.True(t, permanent(e))
+		assert.True(t, Permanent(e))
 	}
 }
 
@@ -103,7 +103,7 @@ func TestAnUnansweredQuestionEndsTheAttempt(t *testing.T) {
 	assert.Equal(t, "authenticate", e.Op)
 	assert.ErrorContains(t, e, "interrupted")
 	assert.Equal(t, []string{"(ann@127.0.0.1) Code: "}, answers.questions, "nothing else is tried")
-	assert.True(t, permanent(e))
+	assert.True(t, Permanent(e))
 }
 
 func TestNothingIsAskedInBatchMode(t *testing.T) {
@@ -416,7 +416,7 @@ func TestAServerThatHasSeenEnoughIsNotTriedAgain(t *testing.T) {
 	require.ErrorAs(t, e, &denied)
 	assert.ErrorContains(t, denied, "too many authentication failures")
 	assert.NotEmpty(t, denied.Tried)
-	assert.True(t, permanent(e))
+	assert.True(t, Permanent(e))
 }
 
 // A person who answers after the server has given up is asked again.
@@ -430,7 +430,7 @@ func TestALateAnswerIsNoRefusal(t *testing.T) {
 	}
 	e := failedHop(t, cfg)
 	assert.Equal(t, "authenticate", e.Op)
-	assert.False(t, permanent(e), "%v", e)
+	assert.False(t, Permanent(e), "%v", e)
 }
 
 func TestEachOfSeveralQuestionsIsAsked(t *testing.T) {

@@ -85,7 +85,7 @@ func TestWhatAnswersInsteadOfSSHIsQuoted(t *testing.T) {
 			e := failedHop(t, trusting(hopTo(s, key)))
 			assert.Equal(t, "handshake", e.Op)
 			assert.ErrorContains(t, e, "answered "+quoted)
-			assert.False(t, permanent(e), "time may mend it")
+			assert.False(t, Permanent(e), "time may mend it")
 		})
 	}
 }
@@ -125,7 +125,7 @@ func TestTheErrorOfVerifyIsFound(t *testing.T) {
 	assert.Equal(t, "verify host key", e.Op)
 	var problem *keyProblem
 	assert.ErrorAs(t, e, &problem)
-	assert.True(t, permanent(e))
+	assert.True(t, Permanent(e))
 }
 
 func TestAHostThatIsNotVerifiedGetsNoPassword(t *testing.T) {
@@ -176,7 +176,7 @@ func TestNoAlgorithmInCommonIsForGood(t *testing.T) {
 	}
 	e := failedHop(t, cfg)
 	assert.Equal(t, "handshake", e.Op)
-	assert.True(t, permanent(e))
+	assert.True(t, Permanent(e))
 }
 
 func TestTheBannerIsPassedOn(t *testing.T) {

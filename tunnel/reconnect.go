@@ -27,7 +27,7 @@ func (t *Tunnel) reconnect(ctx context.Context) (*link, error) {
 			return l, nil
 		case ctx.Err() != nil:
 			return nil, ErrClosed
-		case permanent(err):
+		case Permanent(err):
 			return nil, err
 		}
 		wait = t.backoff.next()
@@ -59,10 +59,10 @@ func (t *Tunnel) pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// permanent reports whether time does not mend err. A connection is never
-// attempted again after the server has refused to authenticate the user:
-// servers count that.
-func permanent(err error) bool {
+// Permanent reports whether time does not mend err, with which [Open] or a
+// tunnel has failed. A connection is never attempted again after the server has
+// refused to authenticate the user: servers count that.
+func Permanent(err error) bool {
 	if hop, ok := errors.AsType[*HopError](err); ok && hop.Op == verifyHostKey {
 		return !errors.Is(err, ErrUndecided)
 	}

@@ -81,6 +81,8 @@ func (p *program) checkWay(ctx context.Context) error {
 	switch {
 	case len(p.forwards) != 1 || p.forwards[0].server == "":
 		return &usageError{"check looks at one FTP server", "ftptunnel check " + p.destination + " ftp-host"}
+	case len(p.destinations) > 1:
+		return &usageError{"check looks at one gateway", "ftptunnel check " + p.destinations[0]}
 	case strings.ContainsFunc(p.check.user, unicode.IsControl):
 		return &usageError{fmt.Sprintf("no user name: %q", p.check.user), "--user bob"}
 	}

@@ -27,21 +27,19 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 		return err
 	}
 	defer closeAll(listeners)
-	t, err := p.openTunnel(up, log)
+	g, err := p.openGateways(ctx, log)
 	if err != nil {
-		return unlessInterrupted(up, err)
+		return err
 	}
-	defer t.Close()
-	if server := p.forwards[0].server; server != "" {
-		if err := greet(up, t, server); err != nil {
-			return unlessInterrupted(up, err)
-		}
+	defer g.Close()
+	if err := g.choose(up); err != nil {
+		return unlessInterrupted(up, err)
 	}
 	stop() // from here on signals are the command's
 
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- p.forwardAll(serving, nil, t, listeners, log) }()
+	go func() { served <- p.forwardAll(serving, nil, g, listeners, log) }()
 	status, err := runChild(command, listeners[0].Addr())
 	end()
 	if serveErr := <-served; serveErr != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,17 +18,18 @@ type program struct {
 	stdout, stderr io.Writer
 	status         int // the exit status, unless there is an error
 
-	destination string
-	ssh         tunnel.Options
-	ipv4, ipv6  bool
-	listen      []string // -L, as given
-	dynamic     []string // -D, as given
-	forwards    []forward
-	data        dataFlags
-	logFormat   string
-	verbose     int
-	quiet       bool
-	check       checkFlags
+	destination  string   // as given
+	destinations []string // the gateways in it
+	ssh          tunnel.Options
+	ipv4, ipv6   bool
+	listen       []string // -L, as given
+	dynamic      []string // -D, as given
+	forwards     []forward
+	data         dataFlags
+	logFormat    string
+	verbose      int
+	quiet        bool
+	check        checkFlags
 }
 
 // defaultListen is where clients connect unless -L says otherwise.
@@ -44,7 +46,8 @@ func (e *usageError) Error() string { return e.text }
 const about = `Carries FTP through SSH. Point any FTP client at the port it prints.
 
 ftp-host is named as the gateway sees it; left out, it is localhost:21, on the
-gateway. Flags mean what they mean to ssh.`
+gateway. Of several gateways, as in gw1,gw2, the first is used that leads to the
+FTP server. Flags mean what they mean to ssh.`
 
 const examples = `  ftptunnel alice@gateway                        the FTP server on the gateway
   ftptunnel alice@gateway ftp.internal           one behind it
@@ -165,7 +168,10 @@ func (p *program) parse(args []string, listen string) error {
 	case p.ipv6:
 		p.ssh.AddressFamily = "inet6"
 	}
-	p.destination = args[0]
+	p.destination, p.destinations = args[0], strings.Split(args[0], ",")
+	if len(p.destinations) > 1 && slices.Contains(p.destinations, "") {
+		return &usageError{fmt.Sprintf("a gateway without a name: %q", args[0]), "ftptunnel gateway1,gateway2"}
+	}
 	if len(p.listen)+len(p.dynamic) > 0 {
 		return p.parseListen()
 	}

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/textproto"
 	"strings"
+	"sync"
 	"time"
 
 	"ftptunnel/tunnel"
@@ -52,6 +52,16 @@ func greet(ctx context.Context, t *tunnel.Tunnel, server string) error {
 		return c.PrintfLine("QUIT")
 	case err == nil:
 		return &greetingError{server: server, said: said}
+	}
+	return noGreeting(ctx, server, err)
+}
+
+// noGreeting says why there was no greeting: an error in reading it, or that ctx
+// is done.
+func noGreeting(ctx context.Context, server string, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		err = ctx.Err()
 	case ctx.Err() != nil:
 		err = errors.New("it said nothing in time")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -82,23 +92,22 @@ func readGreeting(c *textproto.Conn) (instead string, err error) {
 	return "", nil
 }
 
-// tryServers looks whether the FTP servers answer. What time can mend is told
-// and no more: clients will see for themselves. That the gateway forbids the
-// way is an error, for only a person can mend it.
-func (p *program) tryServers(ctx context.Context, t *tunnel.Tunnel, log *slog.Logger) error {
-	for _, f := range p.forwards {
-		if f.server == "" {
-			continue
-		}
-		err := greet(ctx, t, f.server)
-		var open *tunnel.OpenError
+// greetAll is greet for several servers, at the same time.
+func greetAll(ctx context.Context, t *tunnel.Tunnel, servers []string) (failed error) {
+	errs := make([]error, len(servers))
+	var greetings sync.WaitGroup
+	for i, server := range servers {
+		greetings.Go(func() { errs[i] = greet(ctx, t, server) })
+	}
+	greetings.Wait()
+	for _, err := range errs {
 		switch {
 		case err == nil:
-		case errors.As(err, &open) && open.Prohibited, ctx.Err() != nil:
-			return err
+		case failed == nil:
+			failed = err
 		default:
-			log.Warn("the FTP server does not answer yet", "server", f.server, errorAttr(err), hintAttr(err))
+			failed = fmt.Errorf("%w; %w", failed, err)
 		}
 	}
-	return nil
+	return failed
 }

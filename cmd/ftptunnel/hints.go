@@ -17,12 +17,7 @@ import (
 // report writes err for a person, one line "error:" and then "hint:" lines, and
 // returns the exit status.
 func (p *program) report(err error) int {
-	var host *knownhosts.HostKeyError
-	if errors.As(err, &host) {
-		if w := host.Warning(); w != "" {
-			fmt.Fprintln(p.stderr, w)
-		}
-	}
+	p.warn(err)
 	fmt.Fprintf(p.stderr, "error: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	for _, h := range hints(err) {
 		fmt.Fprintf(p.stderr, "hint: %s\n", h)
@@ -32,6 +27,17 @@ func (p *program) report(err error) int {
 		return 2
 	}
 	return 1
+}
+
+// warn writes the warning that ssh would, if err is about a host key that has
+// changed.
+func (p *program) warn(err error) {
+	var host *knownhosts.HostKeyError
+	if errors.As(err, &host) {
+		if w := host.Warning(); w != "" {
+			fmt.Fprintln(p.stderr, w)
+		}
+	}
 }
 
 // hints says what to type, or where to look, about err. There may be none.

@@ -55,8 +55,8 @@ func binary(t testing.TB) string {
 	return filepath.Join(built.dir, "ftptunnel")
 }
 
-// gateways are the SSH servers that the program must work with.
-var gateways = []struct {
+// sshServers are the SSH servers that the program must work with.
+var sshServers = []struct {
 	name  string
 	start func(t testing.TB, h *lab.Host) *lab.SSHServer
 }{
@@ -73,7 +73,7 @@ type site struct {
 
 // throughEach runs test on a site with each SSH server.
 func throughEach(t *testing.T, test func(s *site)) {
-	for _, g := range gateways {
+	for _, g := range sshServers {
 		t.Run(g.name, func(t *testing.T) {
 			l := lab.New(t)
 			test(newSite(t, l, g.start(t, l.Gateway)))

@@ -70,18 +70,21 @@ func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 		return err
 	}
 	defer closeAll(listeners)
-	t, err := p.openTunnel(ctx, log)
+	g, err := p.openGateways(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer t.Close()
-	if err := p.tryServers(ctx, t, log); err != nil {
+	defer g.Close()
+	if err := p.chooseGateway(ctx, g, log); err != nil {
 		return err
 	}
+	ctx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	defer p.reloadOnHangup(ctx, g, hangUp)()
 	for _, l := range listeners {
 		fmt.Fprintf(p.stdout, "%s\n", ftpURL(l.Addr()))
 	}
-	return p.forwardAll(ctx, hurry, t, listeners, log)
+	return p.forwardAll(ctx, hurry, g, listeners, log)
 }
 
 // openListeners opens all ports or none.
@@ -111,15 +114,18 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// openTunnel resolves the destination and connects.
-func (p *program) openTunnel(ctx context.Context, log *slog.Logger) (*tunnel.Tunnel, error) {
-	hops, err := tunnel.Resolve(ctx, p.destination, p.ssh)
-	if err != nil {
-		return nil, err
+// chooseGateway chooses a gateway. That a server behind it does not answer is
+// told and no more if time can mend it: clients will see for themselves. That the
+// gateway forbids the way is an error, for only a person can mend it.
+func (p *program) chooseGateway(ctx context.Context, g *gateways, log *slog.Logger) error {
+	err := g.choose(ctx)
+	var silent *silentError
+	var open *tunnel.OpenError
+	if !errors.As(err, &silent) || errors.As(err, &open) && open.Prohibited || ctx.Err() != nil {
+		return err
 	}
-	cfg := p.tunnelConfig(ctx, hops)
-	cfg.Observe = logTunnel(log, p.stderr)
-	return tunnel.Open(ctx, cfg)
+	log.Warn("the FTP server does not answer yet", errorAttr(err), hintAttr(err))
+	return nil
 }
 
 // tunnelConfig is how to connect to hops, asking the person at the terminal if
@@ -140,32 +146,32 @@ func (p *program) tunnelConfig(ctx context.Context, hops []tunnel.Hop) tunnel.Co
 	return cfg
 }
 
-// forwardAll serves every listener until ctx is done or the tunnel has ended
-// for good. Once ctx is done, transfers have until hurry is closed, or the time of
+// forwardAll serves every listener until ctx is done or no gateway can be used
+// any more. Once ctx is done, transfers have until hurry is closed, or the time of
 // --drain-timeout is over.
-func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, t *tunnel.Tunnel, listeners []net.Listener, log *slog.Logger) error {
+func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gateways, listeners []net.Listener, log *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var servers, watch sync.WaitGroup
 	ended := make(chan struct{})
 	watch.Go(func() {
 		select {
-		case <-t.Done():
-			cancel(t.Err())
+		case <-g.Done():
+			cancel(g.Err())
 		case <-ctx.Done():
 			log.Info("stopping", "transfers may go on for", p.data.drain)
 		}
 		select {
 		case <-time.After(p.data.drain + stopAtMost):
-			_ = t.Close()
+			g.Close()
 		case <-hurry:
-			_ = t.Close()
+			g.Close()
 		case <-ended:
 		}
 	})
 	for i, l := range listeners {
 		f := p.data.forwarder
-		f.Server, f.Remote = p.forwards[i].server, t
+		f.Server, f.Connect = p.forwards[i].server, g.Connect
 		f.Observe = logSessions(log)
 		servers.Go(func() {
 			if err := f.Serve(ctx, l); err != nil {

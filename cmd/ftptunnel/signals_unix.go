@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"syscall"
 )
 
@@ -25,4 +26,22 @@ func exitStatus(s *os.ProcessState) int {
 		return 128 + int(w.Signal())
 	}
 	return s.ExitCode()
+}
+
+// notifyHangup has SIGHUP sent to c, unless it is ignored, as nohup has it.
+func notifyHangup(c chan<- os.Signal) {
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(c, syscall.SIGHUP)
+	}
+}
+
+// hasTerminal reports whether there is a terminal whose hangup would come as a
+// signal.
+func hasTerminal() bool {
+	t, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	_ = t.Close()
+	return true
 }

@@ -11,3 +11,8 @@ var (
 func keyboardSignal(os.Signal) bool { return true }
 
 func exitStatus(s *os.ProcessState) int { return s.ExitCode() }
+
+// There is no signal for a hangup.
+func notifyHangup(chan<- os.Signal) {}
+
+func hasTerminal() bool { return false }
