@@ -43,6 +43,22 @@ func (s *session) isClient(address netip.Addr) bool {
 	return address == s.clientPeer || (s.clientPeer.IsLoopback() && owns(address))
 }
 
+// isServer reports whether a connection from address to a remote listener can be
+// the FTP server's: the far end may let others connect there than were meant. A
+// far end that does not say where it comes from is believed, and so is a server
+// that only the far end knows by name.
+func (s *session) isServer(address netip.Addr) bool {
+	named, err := netip.ParseAddr(s.target.host)
+	switch {
+	case !address.IsValid():
+		return true
+	case s.target.onGateway():
+		return address.IsLoopback() || address == s.f.ActiveAddress
+	default:
+		return err != nil || address == named.Unmap()
+	}
+}
+
 // listenFor opens the remote listener that a PORT or EPRT needs: on the far
 // end's loopback, where a server on that host expects a client that reached it
 // from there, or at the address that was configured for servers elsewhere.

@@ -136,16 +136,18 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
 		sessions.Go(func() {
-			defer clients.Add(-1)
-			if n := clients.Add(1); f.MaxClients > 0 && n > int64(f.MaxClients) {
-				f.turnAway(id, conn, errTooMany)
-				return
-			}
 			owner, err := f.owner(conn, f.Users)
 			if err != nil {
-				f.turnAway(id, conn, err)
+				f.turnAway(ctx, id, conn, err)
 				return
 			}
+			n := clients.Add(1)
+			if f.MaxClients > 0 && n > int64(f.MaxClients) {
+				clients.Add(-1)
+				f.turnAway(ctx, id, conn, errTooMany)
+				return
+			}
+			defer clients.Add(-1)
 			newSession(f, id, &known, conn, owner).run(ctx, conn)
 		})
 	}

@@ -46,6 +46,10 @@ func (s *session) arrived(ctx context.Context, e arrived) {
 		return
 	case e.side == "client" && !s.ownData(e.conn):
 		return
+	case e.side == "server" && !s.isServer(addrOf(e.conn.RemoteAddr()).Addr()):
+		s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("data connection from %v turned away: the FTP server is at %s", e.conn.RemoteAddr(), s.target.host)})
+		reset(e.conn)
+		return
 	case e.side == "server":
 		s.target.known.learn(p.way, true)
 	}

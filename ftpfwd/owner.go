@@ -1,11 +1,11 @@
 package ftpfwd
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"slices"
-	"time"
 )
 
 // An OwnerError reports that a connection was turned away because of the user
@@ -41,14 +41,20 @@ func (f *Forwarder) owner(conn net.Conn, users []string) (string, error) {
 	return owner, nil
 }
 
-// turnAway ends a control connection that may not come in.
-func (f *Forwarder) turnAway(id int, conn net.Conn, err error) {
+// turnAway ends a control connection that may not come in. Closed while it has
+// said what nobody has read, it would be reset, and the 421 might be lost.
+func (f *Forwarder) turnAway(ctx context.Context, id int, conn net.Conn, err error) {
 	if f.Observe != nil {
 		f.Observe(Event{Kind: Noticed, Session: id, Server: f.Server, Client: conn.RemoteAddr().String(), Text: "a client is turned away", Err: err})
 	}
-	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-	_, _ = io.WriteString(conn, fmt.Sprintf("421 %s\r\n", oneLine(err.Error())))
-	_ = conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, farewellAtMost)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	defer conn.Close()
+	_, _ = fmt.Fprintf(conn, "421 %s\r\n", oneLine(err.Error()))
+	_ = closeWrite(conn)
+	_, _ = io.CopyN(io.Discard, conn, maxQueued)
 }
 
 // ownData reports whether conn is of the user who has the control connection,

@@ -149,8 +149,18 @@ func (s *session) announcing(ctx context.Context, line []byte, l replyLine) (hea
 		s.ledger.announced()
 		return s.announced(ctx, o, line, l, a), true
 	}
-	if l.last || (l.code != 227 && l.code != 229) {
+	switch {
+	case l.code != 227 && l.code != 229, l.last && s.opening != o:
 		return nil, false
+	case l.last && (!o.native() || len(o.failed) > 0):
+		s.ledger.announced()
+		return s.refused(ctx, o, line, l), true
+	case l.last:
+		// It is of no use, but it is the answer: nothing has gone out behind.
+		s.ledger.announced()
+		s.release(o)
+		s.rebind(o.path)
+		return line, true
 	}
 	if !o.native() || (l.code == 229) != (o.asked.verb == "EPSV") {
 		line = nil // what the client asked for is answered when the numbers have come

@@ -148,8 +148,8 @@ func (s *session) forward(ctx context.Context) {
 	s.checkEnd()
 	s.client.flush()
 	s.server.flush()
-	if !s.commandsHeld() && len(s.server.pending) < maxQueued {
-		s.client.readOn()
+	if !s.commandsHeld() && len(s.server.pending) < maxQueued && len(s.client.pending) < maxQueued {
+		s.client.readOn() // some of what it says we answer ourselves
 	}
 	if s.held == nil && len(s.client.pending) < maxQueued {
 		s.server.readOn()
