@@ -149,6 +149,26 @@ type announcement struct {
 	start, end int            // the bytes to replace
 }
 
+// ParseAnnouncement returns where a server says that it listens, in a reply to
+// PASV (RFC 959, 4.1.2) or EPSV (RFC 2428, 3) of the given code and text. The
+// address is not valid if there is only a port.
+func ParseAnnouncement(code int, text string) (netip.AddrPort, bool) {
+	if code != 227 && code != 229 {
+		return netip.AddrPort{}, false
+	}
+	a, ok := findAnnouncement(code, text)
+	return a.addr, ok
+}
+
+// ActiveCommand returns a PORT (RFC 959, 4.1.2) or EPRT (RFC 2428, 2) that names
+// at.
+func ActiveCommand(verb string, at netip.AddrPort) string {
+	if verb == "EPRT" {
+		return verb + " " + formatExtended(at)
+	}
+	return verb + " " + formatHostPort(at)
+}
+
 // findAnnouncement finds where text, the text of a reply line without its
 // code, says that the server listens. Servers answer PASV with 229 and EPSV
 // with 227 now and then, so both forms are looked for, the code's own first.

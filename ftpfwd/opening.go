@@ -138,12 +138,8 @@ func (s *session) listened(ctx context.Context, e listened) {
 		if s.f.ActiveAddress.IsValid() {
 			at = netip.AddrPortFrom(s.f.ActiveAddress, at.Port())
 		}
-		argument := formatHostPort(at)
-		if o.way.verb == "EPRT" {
-			argument = formatExtended(at)
-		}
 		s.hold(o)
-		s.askServer(o, []byte(o.way.verb+" "+argument+"\r\n"))
+		s.askServer(o, []byte(ActiveCommand(o.way.verb, at)+"\r\n"))
 	}
 }
 

@@ -29,9 +29,12 @@ func beginsTLS(b []byte) bool { return len(b) >= 2 && b[0] == 0x16 && b[1] == 0x
 
 var insistence = regexp.MustCompile(`(?i)\b(TLS|SSL|AUTH|PROT|encrypt\w*|unencrypted|cleartext|secure connections?)\b`)
 
-// insistsOnTLS reports whether a server's reply refuses to go on without an
-// encryption of its own, as far as its words tell; those that it repeats, such
-// as the name of a file, do not count.
+// InsistsOnTLS reports whether a server's reply refuses to go on without an
+// encryption of its own, as far as its words tell.
+func InsistsOnTLS(code int, text string) bool { return insistsOnTLS(code, text, "") }
+
+// insistsOnTLS is InsistsOnTLS, but words that the server repeats, such as the
+// name of a file, do not count.
 func insistsOnTLS(code int, text, repeated string) bool {
 	if repeated != "" {
 		text = strings.ReplaceAll(text, repeated, "")

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -109,37 +108,6 @@ func TestACheckOfAServerThatIsSilentEnds(t *testing.T) {
 	time.AfterFunc(10*time.Millisecond, func() { cancel(errSlow) })
 	assert.False(t, c.checkGreeting(ctx))
 	assert.Equal(t, "no greeting from an FTP server at ftp.internal:21: no answer for 20s", c.last().Text)
-}
-
-func TestAnnouncedPortsAreRead(t *testing.T) {
-	for _, c := range []struct {
-		reply   reply
-		port    string
-		address string
-	}{
-		{reply{227, "Entering Passive Mode (10,1,2,3,4,5)."}, "1029", "10.1.2.3"},
-		{reply{227, "=10,1,2,3,255,255"}, "65535", "10.1.2.3"},
-		{reply{227, "Entering Passive Mode (10,1,2,3,4,256)"}, "", ""},
-		{reply{227, "Entering Passive Mode (10,1,2,3,0,0)"}, "", ""},
-		{reply{227, "Entering Passive Mode"}, "", ""},
-		{reply{227, "Entering Passive Mode (10.1.2.3,4,5)."}, "1029", "10.1.2.3"},
-		{reply{227, "Entering Passive Mode( 10, 1, 2, 3, 4,5)."}, "1029", "10.1.2.3"},
-		{reply{228, "Entering Passive Mode (10,1,2,3,4,5)."}, "", ""},
-		{reply{229, "Entering Extended Passive Mode (|||1029|)"}, "1029", ""},
-		{reply{229, "Entering Extended Passive Mode (!!!1029!)"}, "1029", ""},
-		{reply{229, "Entering Extended Passive Mode (|||0|)"}, "", ""},
-		{reply{229, "Entering Extended Passive Mode (|||65536|)"}, "", ""},
-		{reply{229, "Entering Extended Passive Mode"}, "", ""},
-	} {
-		port, address, found := announced(c.reply)
-		assert.Equal(t, c.port != "", found, c.reply)
-		if found {
-			assert.Equal(t, c.port, port, c.reply)
-		}
-		if c.address != "" {
-			assert.Equal(t, netip.MustParseAddr(c.address), address, c.reply)
-		}
-	}
 }
 
 func TestAReportHasOneAlignedLineForEachStep(t *testing.T) {

@@ -7,8 +7,9 @@ import (
 	"io"
 	"net"
 	"net/textproto"
-	"regexp"
 	"strings"
+
+	"ftptunnel/ftpfwd"
 )
 
 // A control is a control connection.
@@ -92,10 +93,8 @@ func (c *checker) checkGreeting(ctx context.Context) bool {
 		switch {
 		case instead != "":
 			return fail(&greetingError{server: c.server, said: instead})
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return fail(&greetingError{server: c.server, err: errors.New("it closed the connection")})
 		case err != nil:
-			return fail(&greetingError{server: c.server, err: err})
+			return fail(&greetingError{server: c.server, err: hungUp(err)})
 		}
 		c.greeted = true
 		return pass("%s", said)
@@ -190,12 +189,10 @@ func (c *checker) sendPassword(ctx context.Context) outcome {
 	return o
 }
 
-var aboutTLS = regexp.MustCompile(`(?i)\b(tls|ssl|encrypt|secure connection)`)
-
 // tlsAdvice is what to do about a refusal that has to do with TLS; none if r
 // has not.
 func tlsAdvice(r reply) []string {
-	if !aboutTLS.MatchString(r.text) {
+	if !ftpfwd.InsistsOnTLS(r.code, r.text) {
 		return nil
 	}
 	return []string{"the FTP server insists on TLS, which ftptunnel does not speak: have it allow plain FTP from the gateway, since the tunnel encrypts"}

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"ftptunnel/ftpfwd"
@@ -63,14 +61,14 @@ func (c *checker) tryPassive(ctx context.Context, mode string) outcome {
 	if err != nil {
 		return fail(err)
 	}
-	port, names, found := announced(r)
+	named, found := ftpfwd.ParseAnnouncement(r.code, r.text)
 	switch {
 	case !r.good(2):
 		return c.refuses(mode, r)
 	case !found:
 		return fail(fmt.Errorf("the FTP server's answer has no port: %v", r))
 	}
-	data, err := c.tunnel.DialContext(ctx, "tcp", net.JoinHostPort(c.host, port))
+	data, err := c.tunnel.DialContext(ctx, "tcp", net.JoinHostPort(c.host, fmt.Sprint(named.Port())))
 	if err != nil {
 		o := fail(fmt.Errorf("data connection: %w", err))
 		if c.onlyOnePort() {
@@ -83,40 +81,10 @@ func (c *checker) tryPassive(ctx context.Context, mode string) outcome {
 	if (r.code == 450 || r.code == 550) && o.advice == nil { // what is missing is a right, not a way
 		o = pass("the data connection is made, though LIST is refused: %v", r)
 	}
-	if c.elsewhere(names) {
-		o.text += fmt.Sprintf("; the server's 227 names %v, and ftptunnel connects to %s all the same (see --pasv-address)", names, c.host)
+	if c.elsewhere(named.Addr()) {
+		o.text += fmt.Sprintf("; the server's 227 names %v, and ftptunnel connects to %s all the same (see --pasv-address)", named.Addr(), c.host)
 	}
 	return o
-}
-
-// sixNumbers are those of a 227, which servers have been seen to write with
-// blanks and with points.
-var sixNumbers = regexp.MustCompile(`(\d+)\s*[.,]\s*(\d+)\s*[.,]\s*(\d+)\s*[.,]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)`)
-
-// announced reads the port in a 227 (RFC 959, 4.1.2) or 229 (RFC 2428, 3), and
-// the address in a 227. Some servers answer PASV with a 229, or EPSV with a 227.
-func announced(r reply) (port string, address netip.Addr, ok bool) {
-	switch r.code {
-	case 229:
-		_, after, _ := strings.Cut(r.text, "(")
-		inside, _, _ := strings.Cut(after, ")")
-		if len(inside) < 5 {
-			return "", address, false
-		}
-		port = strings.Trim(inside, inside[:1])
-		return port, address, isPort(port, 1)
-	case 227:
-		n := sixNumbers.FindStringSubmatch(r.text)
-		if n == nil {
-			return "", address, false
-		}
-		high, _ := strconv.Atoi(n[5])
-		low, _ := strconv.Atoi(n[6])
-		port = strconv.Itoa(high<<8 + low)
-		address, _ = netip.ParseAddr(strings.Join(n[1:5], "."))
-		return port, address, low < 256 && isPort(port, 1)
-	}
-	return "", address, false
 }
 
 // elsewhere reports whether a 227 is known to name another address than the
@@ -152,7 +120,7 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 	}
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-	r, err := c.control.send(ctx, activeCommand(mode, netip.AddrPortFrom(address, addrOf(l.Addr()).Port())))
+	r, err := c.control.send(ctx, ftpfwd.ActiveCommand(mode, netip.AddrPortFrom(address, addrOf(l.Addr()).Port())))
 	switch {
 	case err != nil:
 		return fail(err)
@@ -164,18 +132,6 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 		o.advice = hints(&ftpfwd.ActiveAddressError{Address: address})
 	}
 	return o
-}
-
-// activeCommand is PORT (RFC 959, 4.1.2) or EPRT (RFC 2428, 2) for a.
-func activeCommand(mode string, a netip.AddrPort) string {
-	if mode == "PORT" {
-		return fmt.Sprintf("PORT %s,%d,%d", strings.ReplaceAll(a.Addr().String(), ".", ","), a.Port()>>8, a.Port()&0xff)
-	}
-	family := 1
-	if a.Addr().Is6() {
-		family = 2
-	}
-	return fmt.Sprintf("EPRT |%d|%v|%d|", family, a.Addr(), a.Port())
 }
 
 func (c *checker) refuses(mode string, r reply) outcome {

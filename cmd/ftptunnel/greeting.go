@@ -64,10 +64,16 @@ func noGreeting(ctx context.Context, server string, err error) error {
 		err = ctx.Err()
 	case ctx.Err() != nil:
 		err = errors.New("it said nothing in time")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = errors.New("it closed the connection")
 	}
-	return &greetingError{server: server, err: err}
+	return &greetingError{server: server, err: hungUp(err)}
+}
+
+// hungUp returns err, an end of file as what it means to people.
+func hungUp(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it closed the connection")
+	}
+	return err
 }
 
 // readGreeting reads an FTP server's greeting, or returns what was said
