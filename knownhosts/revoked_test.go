@@ -17,7 +17,7 @@ import (
 
 // makeKRL has ssh-keygen make a key revocation list of a specification or of
 // public keys, by authority if that is not nil.
-func makeKRL(t *testing.T, authority ssh.PublicKey, texts ...string) string {
+func makeKRL(t testing.TB, authority ssh.PublicKey, texts ...string) string {
 	t.Helper()
 	keygen := lab.Program(t, "ssh-keygen")[0]
 	list := filepath.Join(t.TempDir(), "krl")

@@ -17,14 +17,18 @@ type forward struct {
 // parseServer reads ftp-host[:port].
 func parseServer(s string) (string, error) {
 	wrong := &usageError{fmt.Sprintf("no FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port"}
-	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+	alone := s
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		alone = s[1 : len(s)-1]
+	}
+	if addr, err := netip.ParseAddr(alone); err == nil && isHost(addr.String()) {
 		return net.JoinHostPort(addr.String(), "21"), nil
 	}
 	if !strings.Contains(s, ":") {
 		s += ":21"
 	}
 	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || !isPort(port, 1) || strings.ContainsAny(host, "/@ ") {
+	if err != nil || !isHost(host) || !isPort(port, 1) {
 		return "", wrong
 	}
 	return net.JoinHostPort(host, port), nil
@@ -39,7 +43,7 @@ func parseForward(s string) (forward, error) {
 	}
 	n := len(parts) - 2 // of those that say where to listen
 	listen, ok := listenAt(parts[:n])
-	if !ok || parts[n] == "" || !isPort(parts[n+1], 1) {
+	if !ok || !isHost(parts[n]) || !isPort(parts[n+1], 1) {
 		return forward{}, wrong
 	}
 	return forward{listen, net.JoinHostPort(parts[n], parts[n+1])}, nil
@@ -68,7 +72,7 @@ func listenAt(parts []string) (address string, ok bool) {
 	case "*":
 		bind = ""
 	}
-	return net.JoinHostPort(bind, parts[0]), isPort(parts[0], 0)
+	return net.JoinHostPort(bind, parts[0]), isPort(parts[0], 0) && (bind == "" || isHost(bind))
 }
 
 // splitColons splits at colons outside of brackets, and drops the brackets.
@@ -96,6 +100,9 @@ func splitColons(s string) (parts []string, ok bool) {
 		s = s[1:]
 	}
 }
+
+// isHost reports whether s can be a host's name or address.
+func isHost(s string) bool { return s != "" && !strings.ContainsAny(s, "[]/@ ") }
 
 func isPort(s string, least int) bool {
 	n, err := strconv.Atoi(s)
