@@ -176,12 +176,17 @@ func TestTheProgramStopsOnASignalAndClosesEverything(t *testing.T) {
 		p := s.start("gateway")
 		assert.Equal(s.t, "ftp://127.0.0.1:2121\n", p.Stdout.String(), "and nothing else")
 		transfer := s.slowly(ftp, false)
+		active, err := s.login()
+		require.NoError(s.t, err)
+		_, err = active.command(200, "EPRT |1|127.0.0.1|40000|")
+		require.NoError(s.t, err)
+		assert.Positive(s.t, s.forwards())
 		require.NoError(s.t, p.Signal(os.Interrupt))
 		p.Stderr.Await(s.t, "stopping")
 		require.NoError(s.t, p.Signal(os.Interrupt))
 		assert.NoError(s.t, p.Wait(), "status 0")
 		assert.Error(s.t, transfer.Wait(), "a part is not the whole")
-		eventually(s.t, "nothing listens", func() bool { return len(s.Client.Listeners(s.t)) == 0 })
+		eventually(s.t, "nothing listens, here or there", func() bool { return len(s.Client.Listeners(s.t))+s.forwards() == 0 })
 	})
 }
 
