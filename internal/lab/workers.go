@@ -1,0 +1,15 @@
+package lab
+
+// Workers returns how many processes serve connections now.
+func (d *daemon) Workers() int { return len(d.children()) }
+
+// KillWorker kills one of the processes that serve connections now, which pick
+// chooses by a number below their count, and reports whether there was one.
+func (d *daemon) KillWorker(pick func(count int) int) bool {
+	children := d.children()
+	if len(children) == 0 {
+		return false
+	}
+	signalAll(children[pick(len(children)):][:1], kill)
+	return true
+}
