@@ -25,13 +25,14 @@ func (s *session) forwardCommands(ctx context.Context) {
 	if !s.raw && !s.spoken && beginsTLS(s.client.lines.buf) {
 		s.startsTLS()
 	}
-	for !s.commandsHeld() {
+	for s.midLine() || !s.commandsHeld() {
 		p, ok := s.client.lines.next(s.client.ended || s.raw)
 		switch {
 		case !ok:
 			return
 		case s.raw, p.tail && !s.discarding:
 			s.server.queue(p.bytes)
+			s.askLater()
 		case p.tail:
 		case s.server.conn == nil:
 			s.lobbyCommand(ctx, p)
@@ -39,6 +40,25 @@ func (s *session) forwardCommands(ctx context.Context) {
 			s.discarding = false
 			s.command(ctx, p)
 		}
+	}
+}
+
+// midLine reports whether the server has the head of a long line of the client's
+// and not yet its end.
+func (s *session) midLine() bool {
+	return s.server.conn != nil && s.client.lines.inTail && !s.discarding
+}
+
+// ask sends the server a command of our own, behind the line that is under way.
+func (s *session) ask(line []byte) {
+	s.asking = append(s.asking, line...)
+	s.askLater()
+}
+
+func (s *session) askLater() {
+	if !s.midLine() {
+		s.server.queue(s.asking)
+		s.asking = nil
 	}
 }
 
@@ -87,7 +107,7 @@ func (s *session) preparedCommand(c command, line []byte) {
 	if s.prepared && s.restart != "" {
 		// The server may have forgotten it over the commands of ours.
 		again := command{verb: "REST", argument: s.restart}
-		s.server.queue([]byte(again.redact() + "\r\n"))
+		s.ask([]byte(again.redact() + "\r\n"))
 		s.ledger.sent(slot{kind: verbRestart, unheard: true})
 		s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "server", Said: again.redact(), Heard: again.redact()}})
 	}
@@ -171,6 +191,19 @@ func (s *session) ownReplies() {
 			s.ledger.forget()
 		}
 	})
+}
+
+// lateReplies sends the replies of our own that waited for a command which the
+// server has passed over: they stand before the reply that has come.
+func (s *session) lateReplies() {
+	for s.ledger.late > 0 {
+		reply, ok := s.ledger.due()
+		if !ok {
+			s.ledger.late = 0
+			return
+		}
+		s.reply(reply)
+	}
 }
 
 // reply sends the client a reply of our own.

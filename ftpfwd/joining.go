@@ -135,7 +135,7 @@ func (s *session) dialled(ctx context.Context, e dialled) {
 		if e.side == "server" {
 			s.target.known.learn(d.path.way, false)
 		}
-		d.path.broken = e.err
+		d.path.broken, d.path.brokenLeg = e.err, e.side
 		s.tell(Event{Kind: Noticed, Text: "no data connection to the " + e.side, Err: e.err})
 		s.dataFailed(d, e.side, e.err)
 	default:
@@ -193,7 +193,7 @@ func (s *session) dataFailed(d *dataConn, leg string, err error) {
 	switch {
 	case t == nil:
 		if !d.carried {
-			d.path.broken = err
+			d.path.broken, d.path.brokenLeg = err, leg
 		}
 		d.close()
 	case leg == "client" && t.Direction == Upload && s.pending(t):

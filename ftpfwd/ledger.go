@@ -1,5 +1,7 @@
 package ftpfwd
 
+import "slices"
+
 // A slot is a command that the server has not answered, or a reply of our own
 // that waits for its turn.
 type slot struct {
@@ -8,6 +10,9 @@ type slot struct {
 	argument string    // of the command, unless it is a secret
 	transfer *transfer // what a transfer command moves
 	unheard  bool      // a command of ours, whose reply is not the client's
+	spare    bool      // an ABOR whose transfer has been answered: some servers leave it at that
+	ours     bool      // the ABOR of an upload that is being broken off
+	broken   bool      // the reply to an upload that is being broken off
 	own      string    // a reply of our own; the server has not seen the command
 }
 
@@ -21,6 +26,7 @@ const maxSlots = 256
 // the commands it can answer, and a sure match forgets whatever stood before.
 type ledger struct {
 	slots []slot
+	late  int // how many of the first are own replies that stood before what was taken last
 }
 
 // sent records a command that goes to the server, or a reply of our own.
@@ -65,6 +71,20 @@ func (l *ledger) passive() *opening {
 	return nil
 }
 
+// passiveNext reports whether the next answer is a PASV's or EPSV's.
+func (l *ledger) passiveNext() bool {
+	i := l.next(0)
+	return i >= 0 && l.slots[i].kind == verbPassive
+}
+
+// reached forgets what stands before the PASV or EPSV that a 227 or 229 begins to
+// answer.
+func (l *ledger) reached() {
+	i := l.find(verbPassive)
+	s := l.takeThrough(i)
+	l.slots = slices.Insert(l.slots, l.late, s)
+}
+
 // announced takes the PASV or EPSV that a 227 or 229 with a usable address
 // answers. Without one the line is somebody's text that looks like a reply.
 func (l *ledger) announced() (s slot, ok bool) {
@@ -81,7 +101,11 @@ func (l *ledger) answered(code int) (s slot, ok bool) {
 	if t := l.find(verbDownload, verbUpload); t >= 0 {
 		started := l.slots[t].transfer.started
 		if endsTransfer(code) && (started || t == l.next(0)) {
-			return l.takeThrough(t), true
+			s := l.takeThrough(t)
+			if a := l.find(verbAbort); a >= 0 {
+				l.slots[a].spare = true
+			}
+			return s, true
 		}
 		// Servers answer other commands while a transfer runs, or answer PORT
 		// after the 150; only if nothing else is outstanding can such a reply
@@ -90,6 +114,7 @@ func (l *ledger) answered(code int) (s slot, ok bool) {
 			return l.take(other), true
 		}
 	}
+	l.forgetSpare(code)
 	i := l.next(0)
 	if i >= 0 && l.slots[i].cannotBe(code) {
 		i = l.next(i + 1) // it is another command's, or one too many
@@ -98,6 +123,18 @@ func (l *ledger) answered(code int) (s slot, ok bool) {
 		return slot{}, false
 	}
 	return l.take(i), true
+}
+
+// forgetSpare forgets an ABOR that gets no answer of its own, now that a reply has
+// come which can only be the next command's.
+func (l *ledger) forgetSpare(code int) {
+	i := l.next(0)
+	if i < 0 || !l.slots[i].spare {
+		return
+	}
+	if next := l.next(i + 1); next >= 0 && (l.slots[next].kind == verbAbort || (code != 225 && code != 226 && code != 426)) {
+		l.drop(i)
+	}
 }
 
 // cannotBe reports whether code is no answer to the command: to a PASV or EPSV
@@ -126,8 +163,10 @@ func (l *ledger) preliminary() *transfer {
 	if i < 0 {
 		return nil
 	}
-	l.slots[i].transfer.started = true
-	return l.slots[i].transfer
+	t := l.slots[i].transfer
+	t.started = true
+	l.forgetSpare(150)
+	return t
 }
 
 // due takes the own reply whose turn has come, if there is one: nothing that the
@@ -136,7 +175,10 @@ func (l *ledger) due() (reply string, ok bool) {
 	if len(l.slots) == 0 || l.slots[0].own == "" {
 		return "", false
 	}
-	return l.take(0).own, true
+	l.late = max(0, l.late-1)
+	own := l.slots[0].own
+	l.drop(0)
+	return own, true
 }
 
 // ownWaits reports whether a reply of our own waits for the server.
@@ -147,6 +189,24 @@ func (l *ledger) ownWaits() bool {
 		}
 	}
 	return false
+}
+
+// brokenWaits reports whether the server has to answer something before an
+// upload that we have answered.
+func (l *ledger) brokenWaits() bool {
+	i := l.next(0)
+	return i >= 0 && slices.ContainsFunc(l.slots[i:], func(s slot) bool { return s.broken })
+}
+
+// waitsForOurs reports whether the server has others to answer before our ABOR.
+func (l *ledger) waitsForOurs() bool {
+	i := l.next(0)
+	return i >= 0 && !l.slots[i].ours && slices.ContainsFunc(l.slots, func(s slot) bool { return s.ours })
+}
+
+// forgetOurs drops our ABOR.
+func (l *ledger) forgetOurs() {
+	l.slots = slices.DeleteFunc(l.slots, func(s slot) bool { return s.ours })
 }
 
 // forget drops all that the server has not answered; own replies stay.
@@ -160,14 +220,29 @@ func (l *ledger) forget() {
 	l.slots = kept
 }
 
-// forgetTransfer drops the command of t: its reply has been given.
-func (l *ledger) forgetTransfer(t *transfer) {
+// answerTransfer puts a reply of our own in the place of t's command.
+func (l *ledger) answerTransfer(t *transfer, own string) {
 	for i, s := range l.slots {
 		if s.transfer == t {
-			l.drop(i)
+			l.slots[i] = slot{own: own, broken: true}
 			return
 		}
 	}
+	l.sent(slot{own: own, broken: true})
+}
+
+// busyBefore reports whether the server moves data for a command that was sent
+// before o.
+func (l *ledger) busyBefore(o *opening) bool {
+	for _, s := range l.slots {
+		if s.opening == o {
+			return false
+		}
+		if s.transfer != nil && s.transfer.started {
+			return true
+		}
+	}
+	return false
 }
 
 // next returns the first slot from i on that the server has to answer, or -1.
@@ -184,7 +259,7 @@ func (l *ledger) next(i int) int {
 // transfer, or -1.
 func (l *ledger) other() int {
 	for i := l.next(0); i >= 0; i = l.next(i + 1) {
-		if l.slots[i].transfer == nil {
+		if l.slots[i].transfer == nil && !l.slots[i].ours {
 			return i
 		}
 	}
@@ -194,6 +269,9 @@ func (l *ledger) other() int {
 func (l *ledger) take(i int) slot {
 	s := l.slots[i]
 	l.drop(i)
+	if l.next(0) < 0 || l.next(0) >= i {
+		l.late = i
+	}
 	return s
 }
 
@@ -203,6 +281,9 @@ func (l *ledger) takeThrough(i int) slot {
 	s := l.slots[i]
 	kept := make([]slot, 0, len(l.slots))
 	for j, o := range l.slots {
+		if j == i {
+			l.late = len(kept)
+		}
 		if j > i || (j < i && o.own != "") {
 			kept = append(kept, o)
 		}

@@ -69,6 +69,8 @@ func (s *session) openDefault(ctx context.Context) {
 }
 
 func (s *session) open(ctx context.Context, o *opening) {
+	s.openings++
+	o.path.number = s.openings
 	o.left = s.waysFor(o.asked.verb)
 	if o.asked.verb == "EPSV" && o.asked.argument != "" && !s.onlyEPSV && s.f.ServerMode != Active {
 		o.left = append([]way{epsv}, o.left...) // as asked, and without the family, which may be another there
@@ -104,7 +106,11 @@ func (s *session) tryNext(ctx context.Context, o *opening) {
 func (s *session) hold(o *opening) {
 	s.opening = o
 	s.alarms.in("opening", refusalAtMost, func() {
-		if s.opening == o {
+		switch {
+		case s.opening != o:
+		case s.held != nil || s.ledger.busyBefore(o):
+			s.hold(o) // it has not come to that
+		default:
 			s.opening, o.left = nil, nil
 		}
 	})
@@ -115,7 +121,7 @@ func (s *session) askServer(o *opening, line []byte) {
 	if o.asked.verb == "" || len(o.failed) > 0 {
 		from, said = "tunnel", parseCommand(line).redact()
 	}
-	s.server.queue(line)
+	s.ask(line)
 	s.ledger.sent(slot{kind: verbKinds[o.way.verb], opening: o})
 	s.tell(Event{Kind: Said, Line: Line{From: from, To: "server", Said: said, Heard: parseCommand(line).redact()}})
 }

@@ -16,11 +16,13 @@ import (
 //	client's dials   active, passive           active, active
 type path struct {
 	mode           string // the client's command; empty for its default data port
+	number         int    // in the order of the commands
 	way            way    // how the server's half came about
 	left           []way  // what else can be tried, while no transfer has been commanded
 	client, server half
 	live           *dataConn // one at a time (RFC 959, 3.3); others are turned away
 	broken         error     // why the last attempt to open one failed, until another succeeds
+	brokenLeg      string    // where
 	used           bool      // a connection has arrived
 	gathered       bool      // a transfer command has waited for the client to connect
 	closed         bool
@@ -127,7 +129,11 @@ func (s *session) addPath(p *path) {
 		return
 	}
 	p.closed = false
-	s.paths = append(s.paths, p)
+	i := len(s.paths)
+	for i > 0 && s.paths[i-1].number > p.number {
+		i-- // a command was sent behind p's before that was answered
+	}
+	s.paths = slices.Insert(s.paths, i, p)
 	if len(s.paths) > maxPaths {
 		s.dropPath(s.paths[0])
 	}

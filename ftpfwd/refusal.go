@@ -64,7 +64,7 @@ func (s *session) cannotOpen(o *opening) {
 	p := o.path
 	switch {
 	case o.asked.verb == "" && p.live != nil: // the client has connected
-		p.broken = o.failed
+		p.broken, p.brokenLeg = o.failed, "server"
 		p.live.close()
 	case o.asked.verb == "":
 		s.dropPath(p)

@@ -98,6 +98,7 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []by
 		return line // glftpd's 553- of several lines ends with a 150, and was none
 	}
 	sl, ok := s.ledger.answered(l.code)
+	s.lateReplies()
 	s.tellInsistence(line, l, sl)
 	switch {
 	case ok && sl.opening != nil && l.positive():
@@ -140,13 +141,18 @@ func (s *session) announcing(ctx context.Context, line []byte, l replyLine) (hea
 	if o == nil || !l.positive() || l.text == 0 {
 		return nil, false
 	}
+	if l.code != 227 && l.code != 229 && !s.ledger.passiveNext() {
+		return nil, false // the answer to a command before it, with numbers in a name
+	}
 	if l.code == 228 {
 		// inetutils-ftpd answers PASV as if it were LPSV (RFC 1639) on IPv6.
 		s.ledger.announced()
+		s.lateReplies()
 		return s.refused(ctx, o, line, l), true
 	}
 	if a, found := findAnnouncement(l.code, string(line[l.text:])); found {
 		s.ledger.announced()
+		s.lateReplies()
 		return s.announced(ctx, o, line, l, a), true
 	}
 	switch {
@@ -154,14 +160,18 @@ func (s *session) announcing(ctx context.Context, line []byte, l replyLine) (hea
 		return nil, false
 	case l.last && (!o.native() || len(o.failed) > 0):
 		s.ledger.announced()
+		s.lateReplies()
 		return s.refused(ctx, o, line, l), true
 	case l.last:
 		// It is of no use, but it is the answer: nothing has gone out behind.
 		s.ledger.announced()
+		s.lateReplies()
 		s.release(o)
 		s.rebind(o.path)
 		return line, true
 	}
+	s.ledger.reached()
+	s.lateReplies()
 	if !o.native() || (l.code == 229) != (o.asked.verb == "EPSV") {
 		line = nil // what the client asked for is answered when the numbers have come
 	}

@@ -42,6 +42,8 @@ type session struct {
 	paths          []*path     // the last is the newest
 	data           []*dataConn
 	alarms         alarms
+	openings       int    // how many there have been
+	asking         []byte // commands of our own that wait for the end of a line
 
 	connecting bool       // the server is being dialled: commands are held
 	lobby      *lobby     // the client has been greeted by us
@@ -148,7 +150,7 @@ func (s *session) forward(ctx context.Context) {
 	s.checkEnd()
 	s.client.flush()
 	s.server.flush()
-	if !s.commandsHeld() && len(s.server.pending) < maxQueued && len(s.client.pending) < maxQueued {
+	if (s.midLine() || !s.commandsHeld()) && len(s.server.pending) < maxQueued && len(s.client.pending) < maxQueued {
 		s.client.readOn() // some of what it says we answer ourselves
 	}
 	if s.held == nil && len(s.client.pending) < maxQueued {

@@ -50,7 +50,8 @@ func (t *transfer) failed(leg string, err error) {
 // could not be opened it is answered here, so that no file is made of nothing;
 // but not behind a REST, whose mark the server would keep for the next one.
 func (s *session) transferCommand(c command, line []byte) {
-	if p := s.path(); p != nil && p.broken != nil && p.live == nil && s.restart == "" {
+	o := s.ledger.opening() // the client did not wait for it
+	if p := s.path(); o == nil && p != nil && p.broken != nil && p.live == nil && s.restart == "" {
 		s.refuse(c, fmt.Sprintf("425 cannot open the data connection: %v", reason(p.broken)))
 		return
 	}
@@ -60,8 +61,8 @@ func (s *session) transferCommand(c command, line []byte) {
 		t.Direction = Upload
 	}
 	t.path = s.path()
-	if o := s.ledger.opening(); o != nil {
-		t.path = o.path // the client did not wait for it
+	if o != nil {
+		t.path = o.path
 	}
 	s.transfers = append(s.transfers, t)
 	s.pass(c, line, slot{kind: c.kind(), transfer: t})
@@ -108,6 +109,9 @@ func (s *session) begun(ctx context.Context, t *transfer) {
 func (s *session) transferReply(ctx context.Context, t *transfer, line []byte, l replyLine) []byte {
 	if l.positive() {
 		s.begun(ctx, t) // some servers do not announce
+		if p := t.path; t.data == nil && p != nil && p.broken != nil {
+			t.failed(p.brokenLeg, p.broken) // before the command came
+		}
 	}
 	if l.positive() && s.hasToWait(t) {
 		s.held = &heldReply{transfer: t, line: line, reply: l, moved: -1}
