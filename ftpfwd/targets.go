@@ -65,7 +65,10 @@ func (t Targets) check(address string) error {
 }
 
 func (t Targets) refuses(address string) (reason string) {
-	host, port, _ := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "is no server's address"
+	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	addr, err := netip.ParseAddr(host)
 	addr = addr.Unmap()
