@@ -125,12 +125,19 @@ func (s *session) brokenOff() {
 // abort helps an ABOR of the client's along. Its urgency cannot travel, and
 // servers that look at their control connection only when urged would send the
 // whole file first. So the server's leg of a running download is closed after a
-// grace; servers then answer the transfer with 426 and the ABOR with 226.
+// grace; servers then answer the transfer with 426 and the ABOR with 226. An
+// upload under way whose data had not ended before is a part, whatever they say.
 func (s *session) abort() {
 	for _, t := range s.transfers {
 		d := t.data
-		if d == nil || t.Direction != Download || d.closed {
+		if d == nil || d.closed {
 			continue
+		}
+		if t.Direction == Upload {
+			if t.started && len(s.transfers) == 1 && !d.up.whole() {
+				t.failed("client", errAborted)
+			}
+			return
 		}
 		s.alarms.in("abort", abortGrace, func() {
 			if s.pending(t) && !d.down.ended {

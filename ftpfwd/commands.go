@@ -152,6 +152,7 @@ func (s *session) pass(c command, line []byte, sl slot) {
 	if c.verb == "" {
 		return
 	}
+	s.quit = s.quit || c.verb == "QUIT"
 	if !c.secret() {
 		sl.argument = c.argument
 	}

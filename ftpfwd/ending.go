@@ -61,10 +61,11 @@ func (s *session) linger() func() {
 }
 
 // dataMoves reports whether a data connection may still deliver something to
-// the client.
+// the client, other than the rest of what it knows to have failed.
 func (s *session) dataMoves() bool {
 	for _, d := range s.data {
-		if !d.closed && (d.down.running || d.opening()) {
+		failed := d.transfer != nil && d.transfer.Err != nil
+		if !d.closed && !failed && (d.down.running || d.opening()) {
 			return true
 		}
 	}
@@ -86,11 +87,14 @@ func (s *session) giveUp(err error) {
 	if s.over || s.leaving {
 		return
 	}
-	s.leaving, s.err = true, err
+	s.leaving, s.err, s.ender = true, err, "server"
+	if err == errStopping {
+		s.ender = "tunnel"
+	}
 	s.held, s.breaking, s.opening = nil, nil, nil
 	s.alarms.clear()
 	s.server.close()
-	s.closeData()
+	s.closeData(421)
 	text := "421 " + oneLine(err.Error())
 	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})
 	s.client.queue([]byte(text + "\r\n"))
@@ -109,28 +113,28 @@ func (s *session) takeLeave() {
 	}
 }
 
-// fail ends the session at once.
+// fail ends the session at once, whose client has failed.
 func (s *session) fail(err error) {
 	if s.over {
 		return
 	}
 	s.over = true
 	if s.err == nil {
-		s.err = err
+		s.err, s.ender = err, "client"
 	}
 }
 
 // closeData ends all data connections and their listeners, and what was being
-// moved has failed.
-func (s *session) closeData() {
+// moved has failed; the client is given a code for it, 0 if none.
+func (s *session) closeData(code int) {
 	err := s.err
 	if err == nil {
 		err = errors.New("the control connection ended before the transfer was confirmed")
 	}
 	for len(s.transfers) > 0 {
 		t := s.transfers[0]
-		t.failed("", err)
-		s.transferEnded(t, 0)
+		t.failed(s.ender, err)
+		s.transferEnded(t, code)
 	}
 	for _, p := range s.paths {
 		p.close()

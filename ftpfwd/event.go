@@ -44,7 +44,7 @@ type Transfer struct {
 	Bytes      int64  // of data that arrived at the receiving side
 	Duration   time.Duration
 	Reply      int    // the code that the client was given at the end; 0 if none
-	Leg        string // where it failed: "client", "server" or empty
+	Leg        string // where it failed: "client", "server", or "tunnel" if that was told to stop; else empty
 	Err        error  // why it failed; nil if it did not
 }
 

@@ -64,8 +64,9 @@ type Forwarder struct {
 	// 5.2). The server may refuse it. Otherwise we do.
 	ForeignPorts bool
 
-	DialTimeout time.Duration // bounds each dial and remote listen; if zero, 30 seconds
-	DataTimeout time.Duration // bounds how long a data listener waits for its first connection; if zero, 5 minutes
+	DialTimeout  time.Duration // bounds each dial and remote listen; if zero, 30 seconds
+	DataTimeout  time.Duration // bounds how long a data listener waits for its first connection; if zero, 5 minutes
+	LoginTimeout time.Duration // bounds how long a client takes to log in; if zero, 5 minutes, as with most servers
 
 	// DrainTimeout bounds how long a session may go on once Serve's context is
 	// done: sessions that move data, or whose client has ended its side, have
@@ -81,6 +82,9 @@ var errTooMany = errors.New("too many clients are connected")
 
 func (f *Forwarder) dialTimeout() time.Duration { return orDefault(f.DialTimeout, 30*time.Second) }
 func (f *Forwarder) dataTimeout() time.Duration { return orDefault(f.DataTimeout, 5*time.Minute) }
+func (f *Forwarder) loginTimeout() time.Duration {
+	return orDefault(f.LoginTimeout, 5*time.Minute)
+}
 
 // connect makes the control connection to server.
 func (f *Forwarder) connect(ctx context.Context, server string) (net.Conn, Network, error) {

@@ -92,14 +92,14 @@ func TestBeforeTheLoginNothingIsDone(t *testing.T) {
 func TestWhoeverDoesNotLogInMakesRoom(t *testing.T) {
 	t.Run("and names no server", func(t *testing.T) {
 		withLobby(t, nil, func(r *rig) {
-			pass(loginAtMost + time.Second)
+			pass(r.forwarder.loginTimeout() + time.Second)
 			r.client.hear("421 nobody has logged in")
 			r.client.over()
 		})
 	})
 	t.Run("and is silent behind the greeting", func(t *testing.T) {
 		withRig(t, func(r *rig) {
-			pass(loginAtMost - time.Second)
+			pass(r.forwarder.loginTimeout() - time.Second)
 			r.client.say("NOOP")
 			r.server.hear("NOOP")
 			pass(2 * time.Second)
@@ -111,7 +111,7 @@ func TestWhoeverDoesNotLogInMakesRoom(t *testing.T) {
 	t.Run("but whoever does stays", func(t *testing.T) {
 		withRig(t, func(r *rig) {
 			r.login()
-			pass(10 * loginAtMost)
+			pass(10 * r.forwarder.loginTimeout())
 			r.client.silent()
 			r.client.say("NOOP")
 			r.server.hear("NOOP")

@@ -82,6 +82,7 @@ func newConversation(t *testing.T, p *plan) *conversation {
 		c.local = &recorded{Network: r.near, listened: make(map[uint16]bool)}
 		c.remote = &recorded{Network: named{r.far}, listened: make(map[uint16]bool)}
 		r.forwarder.Local, r.forwarder.Remote, r.forwarder.ServerMode = c.local, c.remote, p.mode
+		r.forwarder.LoginTimeout = 24 * time.Hour // nobody logs in
 	})
 	c.stopServing = c.stop
 	at := "127.0.0.1:2121"

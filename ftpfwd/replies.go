@@ -48,7 +48,7 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 	case s.lobby != nil && s.connecting:
 		line = s.introduce(p.bytes, l)
 	case l.first:
-		s.rewriting, s.swallowing, s.refusing = nil, false, false
+		s.rewriting, s.swallowing, s.refusing, s.refusal = nil, false, false, ""
 		s.features = l.code == 211 && s.ledger.awaits(verbFeatures)
 		if l.preliminary() {
 			if t := s.ledger.preliminary(); t != nil {
@@ -95,6 +95,7 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []by
 		return heard
 	}
 	if s.refusing = !l.last && l.negative() && s.ledger.transferNext(); s.refusing {
+		s.refusal = said(line)
 		return line // glftpd's 553- of several lines ends with a 150, and was none
 	}
 	sl, ok := s.ledger.answered(l.code)

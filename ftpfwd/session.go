@@ -1,6 +1,7 @@
 package ftpfwd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 
 // Bounds that have no setting.
 const (
-	loginAtMost    = 5 * time.Minute  // a client takes to log in, as most servers have it
 	heldAtMost     = time.Minute      // a final reply waits for data that does not move
 	ownReplyWaits  = 10 * time.Second // a reply of ours waits for a server that says nothing
 	lingerAtMost   = time.Minute      // a session whose one side has ended waits for the other while nothing moves
@@ -55,6 +55,7 @@ type session struct {
 	swallowing bool       // the rest of this reply goes nowhere
 	discarding bool       // the rest of this long command goes nowhere
 	refusing   bool       // within a refusal of several lines, which may turn out to be none
+	refusal    string     // the first of those lines, which gives the reason
 	features   bool       // within the reply to FEAT
 	restart    string     // of REST: the next transfer command must reach the server
 	prepared   bool       // a path was opened for the next transfer command
@@ -65,11 +66,13 @@ type session struct {
 	spoken     bool       // the server has said something
 	greeted    bool       // its greeting has begun, which answers no command
 	takenLeave bool       // the server has said that it ends the session (221, 421)
+	quit       bool       // the client has said so
 	odd        bool       // a server's address that is not its own has been told
 	stopping   bool       // ends as soon as nothing moves
 	leaving    bool       // the client gets a 421, and nothing else passes
 	over       bool
-	err        error // why the session ended, if not by a side closing it
+	err        error  // why the session ended, if not by a side closing it
+	ender      string // who ended it: the side that was first to end or has failed, or "tunnel"
 
 	events chan any
 	done   chan struct{} // closed when run stops listening to events
@@ -101,7 +104,7 @@ func (s *session) run(stop context.Context, conn net.Conn) {
 	keepUrgentInline(conn)
 	s.client.start(s, conn)
 	s.tell(Event{Kind: SessionBegan})
-	s.alarms.in("login", loginAtMost, func() {
+	s.alarms.in("login", s.f.loginTimeout(), func() {
 		if !s.loggedIn && !s.raw {
 			s.giveUp(errNoLogin)
 		}
@@ -187,12 +190,21 @@ func (s *session) received(e received) {
 	case e.err == nil:
 	case errors.Is(e.err, io.EOF):
 		e.leg.ended = true
+		s.ender = cmp.Or(s.ender, s.side(e.leg))
 	case e.leg == s.server:
 		s.giveUp(fmt.Errorf("control connection to the FTP server: %w", e.err))
 	default:
 		// The client is gone without a word: nobody is left to be told.
 		s.fail(fmt.Errorf("control connection from the client: %w", e.err))
 	}
+}
+
+// side returns whose a leg is.
+func (s *session) side(l *leg) string {
+	if l == s.client {
+		return "client"
+	}
+	return "server"
 }
 
 func (s *session) written(e written) {
@@ -214,7 +226,7 @@ func (s *session) written(e written) {
 func (s *session) tearDown() {
 	close(s.done)
 	s.server.close()
-	s.closeData()
+	s.closeData(0)
 	s.client.close()
 	s.alarms.stop()
 	s.wg.Wait()

@@ -1,6 +1,7 @@
 package ftpfwd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,10 @@ const connectionAtMost = 2 * time.Second
 // where a file ends and may leave the data connection open.
 const continuesAtMost = 2 * time.Second
 
-var errNoData = errors.New("no data connection came from the server")
+var (
+	errNoData = errors.New("no data connection came from the server")
+	errGone   = errors.New("the client had ended its control connection before the server confirmed the transfer")
+)
 
 // failed records why and where t failed. Only the first failure counts.
 func (t *transfer) failed(leg string, err error) {
@@ -197,13 +201,32 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) []byte {
 		code, s.swallowing = 426, !l.last
 		line = []byte("426 " + oneLine(s.failure(t)) + "\r\n")
 	case !l.positive():
-		t.failed("server", errors.New(oneLine(strings.TrimSpace(string(line[:min(len(line), 200)])))))
+		leg := "server"
+		if s.clientGone() {
+			leg = "client" // which made the server break off
+		}
+		t.failed(leg, errors.New(cmp.Or(s.refusal, said(line))))
 		s.notBegun(t, code)
+	case s.clientGone() && t.Direction == Upload:
+		// A client that was killed ends its data as if the file ended there, and
+		// nobody has heard the confirmation. But one may only have half-closed:
+		// what it hears is the server's to say.
+		t.failed("client", errGone)
+		code = 0
 	case t.data != nil && !t.data.closed && !t.data.flow(t).ended && s.mode != modeStream:
 		defer t.data.carryOn()
 	}
 	s.transferEnded(t, code)
 	return line
+}
+
+// clientGone reports whether the client has ended its control connection
+// without a QUIT.
+func (s *session) clientGone() bool { return s.client.ended && !s.quit }
+
+// said returns the beginning of a line as text.
+func said(line []byte) string {
+	return oneLine(strings.TrimSpace(string(line[:min(len(line), 200)])))
 }
 
 // notBegun deals with the data connection of a transfer that the server has

@@ -71,6 +71,26 @@ table inet refusal {
 }`, match)))
 }
 
+// Block makes h deal with what comes to it and matches an nft(8) expression as
+// a verdict says, "drop" or "reject with tcp reset", until [Host.Unblock]. It
+// comes before the firewall's leave for connections that there are.
+func (h *Host) Block(t testing.TB, match, verdict string) {
+	t.Helper()
+	require.NoError(t, h.nft(fmt.Sprintf(`
+table inet block {
+	chain input {
+		type filter hook input priority -10; policy accept;
+		%s %s
+	}
+}`, match, verdict)))
+}
+
+// Unblock undoes [Host.Block].
+func (h *Host) Unblock(t testing.TB) {
+	t.Helper()
+	require.NoError(t, h.nft("delete table inet block"))
+}
+
 // Mend undoes [Host.Cut].
 func (h *Host) Mend(t testing.TB) {
 	t.Helper()
