@@ -54,6 +54,10 @@ type flowEnded struct {
 // opening reports whether d still lacks a leg.
 func (d *dataConn) opening() bool { return !d.closed && (d.client == nil || d.server == nil) }
 
+// left reports whether the server is done with d, which has moved nothing: it
+// will make another.
+func (d *dataConn) left() bool { return !d.closed && d.down.ended && d.moved() == 0 }
+
 // moved returns the bytes moved in both directions.
 func (d *dataConn) moved() int64 { return d.up.moved.Load() + d.down.moved.Load() }
 

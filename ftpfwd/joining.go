@@ -34,6 +34,9 @@ func (s *session) newData(p *path) *dataConn {
 // arrived takes a connection on a half of a path that waits.
 func (s *session) arrived(ctx context.Context, e arrived) {
 	p := e.path
+	if d := p.live; d != nil && e.side == "server" && d.left() && !d.complete() {
+		s.replace(d)
+	}
 	d := p.live
 	taken := d != nil && *d.leg(e.side) != nil
 	switch {
@@ -60,6 +63,14 @@ func (s *session) arrived(ctx context.Context, e arrived) {
 	s.gathered()
 	s.join(ctx, d)
 	s.releaseIfDue()
+}
+
+// replace closes d, so that its transfer gets another.
+func (s *session) replace(d *dataConn) {
+	if d.transfer != nil {
+		d.transfer.data, d.transfer = nil, nil
+	}
+	d.close()
 }
 
 // join dials the leg that a data connection lacks, or joins the two: at once,

@@ -238,7 +238,7 @@ func (s *session) notBegun(t *transfer, code int) {
 	}
 	switch d := t.data; {
 	case d == nil || d.closed:
-	case d.opening() || d.path.dialsBoth() || d.block:
+	case d.opening() || d.path.dialsBoth() || d.block || d.left():
 		d.close()
 	case d.moved() == 0:
 		d.transfer = nil
