@@ -83,9 +83,6 @@ func (s *session) breakingReply(l replyLine) bool {
 func (b *breakOff) concerns(code int, l *ledger) bool {
 	next := l.next(0)
 	switch {
-	case next >= 0 && l.slots[next].ours && b.swallowed > 0 && code != 225 && code != 226 && code < 400 && l.next(next+1) >= 0:
-		l.forgetOurs() // which gets no answer of its own: this is to what was sent behind it
-		return false
 	case next < 0 || l.slots[next].ours:
 		return true
 	case b.passed:

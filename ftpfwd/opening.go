@@ -108,7 +108,7 @@ func (s *session) hold(o *opening) {
 	s.alarms.in("opening", refusalAtMost, func() {
 		switch {
 		case s.opening != o:
-		case s.held != nil || s.ledger.busyBefore(o):
+		case s.breaking != nil || s.held != nil || s.ledger.busyBefore(o):
 			s.hold(o) // it has not come to that
 		default:
 			s.opening, o.left = nil, nil
@@ -116,7 +116,13 @@ func (s *session) hold(o *opening) {
 	})
 }
 
+// askServer asks the server to open o's way; not behind an ABOR of ours, whose
+// answers could not be told from this one's.
 func (s *session) askServer(o *opening, line []byte) {
+	if s.breaking != nil {
+		s.postponed = append(s.postponed, func() { s.askServer(o, line) })
+		return
+	}
 	from, said := "client", o.asked.redact()
 	if o.asked.verb == "" || len(o.failed) > 0 {
 		from, said = "tunnel", parseCommand(line).redact()
@@ -124,6 +130,18 @@ func (s *session) askServer(o *opening, line []byte) {
 	s.ask(line)
 	s.ledger.sent(slot{kind: verbKinds[o.way.verb], opening: o})
 	s.tell(Event{Kind: Said, Line: Line{From: from, To: "server", Said: said, Heard: parseCommand(line).redact()}})
+}
+
+// askPostponed asks what had to wait for an upload to be broken off.
+func (s *session) askPostponed() {
+	if s.breaking != nil {
+		return
+	}
+	postponed := s.postponed
+	s.postponed = nil
+	for _, ask := range postponed {
+		ask()
+	}
 }
 
 // listened sends PORT or EPRT with the listener's address.

@@ -42,8 +42,9 @@ type session struct {
 	paths          []*path     // the last is the newest
 	data           []*dataConn
 	alarms         alarms
-	openings       int    // how many there have been
-	asking         []byte // commands of our own that wait for the end of a line
+	openings       int      // how many there have been
+	asking         []byte   // commands of our own that wait for the end of a line
+	postponed      []func() // what is asked when an upload has been broken off
 
 	connecting bool       // the server is being dialled: commands are held
 	lobby      *lobby     // the client has been greeted by us
@@ -146,6 +147,7 @@ func (s *session) forward(ctx context.Context) {
 		s.takeLeave()
 		return
 	}
+	s.askPostponed()
 	s.forwardCommands(ctx)
 	s.forwardReplies(ctx)
 	s.forwardCommands(ctx) // a reply may have let commands go on
