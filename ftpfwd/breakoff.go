@@ -33,13 +33,13 @@ type breakOff struct {
 
 // uploadFailed ends the upload that d carries, whose client is gone: with an
 // ABOR of ours, unless the client has sent one itself, or the server has
-// confirmed it and nothing is left to break off.
+// confirmed it or is refusing it, and nothing is left to break off.
 func (s *session) uploadFailed(d *dataConn) {
 	if d.client != nil {
 		reset(d.client)
 	}
 	switch {
-	case s.held != nil && s.held.transfer == d.transfer:
+	case s.refusing, s.held != nil && s.held.transfer == d.transfer:
 		d.close()
 	case s.ledger.awaits(verbAbort):
 		s.alarms.in("aborted upload", abortAnswer, d.close)
