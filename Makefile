@@ -20,7 +20,7 @@ test:
 		[ "$$LAB" != required ] || exit 1; \
 		CGO_ENABLED=0 race=; \
 	fi; \
-	go test $$race -count=1 -timeout 40m ./...; status=$$?; \
+	go test $$race -count=1 -parallel 4 -timeout 40m ./...; status=$$?; \
 	sort "$$skipped" | uniq -c | sed 's/^ *\([0-9]*\) /Left out: tests that cannot run here (\1): /'; \
 	exit $$status
 

@@ -41,6 +41,7 @@ func (s *site) servedThrough(p *lab.Process, gateway string) {
 }
 
 func TestTheNextGatewayIsUsedAndLeftWhenTheFirstIsBackAndNothingRuns(t *testing.T) {
+	t.Parallel()
 	s, _ := withTwoGateways(t)
 	s.vsftpd(s.Gateway)
 	p := s.start("gateway,gateway6")
@@ -72,6 +73,7 @@ func TestTheNextGatewayIsUsedAndLeftWhenTheFirstIsBackAndNothingRuns(t *testing.
 }
 
 func TestAFrozenGatewayGivesWayToTheNext(t *testing.T) {
+	t.Parallel()
 	s, _ := withTwoGateways(t)
 	s.vsftpd(s.Gateway)
 	p := s.start("gateway,gateway6")
@@ -84,6 +86,7 @@ func TestAFrozenGatewayGivesWayToTheNext(t *testing.T) {
 }
 
 func TestAGatewayThatDoesNotLeadToTheServerGivesWayToTheNext(t *testing.T) {
+	t.Parallel()
 	s, _ := withTwoGateways(t, "PermitOpen elsewhere:21")
 	s.vsftpd(s.Gateway)
 	p := s.start("gateway,gateway6")
@@ -92,6 +95,7 @@ func TestAGatewayThatDoesNotLeadToTheServerGivesWayToTheNext(t *testing.T) {
 }
 
 func TestAGatewayThatIsDownAtTheStartIsReturnedTo(t *testing.T) {
+	t.Parallel()
 	s, _ := withTwoGateways(t)
 	s.vsftpd(s.Gateway)
 	s.ssh.Kill()
@@ -105,6 +109,7 @@ func TestAGatewayThatIsDownAtTheStartIsReturnedTo(t *testing.T) {
 }
 
 func TestAGatewayThatOnlyAPersonCanMendIsLeftOutAndSaid(t *testing.T) {
+	t.Parallel()
 	s, second := withTwoGateways(t)
 	s.vsftpd(s.Gateway)
 	s.Client.WriteFile(t, lab.Home+"/.ssh/known_hosts", "gateway "+authorized(second.HostKeys[0])+second.KnownHosts())
@@ -121,6 +126,7 @@ func TestAGatewayThatOnlyAPersonCanMendIsLeftOutAndSaid(t *testing.T) {
 }
 
 func TestRunTakesTheGatewayThatLeadsToTheServer(t *testing.T) {
+	t.Parallel()
 	s, _ := withTwoGateways(t)
 	s.vsftpd(s.Gateway)
 	s.ssh.Kill()
@@ -129,6 +135,7 @@ func TestRunTakesTheGatewayThatLeadsToTheServer(t *testing.T) {
 }
 
 func TestAHangupHasTheConfigurationReadAgain(t *testing.T) {
+	t.Parallel()
 	s, _ := withTwoGateways(t)
 	s.vsftpd(s.Gateway)
 	const config = lab.Home + "/.ssh/config"
@@ -166,6 +173,7 @@ func TestAHangupHasTheConfigurationReadAgain(t *testing.T) {
 // A program in a terminal's background would otherwise go on unseen, holding its
 // port.
 func TestAHangupOfItsTerminalEndsTheProgram(t *testing.T) {
+	t.Parallel()
 	lab.Require(t, "curl", "script")
 	s := throughSSHD(t)
 	s.vsftpd(s.Gateway)
