@@ -140,7 +140,7 @@ func (s *session) dialled(ctx context.Context, e dialled) {
 	case e.err != nil && awaited:
 		d.close()
 		s.wayFailed(ctx, o, e.err)
-	case e.err != nil && e.side == "server" && d.transfer == nil && len(d.path.left) > 0 && o == nil && s.restart == "":
+	case e.err != nil && e.side == "server" && o == nil && s.mayMove(d):
 		s.wayFailed(ctx, &opening{path: d.path, way: d.path.way, left: d.path.left}, e.err)
 	case e.err != nil:
 		if e.side == "server" {
@@ -161,6 +161,13 @@ func (s *session) dialled(ctx context.Context, e dialled) {
 		s.join(ctx, d)
 	}
 	s.releaseIfDue()
+}
+
+// mayMove reports whether d, whose client waits, may take another way to the
+// server: nothing has gone out that relies on this one, or follows it.
+func (s *session) mayMove(d *dataConn) bool {
+	return d.transfer == nil && len(d.path.left) > 0 && s.restart == "" &&
+		d.path == s.path() && len(s.transfers) == 0 && s.ledger.opening() == nil
 }
 
 // flowEnded passes on the end of one direction of a data connection. Each end

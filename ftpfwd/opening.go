@@ -156,8 +156,8 @@ func (s *session) listened(ctx context.Context, e listened) {
 		o.left = slices.DeleteFunc(o.left, func(w way) bool { return !w.passive() && w.ipv6 == o.way.ipv6 })
 		s.wayFailed(ctx, o, e.err)
 	default:
-		s.addPath(o.path)
 		s.listenThere(o.path, e.listener) // before the command: some servers connect before they answer
+		s.addPath(o.path)
 		at := addrOf(e.listener.Addr())
 		if s.f.ActiveAddress.IsValid() {
 			at = netip.AddrPortFrom(s.f.ActiveAddress, at.Port())

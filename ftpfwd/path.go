@@ -135,7 +135,11 @@ func (s *session) addPath(p *path) {
 	}
 	s.paths = slices.Insert(s.paths, i, p)
 	if len(s.paths) > maxPaths {
-		s.dropPath(s.paths[0])
+		oldest := s.paths[0]
+		if oldest == p {
+			oldest = s.paths[1]
+		}
+		s.dropPath(oldest)
 	}
 	s.alarms.in(p, s.f.dataTimeout(), func() {
 		if !p.used {
