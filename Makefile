@@ -39,7 +39,7 @@ matrix:
 		go test -count=1 -parallel 10 -timeout 2h ./internal/matrix
 
 # Thousands of transfers while things go wrong, and a table of what did; an SSH
-# connection cut at a thousand places; thousands of clients. It takes about a
+# connection cut at hundreds of places; thousands of clients. It takes about a
 # quarter of an hour; SOAK_SEED=N repeats what was left to chance.
 soak:
 	@./internal/lab/install

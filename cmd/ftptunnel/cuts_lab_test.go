@@ -155,7 +155,7 @@ func (c *cutter) cut(d lab.Direction, n int64, how lab.Cut) {
 func places(passed span) (places []int64) {
 	login, end := passed.login, passed.end
 	if os.Getenv("SOAK") != "" {
-		for n := int64(1); n < 600; n += 5 {
+		for n := int64(1); n < 600; n += 10 {
 			places = append(places, login/2+n, end+40-n, login+(end-login)*n/600)
 		}
 		return places
@@ -171,6 +171,7 @@ func places(passed span) (places []int64) {
 // program has said so; one that has not got it is told of failure. The next
 // client is served in any case.
 func TestAConnectionCutAtAnyByteIsNeverASuccessWithoutTheFile(t *testing.T) {
+	t.Parallel()
 	for _, upload := range []bool{false, true} {
 		t.Run(fmt.Sprintf("upload=%v", upload), func(t *testing.T) {
 			t.Parallel()
