@@ -233,15 +233,20 @@ func (c *modelClient) prepare(ctx context.Context, st *step) *prepared {
 	return p
 }
 
-// connect opens the client's end of a data connection.
+// connect opens the client's end of a data connection. Where its command was
+// refused the server's comes to the default data port, the first it waits at.
 func (c *modelClient) connect(ctx context.Context, p *prepared, m *moved) net.Conn {
 	if p.conns == nil {
 		return c.dial(ctx, p)
 	}
 	var conn net.Conn
 	c.await(patience, func() bool {
+		conns := p.conns
+		if len(c.finals) > p.reply && c.finals[p.reply] >= 400 {
+			conns = c.waiting[0].conns
+		}
 		select {
-		case conn = <-p.conns:
+		case conn = <-conns:
 			return true
 		default:
 			return c.over || len(c.finals) > m.reply && c.finals[m.reply] >= 400
