@@ -65,7 +65,8 @@ func (s *session) linger() func() {
 func (s *session) dataMoves() bool {
 	for _, d := range s.data {
 		failed := d.transfer != nil && d.transfer.Err != nil
-		if !d.closed && !failed && (d.down.running || d.opening()) {
+		awaited := d.opening() && (d.transfer == nil || s.pending(d.transfer)) // who has not come by now will not
+		if !d.closed && !failed && (d.down.running || awaited) {
 			return true
 		}
 	}
