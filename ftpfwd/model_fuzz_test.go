@@ -192,6 +192,7 @@ func (c *conversation) move(st *step, own *prepared) bool {
 		st.fault = faultNone
 	}
 	p.drain()
+	own.drain()
 	if st.restart {
 		client.say(st, askedPass, "REST 100\r\n")
 	}
