@@ -22,7 +22,7 @@ func (s *session) dialUnproven() bool {
 
 // forwardCommands passes on what the client has said, as far as it is not held.
 func (s *session) forwardCommands(ctx context.Context) {
-	if !s.raw && !s.spoken && beginsTLS(s.client.lines.buf) {
+	if !s.raw && !s.spoken && (s.server.conn != nil || s.lobby != nil) && beginsTLS(s.client.lines.buf) {
 		s.startsTLS()
 	}
 	for s.midLine() || !s.commandsHeld() {
