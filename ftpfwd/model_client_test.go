@@ -77,6 +77,8 @@ type moved struct {
 	opened  bool // the client had a data connection
 	done    bool
 	fresh   bool // the client has prepared for this one alone
+	alone   bool // no other command is under way with it
+	guessed bool // its connection is one to the default data port
 }
 
 func (c *modelClient) signal() {
@@ -192,6 +194,13 @@ func (c *modelClient) settle(st *step) bool {
 	return c.await(patience, func() bool { return c.over || c.greeted && len(c.finals) >= c.wants })
 }
 
+// settled reports whether every command has its answer now.
+func (c *modelClient) settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.finals) >= c.wants
+}
+
 // quiet waits until all but the ABOR said last is answered and nothing has been
 // heard for long, and counts anew: how many replies an ABOR gets varies.
 func (c *modelClient) quiet(st *step) {
@@ -243,7 +252,7 @@ func (c *modelClient) connect(ctx context.Context, p *prepared, m *moved) net.Co
 	c.await(patience, func() bool {
 		conns := p.conns
 		if len(c.finals) > p.reply && c.finals[p.reply] >= 400 {
-			conns = c.waiting[0].conns
+			conns, m.guessed = c.waiting[0].conns, true
 		}
 		select {
 		case conn = <-conns:

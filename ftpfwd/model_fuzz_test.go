@@ -173,7 +173,7 @@ func (c *conversation) do(st *step, own *prepared) bool {
 // move does a transfer.
 func (c *conversation) move(st *step, own *prepared) bool {
 	client := c.client
-	fresh := st.prepare != ""
+	fresh, alone := st.prepare != "", client.settled()
 	if !fresh {
 		client.settle(st)
 		c.flushed()
@@ -196,7 +196,7 @@ func (c *conversation) move(st *step, own *prepared) bool {
 	if st.restart {
 		client.say(st, askedPass, "REST 100\r\n")
 	}
-	m := &moved{step: st, fresh: fresh}
+	m := &moved{step: st, fresh: fresh, alone: alone && st.wait}
 	var conn net.Conn
 	early := st.early && p.conns == nil && st.fault != faultAbsent
 	if early {

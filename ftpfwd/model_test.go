@@ -339,7 +339,7 @@ func (m *model) transfers() {
 			from, to, end = t.data, s.data, s.ended
 		}
 		m.plan.assert(!p.ready || bytes.HasPrefix(from, to), "%q: data that was not sent", p.raw)
-		if p.code/100 == 2 && !t.aborted {
+		if p.code/100 == 2 && !t.aborted && (t.alone || !t.guessed) {
 			m.plan.assert(p.step.fault != faultLost || !t.opened, "%q succeeds, but was lost", p.raw)
 			m.plan.assert(!(p.step.upload && t.reset), "%q succeeds, but was reset", p.raw)
 			m.plan.assert(t.reset || (!t.opened && !p.ready) || (p.step.fault == faultAbsent && !p.step.upload) || end && len(from) == len(to), "%q succeeds with %d of %d bytes, end %v", p.raw, len(to), len(from), end)
