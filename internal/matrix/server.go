@@ -57,8 +57,9 @@ func realServer(kind lab.FTPServerKind, config lab.FTPConfig) *Server {
 		config.Extra = lab.ModeZ
 	}
 	s.Start = func(t testing.TB, h *lab.Host, ipv6 bool) Running {
-		config.IPv6 = ipv6
-		ftp := kind.Start(t, h, config)
+		own := config // sites start their servers side by side
+		own.IPv6 = ipv6
+		ftp := kind.Start(t, h, own)
 		return Running{User: ftp.User, Password: ftp.Password, Dir: ftp.Dir, Files: ftp.Path(""), Port: uint16(ftp.Port)}
 	}
 	return s
