@@ -81,7 +81,7 @@ func TestAPassiveClientIsServedByAServerThatKnowsOnlyPASV(t *testing.T) {
 			}
 		}
 		assert.Equal(t, 1, moves, "it is told once")
-		tr := r.told(TransferEnded)[0].Transfer
+		tr := r.ended()[0]
 		assert.Equal(t, [2]string{"EPSV", "PASV"}, [2]string{tr.Mode, tr.ServerMode})
 	})
 }

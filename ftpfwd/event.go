@@ -8,7 +8,7 @@ type EventKind int
 const (
 	SessionBegan  EventKind = iota // a client has been accepted
 	SessionEnded                   // its control connection is over; Err says why, if not by a side closing it
-	TransferEnded                  // a transfer is over, well or badly; Transfer tells
+	TransferEnded                  // a transfer is over, well or badly; Transfer tells. A success may come a second late
 	Said                           // a line passed on the control connection; Line tells
 	Noticed                        // something a person should know; Text tells
 )

@@ -286,9 +286,9 @@ func TestBlockModeCarriesSeveralFilesOnOneDataConnection(t *testing.T) {
 		carry(t, client, server, blocks("third", true))
 		r.server.say("226 done")
 		r.client.hear("226 done")
-		for i, e := range r.told(TransferEnded) {
-			assert.NoError(t, e.Transfer.Err, i)
-			assert.EqualValues(t, []int{22, 15, 11}[i], e.Transfer.Bytes)
+		for i, ended := range r.ended() {
+			assert.NoError(t, ended.Err, i)
+			assert.EqualValues(t, []int{22, 15, 11}[i], ended.Bytes)
 		}
 		require.NoError(t, client.Close())
 		assert.Empty(t, readAll(t, server))

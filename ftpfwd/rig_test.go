@@ -94,11 +94,20 @@ func (r *rig) told(kind EventKind) (events []Event) {
 	return events
 }
 
+// ended returns the transfers that have ended. None is reported later than this.
+func (r *rig) ended() (transfers []Transfer) {
+	pass(heardAtMost)
+	for _, e := range r.told(TransferEnded) {
+		transfers = append(transfers, e.Transfer)
+	}
+	return transfers
+}
+
 // transfer returns the only transfer that has ended.
 func (r *rig) transfer() Transfer {
-	ended := r.told(TransferEnded)
+	ended := r.ended()
 	require.Len(r.t, ended, 1)
-	return ended[0].Transfer
+	return ended[0]
 }
 
 func (r *rig) connect() {

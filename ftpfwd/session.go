@@ -50,6 +50,7 @@ type session struct {
 	lobby      *lobby     // the client has been greeted by us
 	opening    *opening   // a path is being opened: commands are held
 	gathering  bool       // the client is about to connect: commands are held
+	confirmed  *Transfer  // succeeded, and is not reported yet
 	held       *heldReply // a final reply waits for its data: replies are held
 	breaking   *breakOff  // an upload is being broken off: commands are held, replies swallowed
 	rewriting  *path      // the listener that the other lines of a multi-line 227 name too
@@ -188,6 +189,9 @@ func (s *session) handle(ctx context.Context, e any) {
 func (s *session) received(e received) {
 	e.leg.paused = true
 	e.leg.lines.feed(e.data)
+	if e.leg == s.client && (e.err == nil || errors.Is(e.err, io.EOF)) {
+		s.heard()
+	}
 	switch {
 	case e.err == nil:
 	case errors.Is(e.err, io.EOF):
@@ -197,6 +201,7 @@ func (s *session) received(e received) {
 		s.giveUp(fmt.Errorf("control connection to the FTP server: %w", e.err))
 	default:
 		// The client is gone without a word: nobody is left to be told.
+		s.unheard(e.err)
 		s.fail(fmt.Errorf("control connection from the client: %w", e.err))
 	}
 }
@@ -216,6 +221,7 @@ func (s *session) written(e written) {
 	}
 	e.leg.failed = true
 	if e.leg == s.client {
+		s.unheard(e.err)
 		s.fail(fmt.Errorf("control connection to the client: %w", e.err))
 	} else if !s.server.ended {
 		s.giveUp(fmt.Errorf("control connection to the FTP server: %w", e.err))
@@ -227,6 +233,7 @@ func (s *session) written(e written) {
 // file), and waits for every goroutine.
 func (s *session) tearDown() {
 	close(s.done)
+	s.heard()
 	s.server.close()
 	s.closeData(0)
 	s.client.close()

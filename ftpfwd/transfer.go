@@ -270,5 +270,10 @@ func (s *session) transferEnded(t *transfer, code int) {
 			break
 		}
 	}
-	s.tell(Event{Kind: TransferEnded, Transfer: t.Transfer})
+	s.heard() // what ended before
+	if t.Err == nil {
+		s.confirm(t.Transfer)
+	} else {
+		s.tell(Event{Kind: TransferEnded, Transfer: t.Transfer})
+	}
 }

@@ -224,7 +224,7 @@ func TestOneListenerServesSeveralTransfersOneAtATime(t *testing.T) {
 			r.server.say("226 done")
 			r.client.hear("226 done")
 		}
-		assert.Len(t, r.told(TransferEnded), 2)
+		assert.Len(t, r.ended(), 2)
 	})
 }
 
@@ -298,9 +298,9 @@ func TestPipelinedTransfersGetTheirOwnData(t *testing.T) {
 			_ = client.Close()
 			_ = l.Close()
 		}
-		for _, e := range r.told(TransferEnded) {
-			assert.NoError(t, e.Transfer.Err)
-			assert.EqualValues(t, 3, e.Transfer.Bytes)
+		for _, ended := range r.ended() {
+			assert.NoError(t, ended.Err)
+			assert.EqualValues(t, 3, ended.Bytes)
 		}
 	})
 }
