@@ -169,7 +169,8 @@ func (s *session) refuse(c command, reply string) {
 
 // ownReplies sends the replies of our own whose turn has come, if no reply of
 // the server's is half way out. One that waits for a server that says nothing
-// goes out after a while, unless a transfer is what keeps the server busy.
+// goes out after a while, unless a transfer is what keeps the server busy: even
+// one whose data does not move will be answered.
 func (s *session) ownReplies() {
 	if s.reader.open != 0 || s.server.lines.inTail || s.held != nil {
 		return
@@ -185,9 +186,8 @@ func (s *session) ownReplies() {
 		s.alarms.cancel("own reply")
 		return
 	}
-	before := s.moved()
 	s.alarms.keep("own reply", ownReplyWaits, func() {
-		if s.moved() == before && !s.dataMoves() {
+		if len(s.transfers) == 0 {
 			s.greeted = true
 			s.ledger.forget()
 		}

@@ -172,6 +172,24 @@ func TestAnOwnReplyDoesNotWaitForEverForAServerThatNeverAnswers(t *testing.T) {
 	})
 }
 
+// A server may wait for a data connection for minutes before it says so.
+func TestAnOwnReplyDoesNotOvertakeATransferThatWaitsForItsData(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, _ := r.active()
+		defer l.Close()
+		r.client.say("RETR x", "AUTH TLS")
+		r.server.hear("RETR x")
+		pass(3 * ownReplyWaits)
+		r.server.say("150 soon")
+		r.client.hear("150 soon")
+		pass(3 * ownReplyWaits)
+		r.client.silent()
+		r.server.say("425 I cannot connect")
+		r.client.hear("425 I cannot connect")
+		assert.Contains(t, r.client.line(), "534 ")
+	})
+}
+
 func TestA227OutsideAnAnswerToPASVIsNeverRewritten(t *testing.T) {
 	const fake = "227 Entering Passive Mode (6,6,6,6,1,1)"
 	withRig(t, func(r *rig) {
