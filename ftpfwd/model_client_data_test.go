@@ -60,7 +60,7 @@ func (c *modelClient) connect(ctx context.Context, p *prepared, m *moved) net.Co
 
 // wait takes connections at l until it is closed.
 func (c *modelClient) wait(l net.Listener) *prepared {
-	p := &prepared{listener: l, conns: make(chan net.Conn, 16)}
+	p := &prepared{listener: l, conns: make(chan net.Conn, 256)}
 	c.moves.Go(func() {
 		for {
 			conn, err := l.Accept()
