@@ -94,6 +94,9 @@ func (m *model) exact(chunks ...chunk) {
 	for n < len(want) && n < len(m.rest) && want[n] == m.rest[n] {
 		n++
 	}
+	if line := strings.LastIndexByte(m.rest[:n], '\n') + 1; n < len(m.rest) && strings.HasPrefix(m.rest[line:], "421 ") {
+		n = line // it begins like the line that has not come
+	}
 	if m.cut && (n == len(m.rest) || strings.HasPrefix(m.rest[n:], "421 ")) {
 		m.rest = m.rest[n:]
 	}
