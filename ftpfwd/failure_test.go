@@ -143,6 +143,21 @@ func TestARefusedServerPortResetsTheClientAndTheNextTransferIsRefused(t *testing
 	})
 }
 
+// Its client may come when the server has given up; another way is of no use then.
+func TestNoOtherWayIsTriedBehindATransfer(t *testing.T) {
+	withRig(t, func(r *rig) {
+		at := r.epsv("4000") // nobody listens there any more
+		r.begin("STOR x")
+		r.server.say("425 nobody came")
+		r.client.hear("425 nobody came")
+		client, err := r.near.DialContext(t.Context(), "tcp", at)
+		require.NoError(t, err)
+		_, err = client.Read(make([]byte, 1))
+		assert.ErrorIs(t, err, syscall.ECONNRESET)
+		r.server.silent()
+	})
+}
+
 func TestATransferBehindRESTIsAlwaysTheServersToRefuse(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.far.Dialled = func(string) error { return errors.New("refused") }

@@ -166,7 +166,7 @@ func (s *session) dialled(ctx context.Context, e dialled) {
 // mayMove reports whether d, whose client waits, may take another way to the
 // server: nothing has gone out that relies on this one, or follows it.
 func (s *session) mayMove(d *dataConn) bool {
-	return d.transfer == nil && len(d.path.left) > 0 && s.restart == "" &&
+	return d.transfer == nil && len(d.path.left) > 0 && !d.path.commanded && s.restart == "" &&
 		d.path == s.path() && len(s.transfers) == 0 && s.ledger.opening() == nil
 }
 

@@ -25,6 +25,7 @@ type path struct {
 	brokenLeg      string    // where
 	used           bool      // a connection has arrived
 	gathered       bool      // a transfer command has waited for the client to connect
+	commanded      bool      // one has gone out
 	closed         bool
 }
 

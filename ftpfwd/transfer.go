@@ -68,6 +68,9 @@ func (s *session) transferCommand(c command, line []byte) {
 	if o != nil {
 		t.path = o.path
 	}
+	if t.path != nil {
+		t.path.commanded = true
+	}
 	s.transfers = append(s.transfers, t)
 	s.pass(c, line, slot{kind: c.kind(), transfer: t})
 	s.bind()
