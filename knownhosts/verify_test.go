@@ -6,14 +6,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,20 +39,6 @@ func newSigner(t testing.TB, keyType string) ssh.Signer {
 	signer, err := ssh.NewSignerFromKey(newKey(t, keyType))
 	require.NoError(t, err)
 	return signer
-}
-
-// certify returns key with a host certificate that edit may change before ca signs it.
-func certify(t testing.TB, key ssh.PublicKey, ca ssh.Signer, edit func(*ssh.Certificate)) *ssh.Certificate {
-	t.Helper()
-	cert := &ssh.Certificate{
-		Key: key, CertType: ssh.HostCert, ValidPrincipals: []string{"host"},
-		ValidAfter: 0, ValidBefore: ssh.CertTimeInfinity,
-	}
-	if edit != nil {
-		edit(cert)
-	}
-	require.NoError(t, cert.SignCert(rand.Reader, ca))
-	return cert
 }
 
 // keyText returns key as it stands in a file.
@@ -245,93 +228,6 @@ func TestWithoutUserFilesNoNewKeyIsTrusted(t *testing.T) {
 	assert.Equal(t, Unknown, kindOf(t, new(Verifier).Verify(Host{}, nil, key)))
 }
 
-func TestCertificateIsAcceptedOnlyIfItsAuthorityAndItselfAre(t *testing.T) {
-	t.Parallel()
-	key, ca := newSigner(t, ssh.KeyAlgoED25519).PublicKey(), newSigner(t, ssh.KeyAlgoECDSA256)
-	host := Host{Name: "Host", Port: 2222}
-	tests := []struct {
-		name, names string
-		edit        func(*ssh.Certificate)
-		host        Host
-		want        bool
-	}{
-		{"authority for all", "*", nil, host, true},
-		{"authority for the name with port", "[host]:2222", nil, host, true},
-		{"authority for the bare name", "host", nil, host, true},
-		{"authority for another host", "other", nil, host, false},
-		{"alias is the principal", "*", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"alias"} }, Host{Name: "host", Alias: "Alias"}, true},
-		{"other principal", "*", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"other"} }, host, false},
-		{"principal with port", "*", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"[host]:2222"} }, host, false},
-		{"any principal", "*", func(c *ssh.Certificate) { c.ValidPrincipals = nil }, host, true},
-		{"user certificate", "*", func(c *ssh.Certificate) { c.CertType = ssh.UserCert }, host, false},
-		{"expired", "*", func(c *ssh.Certificate) { c.ValidBefore = uint64(time.Now().Unix()) - 1 }, host, false},
-		{"not yet valid", "*", func(c *ssh.Certificate) { c.ValidAfter = uint64(time.Now().Unix()) + 3600 }, host, false},
-		{"critical option", "*", func(c *ssh.Certificate) { c.CriticalOptions = map[string]string{"source-address": "::/0"} }, host, false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			cert := certify(t, key, ca, test.edit)
-			file := writeFile(t, "@cert-authority "+test.names+" "+keyText(ca.PublicKey())+"\n")
-			v := Verifier{UserFiles: []string{file}, Policy: Strict}
-			err := v.Verify(test.host, remote, cert)
-			if test.want {
-				assert.NoError(t, err)
-				return
-			}
-			var refused *HostKeyError
-			require.ErrorAs(t, err, &refused)
-			assert.Equal(t, Unknown, refused.Kind)
-			assert.True(t, sameKey(key, refused.Key), "the certified key was judged")
-
-			require.NoError(t, appendLine(file, "host "+keyText(key)+"\n"))
-			require.NoError(t, appendLine(file, "alias "+keyText(key)+"\n"))
-			assert.NoError(t, v.Verify(test.host, remote, cert), "its key is known")
-		})
-	}
-}
-
-func TestCertificateSignedWithSHA1IsNotAccepted(t *testing.T) {
-	t.Parallel()
-	ca := newSigner(t, ssh.KeyAlgoRSA).(ssh.AlgorithmSigner)
-	for algorithm, want := range map[string]bool{ssh.KeyAlgoRSA: false, ssh.KeyAlgoRSASHA256: true} {
-		signer, err := ssh.NewSignerWithAlgorithms(ca, []string{algorithm})
-		require.NoError(t, err)
-		cert := certify(t, newSigner(t, ssh.KeyAlgoED25519).PublicKey(), signer, nil)
-		v := Verifier{UserFiles: []string{writeFile(t, "@cert-authority * "+keyText(ca.PublicKey()))}, Policy: Strict}
-		assert.Equal(t, want, v.Verify(Host{Name: "host"}, remote, cert) == nil, algorithm)
-	}
-}
-
-func TestSignatureAlgorithmsSayWhatCertificatesMayBeSignedWith(t *testing.T) {
-	t.Parallel()
-	ca := newSigner(t, ssh.KeyAlgoRSA)
-	file := writeFile(t, "@cert-authority host "+keyText(ca.PublicKey())+"\n")
-	for _, algorithm := range []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512} {
-		signer, err := ssh.NewSignerWithAlgorithms(ca.(ssh.AlgorithmSigner), []string{algorithm})
-		require.NoError(t, err)
-		cert := certify(t, newSigner(t, ssh.KeyAlgoED25519).PublicKey(), signer, func(c *ssh.Certificate) { c.ValidPrincipals = []string{"host"} })
-		for _, accepted := range []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoED25519} {
-			v := Verifier{UserFiles: []string{file}, Policy: Strict, SignatureAlgorithms: []string{accepted}}
-			assert.Equal(t, accepted == algorithm, v.Verify(Host{Name: "host"}, remote, cert) == nil, "%s, %s", algorithm, accepted)
-		}
-	}
-}
-
-func TestRevocationReachesCertificates(t *testing.T) {
-	t.Parallel()
-	key, ca := newSigner(t, ssh.KeyAlgoED25519).PublicKey(), newSigner(t, ssh.KeyAlgoED25519)
-	cert := certify(t, key, ca, nil)
-	for _, bad := range []ssh.PublicKey{key, ca.PublicKey()} {
-		v := Verifier{UserFiles: []string{writeFile(t, "@cert-authority * "+keyText(ca.PublicKey())+
-			"\nhost "+keyText(key)+"\n@revoked * "+keyText(bad))}}
-		var refused *HostKeyError
-		require.ErrorAs(t, v.Verify(Host{Name: "host"}, remote, cert), &refused)
-		assert.Equal(t, Revoked, refused.Kind)
-		assert.Contains(t, refused.Warning(), "The ED25519-CERT host key for host is marked as revoked.\n")
-	}
-}
-
 func algorithms(t testing.TB, v *Verifier, host Host, preferred []string) []string {
 	t.Helper()
 	list, err := v.Algorithms(host, preferred)
@@ -372,165 +268,9 @@ func TestAlgorithmsPutKnownTypesFirst(t *testing.T) {
 	}
 }
 
-func TestAlgorithmsHaveCertificatesForAnAuthorityOfTheBareHost(t *testing.T) {
-	t.Parallel()
-	ca := keyText(newSigner(t, ssh.KeyAlgoED25519).PublicKey())
-	v := Verifier{UserFiles: []string{writeFile(t, "@cert-authority host "+ca)}}
-	assert.Equal(t, "ssh-ed25519-cert-v01@openssh.com", algorithms(t, &v, Host{Name: "host", Port: 2222}, nil)[0])
-	assert.Equal(t, "ssh-ed25519", algorithms(t, &v, Host{Name: "host", Port: 2222, Alias: "alias"}, nil)[0])
-}
-
 func TestHostWithoutNameIsUnknown(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	v := Verifier{UserFiles: []string{writeFile(t, "* "+keyText(key))}, Policy: Strict}
 	assert.Equal(t, Unknown, kindOf(t, v.Verify(Host{}, remote, key)))
-}
-
-func TestNewFileIsTheUsersAlone(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" {
-		t.Skip("no permission bits")
-	}
-	directory := filepath.Join(t.TempDir(), ".ssh")
-	v := Verifier{UserFiles: []string{filepath.Join(directory, "known_hosts")}, Policy: AcceptNew}
-	require.NoError(t, v.Verify(Host{Name: "host"}, remote, newSigner(t, ssh.KeyAlgoED25519).PublicKey()))
-	for path, want := range map[string]os.FileMode{directory: 0o700, v.UserFiles[0]: 0o600} {
-		info, err := os.Stat(path)
-		require.NoError(t, err)
-		assert.Equal(t, want, info.Mode().Perm(), path)
-	}
-}
-
-func TestAddedLineStandsOnItsOwnAndIsFoundAgain(t *testing.T) {
-	t.Parallel()
-	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
-	for _, hash := range []bool{false, true} {
-		file := writeFile(t, "# a last line without its end")
-		var warnings []string
-		v := Verifier{UserFiles: []string{file}, Policy: AcceptNew, Hash: hash, Warn: func(s string) { warnings = append(warnings, s) }}
-		host := Host{Name: "Host", Port: 2222}
-		require.NoError(t, v.Verify(host, remote, key))
-		assert.Equal(t, []string{"Permanently added '[host]:2222' (ED25519) to the list of known hosts."}, warnings)
-
-		v.Policy = Strict
-		assert.NoError(t, v.Verify(host, remote, key))
-		content, err := os.ReadFile(file)
-		require.NoError(t, err)
-		lines := strings.Split(string(content), "\n")
-		require.Len(t, lines, 3)
-		assert.Equal(t, "# a last line without its end", lines[0])
-		assert.Empty(t, lines[2])
-		assert.Equal(t, hash, !strings.Contains(lines[1], "host"))
-		assert.Equal(t, hash, strings.HasPrefix(lines[1], "|1|"))
-	}
-}
-
-func TestKeyIsTrustedThoughItCannotBeWritten(t *testing.T) {
-	t.Parallel()
-	var warnings []string
-	v := Verifier{
-		UserFiles: []string{filepath.Join(t.TempDir(), "no", "such", "known_hosts")}, Policy: AcceptNew,
-		Warn: func(s string) { warnings = append(warnings, s) },
-	}
-	assert.NoError(t, v.Verify(Host{Name: "host"}, remote, newSigner(t, ssh.KeyAlgoED25519).PublicKey()))
-	require.Len(t, warnings, 1)
-	assert.Contains(t, warnings[0], "Failed to add the host to the list of known hosts (")
-}
-
-var errInterrupted = errors.New("interrupted")
-
-func TestAnswerIsReadAsInSSH(t *testing.T) {
-	t.Parallel()
-	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
-	fingerprint := ssh.FingerprintSHA256(key)
-	tests := []struct {
-		answers  []string
-		accepted bool
-	}{
-		{[]string{"yes"}, true},
-		{[]string{" YES\n"}, true},
-		{[]string{fingerprint}, true},
-		{[]string{fingerprint + "\n"}, true},
-		{[]string{"y", "maybe", "yes"}, true},
-		{[]string{strings.ToLower(fingerprint), "no"}, false},
-		{[]string{ssh.FingerprintLegacyMD5(key), "no"}, false},
-		{[]string{"no"}, false},
-		{[]string{"No"}, false},
-		{[]string{""}, false},
-	}
-	for _, test := range tests {
-		var questions []string
-		v := Verifier{
-			UserFiles: []string{filepath.Join(t.TempDir(), "known_hosts")},
-			Ask: func(question string) (string, error) {
-				questions = append(questions, question)
-				return test.answers[len(questions)-1], nil
-			},
-		}
-		err := v.Verify(Host{Name: "host"}, remote, key)
-		require.Len(t, questions, len(test.answers))
-		for _, question := range questions[1:] {
-			assert.Equal(t, "Please type 'yes', 'no' or the fingerprint: ", question)
-		}
-		if test.accepted {
-			assert.NoError(t, err)
-			assert.FileExists(t, v.UserFiles[0])
-			continue
-		}
-		var refused *HostKeyError
-		require.ErrorAs(t, err, &refused)
-		assert.True(t, refused.Declined)
-		assert.Empty(t, refused.Warning())
-		assert.NoFileExists(t, v.UserFiles[0])
-	}
-}
-
-func TestErrorOfAskIsPassedOn(t *testing.T) {
-	t.Parallel()
-	v := Verifier{
-		UserFiles: []string{filepath.Join(t.TempDir(), "known_hosts")},
-		Ask:       func(string) (string, error) { return "yes", errInterrupted },
-	}
-	err := v.Verify(Host{Name: "host"}, remote, newSigner(t, ssh.KeyAlgoED25519).PublicKey())
-	assert.ErrorIs(t, err, errInterrupted)
-	assert.NoFileExists(t, v.UserFiles[0])
-}
-
-func TestQuestionNamesTheAddressConnectedTo(t *testing.T) {
-	t.Parallel()
-	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
-	tests := []struct {
-		host   Host
-		remote net.Addr
-		want   string
-	}{
-		{Host{Name: "Host", Port: 2222}, remote, "'[host]:2222 ([192.0.2.7]:2222)'"},
-		{Host{Name: "host"}, remote, "'host (192.0.2.7)'"},
-		{Host{Name: "host", Port: 2222, Alias: "alias"}, remote, "'alias ([192.0.2.7]:2222)'"},
-		{Host{Name: "host"}, &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0"}, "'host (fe80::1%eth0)'"},
-		{Host{Name: "host"}, &net.TCPAddr{}, "'host (<no hostip for proxy command>)'"},
-		{Host{Name: "host"}, nil, "'host (<no hostip for proxy command>)'"},
-		{Host{Name: "host"}, (*net.TCPAddr)(nil), "'host (<no hostip for proxy command>)'"},
-	}
-	for _, test := range tests {
-		var asked string
-		v := Verifier{
-			UserFiles: []string{filepath.Join(t.TempDir(), "known_hosts")},
-			Ask:       func(question string) (string, error) { asked = question; return "no", nil },
-		}
-		assert.Error(t, v.Verify(test.host, test.remote, key))
-		assert.True(t, strings.HasPrefix(asked, "The authenticity of host "+test.want+" can't be established.\n"), asked)
-	}
-}
-
-func TestHomeDirectoryIsShortened(t *testing.T) {
-	t.Parallel()
-	home, err := os.UserHomeDir()
-	if err != nil || filepath.Dir(home) == home {
-		t.Skip("no home directory of its own")
-	}
-	file := filepath.Join(home, ".ssh", "known_hosts")
-	assert.Equal(t, filepath.Join("~", ".ssh", "known_hosts"), shortenHome(file))
-	assert.Equal(t, home+"2", shortenHome(home+"2"))
 }

@@ -4,14 +4,11 @@ package main
 
 import (
 	"context"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -49,114 +46,6 @@ func (s *site) atOneMegabyte(ftp *lab.FTPServer, upload bool, size int64) *lab.P
 	return p
 }
 
-func TestAKilledGatewayIsAnErrorAndNotTheEndOfTheFile(t *testing.T) {
-	lab.Require(t, "curl")
-	for _, upload := range []bool{false, true} {
-		throughEach(t, func(s *site) {
-			ftp := s.vsftpd(s.Gateway)
-			p := s.start("gateway")
-			transfer := s.slowly(ftp, upload)
-			s.ssh.Kill()
-			assert.Positive(s.t, s.ssh.KillSessions(s.t))
-			assert.Error(s.t, transfer.Wait(), "the client must not take a part for the whole")
-			p.Stderr.Await(s.t, "connection lost")
-			p.Stderr.Await(s.t, "result=failed")
-			s.ssh.Restart(s.t)
-			// Without restarting the program: the listener is still there, and
-			// a client that comes while it reconnects waits.
-			s.succeeds("curl", "-sS", here+"/pub/")
-		})
-	}
-}
-
-func TestAFrozenGatewayIsNoticedInTime(t *testing.T) {
-	lab.Require(t, "curl")
-	throughEach(t, func(s *site) {
-		ftp := s.vsftpd(s.Gateway)
-		p := s.start("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "gateway")
-		transfer := s.slowly(ftp, false)
-		frozen := time.Now()
-		assert.Positive(s.t, s.ssh.StopSessions())
-		p.Stderr.Await(s.t, "connection lost")
-		// What was on its way may be read for a moment more; and this machine may
-		// be busy.
-		noticed := time.Since(frozen)
-		assert.Less(s.t, noticed, 10*time.Second)
-		assert.GreaterOrEqual(s.t, noticed, 2*time.Second)
-		s.t.Logf("noticed after %v", noticed.Round(time.Millisecond))
-		assert.Error(s.t, transfer.Wait())
-		s.succeeds("curl", "-sS", here+"/pub/") // through a new session
-		s.ssh.ContSessions()
-	})
-}
-
-// sshd may close connections that carry nothing. That is no fault.
-func TestAGatewayThatClosesUnusedConnectionsServesTheNextClient(t *testing.T) {
-	lab.Require(t, "curl")
-	s := throughSSHD(t, "UnusedConnectionTimeout 2")
-	s.vsftpd(s.Gateway)
-	p := s.start("gateway")
-	for range 3 {
-		p.Stderr.Await(t, "connection lost")
-		s.succeeds("curl", "-sS", "--max-time", "20", here+"/pub/")
-	}
-}
-
-// A laptop that sleeps hears nothing of what becomes of its connection, and
-// finds its clock ahead when it wakes.
-func TestAProgramThatHasSleptServesTheNextClient(t *testing.T) {
-	lab.Require(t, "curl")
-	for name, meanwhile := range map[string]func(s *site){
-		"and its connection lives":    func(*site) {},
-		"and its connection has died": func(s *site) { assert.Positive(s.t, s.ssh.KillSessions(s.t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := throughSSHD(t)
-			s.vsftpd(s.Gateway)
-			p := s.start("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "gateway")
-			s.succeeds("curl", "-sS", here)
-			require.NoError(t, p.Signal(syscall.SIGSTOP))
-			s.Gateway.Cut(t)
-			meanwhile(s)
-			<-time.After(4 * time.Second) // longer than a dead connection takes to be known
-			s.Gateway.Mend(t)
-			require.NoError(t, p.Signal(syscall.SIGCONT))
-			s.succeeds("curl", "-sS", "--max-time", "20", here)
-		})
-	}
-}
-
-// And it may close a connection in it that is idle, as a control connection is
-// while its data moves.
-func TestAControlConnectionThatTheGatewayEndsIsExplained(t *testing.T) {
-	lab.Require(t, "curl")
-	s := throughSSHD(t, "ChannelTimeout direct-tcpip=2")
-	s.vsftpd(s.Gateway)
-	p := s.start("gateway")
-	c, err := s.login()
-	require.NoError(t, err)
-	_, err = c.ReadLine()
-	assert.ErrorIs(t, err, io.EOF)
-	p.Stderr.Await(t, "the control connection ended without a word")
-	p.Stderr.Await(t, "ChannelTimeout")
-	s.succeeds("curl", "-sS", here)
-}
-
-func TestAGatewayThatComesBackServesTheNextClientAtOnce(t *testing.T) {
-	lab.Require(t, "curl")
-	s := throughSSHD(t)
-	s.vsftpd(s.Gateway)
-	p := s.start("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=3", "gateway")
-	s.succeeds("curl", "-sS", here)
-	s.Gateway.Cut(t)
-	p.Stderr.Await(t, "connection lost")
-	p.Stderr.Await(t, "cannot connect")
-	s.Gateway.Mend(t)
-	began := time.Now()
-	s.succeeds("curl", "-sS", "--max-time", "25", here)
-	t.Logf("served %v after the gateway was back", time.Since(began).Round(time.Millisecond))
-}
-
 func TestAKilledClientLeavesNothingBehind(t *testing.T) {
 	lab.Require(t, "curl")
 	s := throughSSHD(t)
@@ -167,56 +56,6 @@ func TestAKilledClientLeavesNothingBehind(t *testing.T) {
 	s.slowly(ftp, true).Kill()
 	s.slowly(ftp, false).Kill()
 	s.nothingLeft(p, descriptors)
-}
-
-func TestTheProgramStopsOnASignalAndClosesEverything(t *testing.T) {
-	lab.Require(t, "curl")
-	throughEach(t, func(s *site) {
-		ftp := s.vsftpd(s.Gateway)
-		p := s.start("gateway")
-		assert.Equal(s.t, "ftp://127.0.0.1:2121\n", p.Stdout.String(), "and nothing else")
-		transfer := s.slowly(ftp, false)
-		active, err := s.login()
-		require.NoError(s.t, err)
-		_, err = active.command(200, "EPRT |1|127.0.0.1|40000|")
-		require.NoError(s.t, err)
-		assert.Positive(s.t, s.forwards())
-		require.NoError(s.t, p.Signal(os.Interrupt))
-		p.Stderr.Await(s.t, "stopping")
-		require.NoError(s.t, p.Signal(os.Interrupt))
-		assert.NoError(s.t, p.Wait(), "status 0")
-		assert.Error(s.t, transfer.Wait(), "a part is not the whole")
-		eventually(s.t, "nothing listens, here or there", func() bool { return len(s.Client.Listeners(s.t))+s.forwards() == 0 })
-	})
-}
-
-func TestAStoppedProgramLetsTransfersEnd(t *testing.T) {
-	lab.Require(t, "curl")
-	throughEach(t, func(s *site) {
-		ftp := s.vsftpd(s.Gateway)
-		p := s.start("gateway")
-		idle, err := s.login()
-		require.NoError(s.t, err)
-		transfer := s.atOneMegabyte(ftp, true, 4_000_000)
-		require.NoError(s.t, p.Signal(syscall.SIGTERM))
-		_, text, err := idle.ReadResponse(421)
-		assert.NoError(s.t, err, text)
-		assert.NotZero(s.t, s.run("curl", "-sS", here).status, "nobody else is let in")
-		assert.NoError(s.t, transfer.Wait())
-		assert.NoError(s.t, p.Wait(), "status 0")
-	})
-}
-
-func TestAStoppedProgramLetsTransfersGoOnForSoLongAndNoLonger(t *testing.T) {
-	lab.Require(t, "curl")
-	s := throughSSHD(t)
-	ftp := s.vsftpd(s.Gateway)
-	p := s.start("--drain-timeout=1s", "gateway")
-	transfer := s.slowly(ftp, false)
-	require.NoError(t, p.Signal(syscall.SIGTERM))
-	assert.NoError(t, p.Wait(), "status 0")
-	assert.Error(t, transfer.Wait(), "a part is not the whole")
-	assert.Contains(t, p.Stderr.String(), "result=failed")
 }
 
 // Each thing that can go wrong gets one message that says what to do, and the

@@ -1,0 +1,246 @@
+package tunnel
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"ftptunnel/internal/sshtest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+func TestAPassphraseIsAskedForLate(t *testing.T) {
+	leakFree(t)
+	s := &sshtest.Server{}
+	private, public := newKey(t)
+	stranger, _ := newKey(t)
+	s.Keys = append(s.Keys, public)
+	started(t, s)
+	right, unwanted := writeKey(t, private, "sesame"), writeKey(t, stranger, "other")
+
+	answers := &script{answers: []string{"no", "sesame"}}
+	w := newWitness()
+	cfg := trusting(hopTo(s, unwanted, right))
+	cfg.Ask = answers.ask
+	cfg.Observe = w.observe
+	mustOpen(t, cfg)
+	q := "Enter passphrase for key '" + right + "': "
+	assert.Equal(t, []string{q, q}, answers.questions, "only for the key that the server takes")
+
+	// It is remembered.
+	s.Drop()
+	w.await(t, Up, 2)
+	assert.Len(t, answers.questions, 2)
+}
+
+func TestAnEmptyPassphraseSkipsTheKey(t *testing.T) {
+	leakFree(t)
+	s, good := newServer(t, &sshtest.Server{})
+	private, public := newKey(t)
+	s.Close()
+	s.Keys = append(s.Keys, public)
+	require.NoError(t, s.Start())
+	answers := &script{answers: []string{""}}
+	cfg := trusting(hopTo(s, writeKey(t, private, "sesame"), good))
+	cfg.Ask = answers.ask
+	mustOpen(t, cfg)
+	assert.Len(t, answers.questions, 1)
+}
+
+func TestAnEncryptedKeyIsSkippedIfNobodyCanBeAsked(t *testing.T) {
+	leakFree(t)
+	s, good := newServer(t, &sshtest.Server{})
+	private, _ := newKey(t)
+	w := newWitness()
+	cfg := trusting(hopTo(s, writeKey(t, private, "sesame"), good))
+	cfg.Observe = w.observe
+	mustOpen(t, cfg)
+	assert.Contains(t, w.warnings(), "needs a passphrase")
+}
+
+func TestKeyFilesThatCannotBeUsedAreWarnedOf(t *testing.T) {
+	leakFree(t)
+	s, good := newServer(t, &sshtest.Server{})
+	missing := filepath.Join(t.TempDir(), "missing")
+	garbage := filepath.Join(t.TempDir(), "garbage")
+	require.NoError(t, os.WriteFile(garbage, []byte("no key at all\n"), 0o600))
+	private, _ := newKey(t)
+	exposed := writeKey(t, private, "")
+	require.NoError(t, os.Chmod(exposed, 0o644))
+
+	w := newWitness()
+	cfg := trusting(hopTo(s, missing, garbage, exposed, good))
+	cfg.Observe = w.observe
+	mustOpen(t, cfg)
+	var unusable *IdentityError
+	require.ErrorAs(t, w.of(Warning)[2].Err, &unusable)
+	assert.Equal(t, IdentityError{File: exposed, Exposed: true, Err: unusable.Err}, *unusable)
+	require.ErrorAs(t, w.of(Warning)[1].Err, &unusable)
+	assert.False(t, unusable.Exposed)
+	assert.Contains(t, w.warnings(), missing)
+	assert.Contains(t, w.warnings(), garbage)
+	assert.Contains(t, w.warnings(), exposed)
+	assert.Len(t, w.of(Warning), 3)
+	s.Drop()
+	w.await(t, Up, 2)
+	assert.Len(t, w.of(Warning), 3, "once is enough")
+
+	// The defaults need not exist.
+	w = newWitness()
+	cfg.Hops = []Hop{hopTo(s, missing, good)}
+	cfg.Hops[0].IdentityFilesSet = false
+	cfg.Observe = w.observe
+	mustOpen(t, cfg)
+	assert.Empty(t, w.of(Warning))
+}
+
+// Servers say that they know both algorithms, and may take only the first.
+func TestRSAKeysSignWithSHA512(t *testing.T) {
+	leakFree(t)
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	signer, err := ssh.NewSignerFromKey(private)
+	require.NoError(t, err)
+	s := &sshtest.Server{Keys: []ssh.PublicKey{signer.PublicKey()}}
+	s.Configure = func(c *ssh.ServerConfig) {
+		c.VerifiedPublicKeyCallback = func(_ ssh.ConnMetadata, _ ssh.PublicKey, p *ssh.Permissions, algorithm string) (*ssh.Permissions, error) {
+			if algorithm != ssh.KeyAlgoRSASHA512 {
+				return nil, errors.New(algorithm)
+			}
+			return p, nil
+		}
+	}
+	started(t, s)
+	mustOpen(t, trusting(hopTo(s, writeKey(t, private, ""))))
+
+	answers := &script{answers: []string{"sesame"}}
+	cfg := trusting(hopTo(s, writeKey(t, private, "sesame")))
+	cfg.Ask = answers.ask
+	mustOpen(t, cfg)
+
+	h := hopTo(s)
+	h.IdentityAgent, _ = serveAgent(t, agent.AddedKey{PrivateKey: private})
+	mustOpen(t, trusting(h))
+}
+
+// serveAgent serves keys at a socket, and counts who is connected to it.
+func serveAgent(t *testing.T, keys ...agent.AddedKey) (socket string, served *sync.WaitGroup) {
+	t.Helper()
+	ring := agent.NewKeyring()
+	for _, k := range keys {
+		require.NoError(t, ring.Add(k))
+	}
+	dir, err := os.MkdirTemp("", "agent") // a socket's path must be short
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	require.NoError(t, err)
+	served = new(sync.WaitGroup)
+	served.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			served.Go(func() {
+				defer c.Close()
+				agent.ServeAgent(ring, c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		soon(t, func() bool { served.Wait(); return true }) // every connection was closed
+	})
+	return l.Addr().String(), served
+}
+
+func TestKeysAreOfferedInOpenSSHsOrder(t *testing.T) {
+	leakFree(t)
+	wanted := &sshtest.Server{}
+	_, nobodys := newKey(t)
+	wanted.Keys = []ssh.PublicKey{nobodys}
+	seen := offered(wanted)
+	started(t, wanted)
+
+	inFile, inFilePublic := newKey(t)
+	inBoth, inBothPublic := newKey(t)
+	inAgent, inAgentPublic := newKey(t)
+	file, both := writeKey(t, inFile, ""), writeKey(t, inBoth, "")
+	socket, _ := serveAgent(t, agent.AddedKey{PrivateKey: inAgent, Comment: "spare"}, agent.AddedKey{PrivateKey: inBoth})
+
+	h := hopTo(wanted, file, both)
+	h.IdentityAgent = socket
+	var denied *AuthError
+	require.ErrorAs(t, failedHop(t, trusting(h)), &denied)
+	assert.Equal(t, []string{ssh.FingerprintSHA256(inBothPublic), ssh.FingerprintSHA256(inAgentPublic), ssh.FingerprintSHA256(inFilePublic)}, *seen)
+	assert.Equal(t, []string{both, "agent key spare", file}, denied.Tried)
+
+	*seen = nil
+	h.IdentitiesOnly = true
+	require.ErrorAs(t, failedHop(t, trusting(h)), &denied)
+	assert.Equal(t, []string{ssh.FingerprintSHA256(inBothPublic), ssh.FingerprintSHA256(inFilePublic)}, *seen)
+}
+
+func TestAPublicKeyFilePicksTheAgentsKey(t *testing.T) {
+	leakFree(t)
+	private, public := newKey(t)
+	spare, _ := newKey(t)
+	s := &sshtest.Server{Keys: []ssh.PublicKey{public}}
+	seen := offered(s)
+	started(t, s)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "id")
+	require.NoError(t, os.WriteFile(path+".pub", ssh.MarshalAuthorizedKey(public), 0o644))
+	socket, _ := serveAgent(t, agent.AddedKey{PrivateKey: spare}, agent.AddedKey{PrivateKey: private})
+	for _, file := range []string{path, path + ".pub"} {
+		*seen = nil
+		h := hopTo(s, file)
+		h.IdentityAgent = socket
+		h.IdentitiesOnly = true
+		w := newWitness()
+		cfg := trusting(h)
+		cfg.Observe = w.observe
+		mustOpen(t, cfg)
+		assert.NotContains(t, *seen, "spare")
+		for _, fingerprint := range *seen {
+			assert.Equal(t, ssh.FingerprintSHA256(public), fingerprint)
+		}
+		assert.Empty(t, w.of(Warning))
+	}
+}
+
+func TestAKeyThatCannotSignDoesNotEndTheAttempt(t *testing.T) {
+	leakFree(t)
+	s, good := newServer(t, &sshtest.Server{})
+	private, public := newKey(t)
+	s.Close()
+	s.Keys = append(s.Keys, public)
+	require.NoError(t, s.Start())
+	answers := &script{answers: []string{"a", "b", "c"}} // three wrong passphrases
+	cfg := trusting(hopTo(s, writeKey(t, private, "sesame"), good))
+	cfg.Ask = answers.ask
+	mustOpen(t, cfg)
+	assert.Len(t, answers.questions, 3)
+}
+
+func TestAnAgentThatIsNotThereIsWarnedOf(t *testing.T) {
+	leakFree(t)
+	s, key := newServer(t, &sshtest.Server{})
+	h := hopTo(s, key)
+	h.IdentityAgent = filepath.Join(t.TempDir(), "gone")
+	w := newWitness()
+	cfg := trusting(h)
+	cfg.Observe = w.observe
+	mustOpen(t, cfg)
+	assert.Contains(t, w.warnings(), "ssh-agent")
+}
