@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -104,11 +105,19 @@ func (m *model) unprepared(p *passage, lines []*heard) []*heard {
 	if len(tries) > 0 && p.step.restart && len(rest) > 0 && rest[0].raw == "REST 100\r\n" {
 		rest = rest[1:]
 	}
-	if (len(rest) > 0 && rest[0].raw == string(p.raw)) || (len(rest) == 0 && m.cut) {
+	if (len(rest) > 0 && rest[0].raw == string(p.raw)) || (len(rest) == 0 && m.cut && !m.preparedBehind(p)) {
 		p.tries = tries
 		return rest
 	}
 	return lines // they were for another
+}
+
+// preparedBehind reports whether the client has asked for a way after p, and has
+// heard what became of that.
+func (m *model) preparedBehind(p *passage) bool {
+	return slices.ContainsFunc(m.client.asked, func(a *asked) bool {
+		return a.kind == askedPrepare && a.reply > p.reply && a.reply < len(m.client.finals)
+	})
 }
 
 // tries takes the lines in which the server is asked for a way.
