@@ -209,6 +209,7 @@ func (s *session) lateReplies() {
 
 // reply sends the client a reply of our own.
 func (s *session) reply(text string) {
+	s.heard()
 	text = oneLine(text)
 	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})
 	s.client.queue([]byte(text + "\r\n"))

@@ -21,8 +21,9 @@ func (s *session) confirm(t Transfer) {
 	s.alarms.in("confirmed", heardAtMost, s.heard)
 }
 
-// heard notes that the client has read all that it was told, as far as can be
-// known.
+// heard reports the success: the client has read of it, as far as can be known. It
+// is called before the client is told anything else, since who does not read
+// that may have read the success.
 func (s *session) heard() {
 	if t := s.confirmed; t != nil {
 		s.confirmed = nil
@@ -31,8 +32,8 @@ func (s *session) heard() {
 	}
 }
 
-// unheard notes that the client's connection has failed, and what it was told
-// last may be unread.
+// unheard notes that the client's connection has failed: what it was told last
+// is unread.
 func (s *session) unheard(err error) {
 	if t := s.confirmed; t != nil {
 		t.Err, t.Leg, t.Reply = fmt.Errorf("%w: %w", errUnheard, err), "client", 0

@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"io"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,6 +34,20 @@ func TestASuccessThatTheClientDidNotReadIsNone(t *testing.T) {
 		assert.EqualValues(t, 4, tr.Bytes)
 		assert.Zero(t, tr.Reply, "nobody has heard one")
 		assert.Len(t, r.told(SessionEnded), 1)
+	})
+}
+
+// What it leaves unread may be what it was told later.
+func TestASuccessStaysOneWhenTheClientLeavesSomethingElseUnread(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.uploaded()
+		r.client.hear("226 done")
+		r.far.Fail(errLost)
+		synctest.Wait() // the client is told
+		require.NoError(t, r.client.conn.Close())
+		tr := r.transfer()
+		require.NoError(t, tr.Err)
+		assert.Equal(t, 226, tr.Reply)
 	})
 }
 

@@ -88,6 +88,7 @@ func (s *session) giveUp(err error) {
 	if s.over || s.leaving {
 		return
 	}
+	s.heard()
 	s.leaving, s.err, s.ender = true, err, "server"
 	if err == errStopping {
 		s.ender = "tunnel"

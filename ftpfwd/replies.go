@@ -86,6 +86,7 @@ func (s *session) tellReply(said, heard []byte) {
 // finalReply deals with the first line of a reply that is not preliminary, and
 // returns what the client is to hear; if that has to wait, s.held is set.
 func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) []byte {
+	s.heard()
 	if !s.greeted {
 		s.greeted = true
 		s.tellInsistence(line, l, slot{})
