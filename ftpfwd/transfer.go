@@ -233,15 +233,16 @@ func said(line []byte) string {
 }
 
 // notBegun deals with the data connection of a transfer that the server has
-// refused. What has moved nothing may be the next command's; but a connection
-// that was made for this transfer alone is over, as it would be at the server.
+// refused. What waits to be accepted by a passive server may be the next
+// command's; but a connection that was made for this transfer alone, or that the
+// server had begun to use, is over there, though its end may not be here yet.
 func (s *session) notBegun(t *transfer, code int) {
 	if p := t.path; code == 425 && p != nil && p.server.waits() && t.awaitsServer() {
 		s.target.known.learn(p.way, false) // the server could not connect
 	}
 	switch d := t.data; {
 	case d == nil || d.closed:
-	case d.opening() || d.path.dialsBoth() || d.block || d.left():
+	case d.opening() || t.started || d.path.server.waits() || d.path.dialsBoth() || d.block || d.left():
 		d.close()
 	case d.moved() == 0:
 		d.transfer = nil

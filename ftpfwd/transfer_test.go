@@ -304,3 +304,31 @@ func TestPipelinedTransfersGetTheirOwnData(t *testing.T) {
 		}
 	})
 }
+
+// Its end comes on another way than the reply, and may be late.
+func TestAConnectionThatAFailedTransferHasUsedIsNotTheNextOnes(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, heard := r.active()
+		defer l.Close()
+		r.begin("RETR x")
+		first, err := r.far.DialContext(t.Context(), "tcp", heard)
+		require.NoError(t, err)
+		_ = r.accept(l)
+		r.server.say("551 disk error")
+		r.client.hear("551 disk error")
+
+		r.begin("STOR y")
+		second, err := r.far.DialContext(t.Context(), "tcp", heard)
+		require.NoError(t, err)
+		client := r.accept(l)
+		write(t, client, "data")
+		require.NoError(t, client.Close())
+		assert.Equal(t, "data", readAll(t, second))
+		r.server.say("226 stored")
+		r.client.hear("226 stored")
+		_ = first.Close()
+		_ = second.Close()
+		require.Len(t, r.ended(), 2)
+		assert.EqualValues(t, 4, r.ended()[1].Bytes)
+	})
+}
