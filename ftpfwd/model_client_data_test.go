@@ -43,7 +43,7 @@ func (c *modelClient) connect(ctx context.Context, p *prepared, m *moved) net.Co
 		return c.dial(ctx, p)
 	}
 	var conn net.Conn
-	c.await(patience, func() bool {
+	came := func() bool {
 		conns := p.conns
 		if len(c.finals) > p.reply && c.finals[p.reply] >= 400 {
 			conns, m.guessed = c.waiting[0].conns, true
@@ -52,9 +52,13 @@ func (c *modelClient) connect(ctx context.Context, p *prepared, m *moved) net.Co
 		case conn = <-conns:
 			return true
 		default:
-			return c.over || len(c.finals) > m.reply && c.finals[m.reply] >= 400
+			return false
 		}
-	})
+	}
+	c.await(patience, func() bool { return came() || c.over || len(c.finals) > m.reply })
+	if conn == nil { // a success can be a moment before its connection
+		c.await(time.Second, came)
+	}
 	return conn
 }
 
