@@ -157,15 +157,21 @@ func (l *ledger) transferNext() bool {
 	return i >= 0 && l.slots[i].transfer != nil
 }
 
+// transfer returns the first outstanding transfer, or nil.
+func (l *ledger) transfer() *transfer {
+	if i := l.find(verbDownload, verbUpload); i >= 0 {
+		return l.slots[i].transfer
+	}
+	return nil
+}
+
 // preliminary marks the transfer that a 1yz reply announces, and returns it.
 func (l *ledger) preliminary() *transfer {
-	i := l.find(verbDownload, verbUpload)
-	if i < 0 {
-		return nil
+	t := l.transfer()
+	if t != nil {
+		t.started = true
+		l.forgetSpare(150)
 	}
-	t := l.slots[i].transfer
-	t.started = true
-	l.forgetSpare(150)
 	return t
 }
 

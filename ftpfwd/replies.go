@@ -22,7 +22,7 @@ func (s *session) forwardReplies(ctx context.Context) {
 			s.passRaw(what)
 		}
 	}
-	for s.held == nil {
+	for s.held == nil && !s.uploaderAwaited() {
 		s.ownReplies()
 		p, ok := s.server.lines.next(s.server.ended || s.raw)
 		switch {

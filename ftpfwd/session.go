@@ -159,7 +159,7 @@ func (s *session) forward(ctx context.Context) {
 	if (s.midLine() || !s.commandsHeld()) && len(s.server.pending) < maxQueued && len(s.client.pending) < maxQueued {
 		s.client.readOn() // some of what it says we answer ourselves
 	}
-	if s.held == nil && len(s.client.pending) < maxQueued {
+	if s.held == nil && !s.uploaderAwaited() && len(s.client.pending) < maxQueued {
 		s.server.readOn()
 	}
 }

@@ -15,6 +15,7 @@ type transfer struct {
 	Transfer
 	began   time.Time
 	started bool // the server has announced it with a 1yz reply
+	hurried bool // it may be announced before its client has come
 	path    *path
 	data    *dataConn
 }
