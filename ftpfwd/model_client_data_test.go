@@ -77,7 +77,9 @@ func (c *modelClient) wait(l net.Listener) *prepared {
 			c.mu.Unlock()
 		}
 	})
+	c.mu.Lock()
 	c.waiting = append(c.waiting, p)
+	c.mu.Unlock()
 	return p
 }
 
