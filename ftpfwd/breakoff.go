@@ -108,10 +108,15 @@ func (s *session) noAnswer() {
 }
 
 // brokenOff lets the client's commands go on. While the server has others to
-// answer that came before it, the answer to our ABOR is still to come.
+// answer that came before it, the answer to our ABOR is still to come, and for
+// as long after them as it would have had without them.
 func (s *session) brokenOff() {
 	b := s.breaking
-	if b.swallowed == 1 && s.ledger.waitsForOurs() && (s.dataMoves() || time.Since(b.heard) < abortAtMost) {
+	quiet, others := abortQuiet, s.ledger.waitsForOurs()
+	if others {
+		quiet = abortAtMost
+	}
+	if b.swallowed == 1 && s.ledger.awaitsOurs() && (time.Since(b.heard) < quiet || others && s.dataMoves()) {
 		s.alarms.in("break off", abortQuiet, s.brokenOff)
 		return
 	}

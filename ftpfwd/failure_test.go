@@ -65,6 +65,48 @@ func TestCommandsSentBeforeAnUploadIsResetGetTheirReplies(t *testing.T) {
 	})
 }
 
+func TestAnUploadThatEndsBecauseItsClientHasLeftFailsAtTheClient(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.begin("STOR x")
+		write(t, client, "half")
+		require.NoError(t, r.client.conn.Close())
+		_, err := server.Read(make([]byte, 4))
+		require.NoError(t, err)
+		r.server.over()
+		require.NoError(t, server.Close())
+		write(t, client, "more")
+		pass(time.Millisecond) // it cannot be delivered
+		require.NoError(t, r.server.conn.Close())
+		tr := r.transfer()
+		assert.ErrorIs(t, tr.Err, errGone)
+		assert.Equal(t, "client", tr.Leg)
+	})
+}
+
+func TestTheAnswerToOurABORIsAwaitedBehindLateOthers(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, _ := r.passive()
+		r.begin("STOR x")
+		r.client.say("SITE SLOW")
+		r.server.hear("SITE SLOW")
+		write(t, client, "half")
+		reset(client)
+		r.server.hear("ABOR")
+		r.server.say("226 stored")
+		pass(3*abortQuiet - abortQuiet/10)
+		r.server.say("200 slow")
+		pass(abortQuiet / 2)
+		r.server.say("226 abort")
+		assert.Contains(t, r.client.line(), "426 ")
+		r.client.hear("200 slow")
+		r.client.say("NOOP")
+		r.server.hear("NOOP")
+		r.server.say("200 noop")
+		r.client.hear("200 noop")
+	})
+}
+
 func TestAnABORAndAResetOfTheClientsOwnGetBothReplies(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.passive()

@@ -218,6 +218,9 @@ func (s *session) dataFailed(d *dataConn, leg string, err error) {
 		t.failed(leg, err)
 		s.uploadFailed(d)
 	default:
+		if leg == "server" && s.clientGone() {
+			leg, err = "client", errGone // which made the server break off
+		}
 		t.failed(leg, err)
 		d.close()
 	}

@@ -207,7 +207,12 @@ func (l *ledger) brokenWaits() bool {
 // waitsForOurs reports whether the server has others to answer before our ABOR.
 func (l *ledger) waitsForOurs() bool {
 	i := l.next(0)
-	return i >= 0 && !l.slots[i].ours && slices.ContainsFunc(l.slots, func(s slot) bool { return s.ours })
+	return i >= 0 && !l.slots[i].ours && l.awaitsOurs()
+}
+
+// awaitsOurs reports whether our ABOR is outstanding.
+func (l *ledger) awaitsOurs() bool {
+	return slices.ContainsFunc(l.slots, func(s slot) bool { return s.ours })
 }
 
 // forgetOurs drops our ABOR.
