@@ -205,7 +205,7 @@ func TestAServerThatNeverAnswersHoldsUpNobodyElse(t *testing.T) {
 	ftp := s.crowded()
 	s.peer("127.0.0.1:2100", func(net.Conn) {})
 	p := s.startLean(besides...)
-	s.withOthers(p, ftp, 50*200, func() {
+	s.withOthers(p, ftp, heldForOne+50*200, func() {
 		for range 50 {
 			conn := s.dial("127.0.0.1:2122")
 			_, err := io.WriteString(conn, "USER ftp\r\nEPSV\r\nRETR f\r\n")
