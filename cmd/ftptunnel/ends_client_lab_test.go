@@ -52,6 +52,14 @@ func TestAKilledClientsTransferHasFailed(t *testing.T) {
 				return size > 100_000
 			})
 			curl.Kill()
+			p.Stderr.Await(s.t, `"msg":"session ended"`)
+			if lines := transferLines(p); upload && len(lines) == 1 && lines[0].Reply == 226 {
+				// The server was faster than the kernel, which ends the data
+				// first: what is seen is that of a client that leaves behind a 226.
+				s.t.Log("confirmed before the control connection had ended")
+				p.Kill()
+				continue
+			}
 			line := hasFailedOnce(s.t, p, upload, "client")
 			assert.Greater(s.t, line.Bytes, int64(100_000))
 			p.Kill()
