@@ -1,7 +1,7 @@
 package ftpfwd
 
 import (
-	"net"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -74,11 +74,8 @@ func TestAnUnusableAnnouncementPassesUnchanged(t *testing.T) {
 func TestAListenerOutlastsTheServersPatience(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.login()
-		l, err := r.far.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		at := r.epsv(port)
+		l, port := r.serverData()
+		at := r.epsv(fmt.Sprint(port))
 		pass(4 * time.Minute)
 		client, err := r.near.DialContext(t.Context(), "tcp", at)
 		require.NoError(t, err)

@@ -40,13 +40,7 @@ func TestAPassiveDownloadArrives(t *testing.T) {
 
 func TestAPassiveUploadArrives(t *testing.T) {
 	withRig(t, func(r *rig) {
-		client, server := r.passive()
-		r.begin("STOR up")
-		write(t, client, "data")
-		require.NoError(t, client.Close())
-		assert.Equal(t, "data", readAll(t, server))
-		require.NoError(t, server.Close())
-		r.server.say("226 done")
+		r.uploaded()
 		r.client.hear("226 done")
 		assert.EqualValues(t, 4, r.transfer().Bytes)
 	})

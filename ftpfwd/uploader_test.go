@@ -1,7 +1,7 @@
 package ftpfwd
 
 import (
-	"io"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -12,32 +12,27 @@ import (
 
 // announced does EPSV and a transfer command that the server announces at once, and
 // returns the server's listener and where the client is to connect.
-func (r *rig) announced(command string) (server func() io.ReadWriteCloser, at string) {
-	l, err := r.far.Listen(r.t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(r.t, err)
-	r.opened = append(r.opened, l)
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	at = r.epsv(port)
+func (r *rig) announced(command string) (l net.Listener, at string) {
+	l, port := r.serverData()
+	at = r.epsv(fmt.Sprint(port))
 	r.client.say(command)
 	r.server.hear(command)
 	r.server.say("150-here", " it", "150 comes")
-	return func() io.ReadWriteCloser { return r.accept(l) }, at
+	return l, at
 }
 
 // FileZilla Server and IIS announce a transfer before a client has connected.
 func TestAnUploadIsAnnouncedWhenItsClientHasBeenLookedAt(t *testing.T) {
 	withRig(t, func(r *rig) {
-		accept, at := r.announced("STOR x")
+		l, at := r.announced("STOR x")
 		r.client.silent()
 		client, err := r.near.DialContext(t.Context(), "tcp", at)
 		require.NoError(t, err)
-		server := accept()
+		server := r.accept(l)
 		r.client.hear("150-here", " it", "150 comes")
 		write(t, client, "data")
 		require.NoError(t, client.Close())
-		b, err := io.ReadAll(server)
-		require.NoError(t, err)
-		assert.Equal(t, "data", string(b))
+		assert.Equal(t, "data", readAll(t, server))
 		require.NoError(t, server.Close())
 		r.server.say("226 done")
 		r.client.hear("226 done")
