@@ -1,4 +1,4 @@
-module ftptunnel
+module example.org/ftptunnel
 
 go 1.26.0
 

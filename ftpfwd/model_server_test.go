@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"ftptunnel/internal/memnet"
+	"example.org/ftptunnel/internal/memnet"
 )
 
 // A modelServer serves one control connection, one command after the other, as

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/memnet"
+	"example.org/ftptunnel/internal/memnet"
 )
 
 // A rig is a forwarder between two networks in memory, a client's control

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"ftptunnel/ftpfwd"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // stepAtMost bounds each step of a check but the connecting, which has ssh's

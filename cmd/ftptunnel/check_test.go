@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/ftptest"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/tunnel"
 )
 
 // noTunnel is this machine in place of the gateway.

@@ -9,8 +9,8 @@ import (
 	"net"
 	"net/netip"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/tunnel"
 )
 
 // checkForwarding asks the gateway for all kinds of forwarding, and returns the

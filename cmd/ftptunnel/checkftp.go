@@ -9,7 +9,7 @@ import (
 	"net/textproto"
 	"strings"
 
-	"ftptunnel/ftpfwd"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // A control is a control connection.

@@ -10,7 +10,7 @@ import (
 	"os"
 	"strings"
 
-	"ftptunnel/ftpfwd"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // ftpModes are FTP's ways to come to a data connection, in the order in which

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"ftptunnel/knownhosts"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/knownhosts"
+	"example.org/ftptunnel/tunnel"
 )
 
 // connect resolves the destination and connects to it, hop by hop. It returns

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"ftptunnel/ftpfwd"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // conclude says what it all means: what will work, and what will not.

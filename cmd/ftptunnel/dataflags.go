@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"ftptunnel/ftpfwd"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // dataFlags say how data connections come about, which servers a login may

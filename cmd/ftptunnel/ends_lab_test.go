@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // An end is a way for a transfer to come to a bad one.

@@ -5,7 +5,7 @@ import (
 	"net"
 	"sync"
 
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel"
 )
 
 // A gateway is one SSH connection to the FTP servers, made when it is needed.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel"
 )
 
 // gateways are the ways to the FTP servers, in the order of preference. One is

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel"
 )
 
 // greetingAtMost bounds the wait for an FTP server's greeting.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"syscall"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/knownhosts"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/knownhosts"
+	"example.org/ftptunnel/tunnel"
 )
 
 // report writes err for a person, one line "error:" and then "hint:" lines, and

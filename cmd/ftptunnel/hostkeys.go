@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"ftptunnel/knownhosts"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/knownhosts"
+	"example.org/ftptunnel/tunnel"
 )
 
 // hostKeys returns how to verify a hop's host key: the one place where tunnel

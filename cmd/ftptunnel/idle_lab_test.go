@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/ftptest"
 )
 
 // probed reports whether the program's end of the one connection that an ss(8)

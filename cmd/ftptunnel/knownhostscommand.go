@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel"
 )
 
 // knownHostsPatience bounds one run of KnownHostsCommand: ssh would wait for

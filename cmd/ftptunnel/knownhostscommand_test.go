@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel"
 )
 
 func TestKnownHostsCommandIsToldAboutTheKeyWithoutAShell(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/tunnel"
 )
 
 // levelLines is the level of single FTP lines, below the sessions'.

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/tunnel"
 )
 
 var ended = ftpfwd.Event{Kind: ftpfwd.TransferEnded, Session: 7, Transfer: ftpfwd.Transfer{

@@ -22,9 +22,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/internal/lab"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/internal/lab"
+	"example.org/ftptunnel/tunnel"
 )
 
 // forwardHere joins the packages in this process, where goroutines can be

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/ftptest"
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // lftp asks for MODE Z where FEAT offers it. (Uploads take half a minute then,

@@ -4,7 +4,7 @@ import (
 	"os/user"
 	"slices"
 
-	"ftptunnel/ftpfwd"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // anyUser in --allow-user lets every user of this machine in.

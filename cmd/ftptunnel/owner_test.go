@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // meeting returns both ends of a connection over loopback.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel"
 )
 
 // reloadOnHangup reloads when SIGHUP comes. Where it comes because the terminal

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/lab"
 )
 
 func TestRunMirrorsWithLftp(t *testing.T) {

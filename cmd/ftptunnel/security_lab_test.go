@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/ftptest"
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // encrypting starts a vsftpd that offers TLS, or insists on it.

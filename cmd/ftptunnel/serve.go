@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/tunnel"
 )
 
 // How long sessions have to end once the program stops, before the SSH

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // stuckAfter is how long a client waits for anything at all. The program's own

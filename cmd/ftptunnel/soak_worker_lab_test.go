@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // work does a worker's errands.

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/ftptest"
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // A loopback is one of the two that a client can be on.

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/term"
 
-	"ftptunnel/ftpfwd"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // column is the width of what one side says. Two of them, and the arrows

@@ -26,8 +26,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"ftptunnel/ftpfwd"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/tunnel"
 )
 
 func main() {

@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"ftptunnel/internal/ftptest"
-	"ftptunnel/internal/sshtest"
-	"ftptunnel/tunnel"
+	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/tunnel"
 )
 
 // servers is what stands at the far end, and how to get in.

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/memnet"
+	"example.org/ftptunnel/internal/memnet"
 )
 
 // A client is an FTP client in a network in memory, which takes replies as RFC

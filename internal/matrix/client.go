@@ -17,7 +17,7 @@ import (
 	"slices"
 	"strings"
 
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // A Client is an FTP client. One of the three last fields says how it is used.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/jlaffaye/ftp"
 
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // libraries are clients that programs are written with. Programs of ours, in

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"ftptunnel/internal/ftptest"
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // A NATRow is what works with one server where routers translate addresses.

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"ftptunnel/internal/ftptest"
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // A Server is an FTP server that can be started on a host.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/lab"
 )
 
 // A site is a lab in which a server runs, and a way to it.
