@@ -28,7 +28,7 @@ type conversation struct {
 
 	mu     sync.Mutex
 	steps  int
-	headed int              // the session whose columns are under the last heading
+	headed int64            // the session whose columns are under the last heading
 	moved  map[string]int64 // bytes, by mode and direction
 }
 
@@ -88,15 +88,15 @@ func (c *conversation) event(e ftpfwd.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch e.Kind {
-	case ftpfwd.Said:
+	case ftpfwd.LinePassed:
 		c.head(e)
 		c.said(e.Line)
 	case ftpfwd.TransferEnded:
 		c.head(e)
 		c.transferred(e.Transfer)
-	case ftpfwd.Noticed:
+	case ftpfwd.Warned:
 		c.trouble(e.Text, e.Err)
-	case ftpfwd.SessionEnded:
+	case ftpfwd.SessionClosed:
 		if e.Err != nil {
 			c.trouble("the control connection ended", e.Err)
 		}
@@ -127,22 +127,22 @@ func (c *conversation) head(e ftpfwd.Event) {
 // on the left, what the server said or heard on the right.
 func (c *conversation) said(l ftpfwd.Line) {
 	colour, toServer, toClient := "", "──▶", "◀──"
-	if l.Said != l.Heard {
+	if l.Received != l.Sent {
 		colour, toServer, toClient = yellow, "─*▶", "◀*─"
 	}
 	switch {
-	case l.From == "client" && l.Heard == "":
-		c.row(colour, l.Said, "─✕ ", "")
-	case l.From == "client":
-		c.row(colour, l.Said, toServer, l.Heard)
-	case l.From == "tunnel" && !isReply(l.Said):
-		c.row(yellow, "", " *▶", l.Said)
-	case l.From == "tunnel":
-		c.line("  %s", c.paint(yellow, printable(l.Said)+" ◀* the tunnel"))
-	case l.Heard == "":
-		c.row(colour, "", " ✕─", l.Said)
+	case l.From == ftpfwd.Client && l.Sent == "":
+		c.row(colour, l.Received, "─✕ ", "")
+	case l.From == ftpfwd.Client:
+		c.row(colour, l.Received, toServer, l.Sent)
+	case l.From == ftpfwd.Tunnel && !isReply(l.Received):
+		c.row(yellow, "", " *▶", l.Received)
+	case l.From == ftpfwd.Tunnel:
+		c.line("  %s", c.paint(yellow, printable(l.Received)+" ◀* the tunnel"))
+	case l.Sent == "":
+		c.row(colour, "", " ✕─", l.Received)
 	default:
-		c.row(colour, l.Heard, toClient, l.Said)
+		c.row(colour, l.Sent, toClient, l.Received)
 	}
 }
 
@@ -153,7 +153,7 @@ func isReply(line string) bool { return line != "" && '0' <= line[0] && line[0] 
 // transferred prints a transfer as a line of its own, with the way the data
 // went.
 func (c *conversation) transferred(t ftpfwd.Transfer) {
-	c.moved[t.Mode+string(t.Direction)] += t.Bytes
+	c.moved[t.Method+string(t.Direction)] += t.Bytes
 	arrow := "◀══"
 	if t.Direction == ftpfwd.Upload {
 		arrow = "══▶"
