@@ -14,6 +14,3 @@ func dialAgent(socket string) (io.ReadWriteCloser, error) {
 	}
 	return net.Dial("unix", socket)
 }
-
-// defaultAgent is where an agent is if nothing says so: Windows' own.
-const defaultAgent = `\\.\pipe\openssh-ssh-agent`

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"net"
-	"os/exec"
 	"sync"
 	"testing"
 
@@ -152,68 +151,4 @@ func TestAddressOfAnInterfaceIsThatOfSSH(t *testing.T) {
 	assert.Equal(t, "2001:db8::1", addressOf(addresses, "tcp6").String())
 	assert.Equal(t, "fe80::1", addressOf(addresses[3:5], "tcp6").String())
 	assert.False(t, addressOf(addresses[:3], "tcp6").IsValid())
-}
-
-func TestArgumentsAreSplitAsSSHDoes(t *testing.T) {
-	for text, want := range map[string][]string{
-		"a  b\tc ":       {"a", "b", "c"},
-		`a "b c" 'd "e'`: {"a", "b c", `d "e`},
-		`a\ b "\"" '\''`: {"a b", `"`, "'"},
-		`a\b "\ " ''`:    {`a\b`, `\ `, ""},
-		"":               nil,
-	} {
-		got, err := splitArguments(text)
-		require.NoError(t, err, text)
-		assert.Equal(t, want, got, text)
-	}
-	_, err := splitArguments(`a "b`)
-	assert.Error(t, err)
-}
-
-func TestListsOfSSHAreExpandedAndWhatIsNotImplementedIsLeftOut(t *testing.T) {
-	if !hasSSH() {
-		t.Skip("no ssh")
-	}
-	hops, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t,
-		"Ciphers -*ctr,chacha*\nKexAlgorithms sntrup761x25519-sha512@openssh.com,ecdh-sha2-nistp256\nPubkeyAcceptedKeyTypes +ssh-rsa\nMACs ^hmac-sha1\n")})
-	require.NoError(t, err)
-	h := hops[0]
-	assert.Equal(t, []string{"aes128-gcm@openssh.com", "aes256-gcm@openssh.com"}, h.Ciphers)
-	assert.Equal(t, []string{"ecdh-sha2-nistp256"}, h.KexAlgorithms)
-	assert.Equal(t, "hmac-sha1", h.MACs[0])
-	assert.Contains(t, h.PubkeyAcceptedAlgorithms, "ssh-rsa")
-	assert.Contains(t, h.PubkeyAcceptedAlgorithms, "rsa-sha2-512")
-}
-
-func TestListOfWhichNothingIsImplementedNamesWhatIs(t *testing.T) {
-	_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, "KexAlgorithms sntrup761x25519-sha512@openssh.com\n")})
-	var config *ConfigError
-	require.ErrorAs(t, err, &config)
-	assert.Contains(t, config.Text, "kexalgorithms sntrup761x25519-sha512@openssh.com")
-	if hasSSH() {
-		assert.Contains(t, config.Text, "curve25519-sha256")
-	}
-}
-
-func TestListOfAnOldSSHIsRead(t *testing.T) {
-	ssh := program(t, `case "$*" in
--V) echo OpenSSH_8.0 >&2; exit;;
-*none*) echo pubkeyacceptedkeytypes ssh-ed25519;;
-*) echo pubkeyacceptedkeytypes ssh-rsa;;
-esac
-`+"exec "+realSSH(t)+` "$@" | grep -Ev '^(pubkeyaccepted|requiredrsasize)'
-`)
-	hops, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, "User x\n"), SSH: ssh})
-	require.NoError(t, err)
-	assert.Equal(t, []string{"ssh-rsa"}, hops[0].PubkeyAcceptedAlgorithms)
-	assert.Equal(t, 1024, hops[0].RequiredRSASize)
-}
-
-func realSSH(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("ssh")
-	if err != nil || !hasSSH() {
-		t.Skip("no ssh")
-	}
-	return path
 }

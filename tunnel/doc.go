@@ -1,12 +1,11 @@
 // Package tunnel keeps one SSH connection to a destination alive through its
 // jump hosts, and dials and listens at its far end.
 //
-// [Resolve] turns a destination into [Hop] values as ssh(1) would: it asks
-// "ssh -G" where there is an ssh, and reads the configuration files itself
-// where there is none. [Open] connects hop by hop, in order: TCP connection,
-// key exchange, host key, authentication. The [Tunnel] then watches the
-// connection with keepalives that have a reply deadline of their own, and
-// connects again, backing off, whenever it is lost.
+// [Open] connects to each [Hop] in order: TCP connection, key exchange, host
+// key, authentication. The [Tunnel] then watches the connection with keepalives
+// that have a reply deadline of their own, and connects again, backing off,
+// whenever it is lost. Package sshconfig, in a folder below, makes the hops
+// from ssh_config; a program may as well fill them in itself.
 //
 // [Tunnel.DialContext] opens direct-tcpip channels (RFC 4254, 7.2) and
 // [Tunnel.Listen] asks for remote forwards (tcpip-forward, RFC 4254, 7.1).

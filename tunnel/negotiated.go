@@ -1,10 +1,6 @@
 package tunnel
 
-import (
-	"context"
-
-	"golang.org/x/crypto/ssh"
-)
+import "golang.org/x/crypto/ssh"
 
 // A Negotiation is what the SSH connection to one hop has agreed on.
 type Negotiation struct {
@@ -34,10 +30,4 @@ func (t *Tunnel) Negotiated() []Negotiation {
 		}
 	}
 	return all
-}
-
-// ConfigReader returns the path of the ssh program that [Resolve] asks about
-// the configuration, or an empty string if it is the built-in reader's turn.
-func ConfigReader(ctx context.Context, opts Options) (string, error) {
-	return findSSH(ctx, opts.SSH)
 }

@@ -86,7 +86,7 @@ func demo(ctx context.Context, show *conversation, visit visit) (err error) {
 // packages in a program.
 func forward(ctx context.Context, far *servers, observe func(ftpfwd.Event), use func(ctx context.Context, address string) error) error {
 	// One SSH connection. It is kept up: when it is lost, it is made again.
-	// A real program gets the hops from tunnel.Resolve, which reads the ssh
+	// A real program gets the hops from sshconfig.Resolve, which reads the ssh
 	// configuration, and asks package knownhosts about the host key.
 	gateway, err := tunnel.Open(ctx, tunnel.Config{
 		Hops: []tunnel.Hop{far.gateway},

@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"os"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.org/ftptunnel/tunnel"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -163,7 +165,7 @@ func (c configCase) prepare(t *testing.T) Options {
 
 // current takes out what differs between versions of OpenSSH: the key files of
 // the past that old ones still try.
-func current(hops []Hop) []Hop {
+func current(hops []tunnel.Hop) []tunnel.Hop {
 	for i, h := range hops {
 		if !h.IdentityFilesSet {
 			hops[i].IdentityFiles = slices.DeleteFunc(h.IdentityFiles, func(name string) bool {
@@ -184,7 +186,7 @@ func TestBuiltInReaderSaysWhatSSHSaysOrRefuses(t *testing.T) {
 			opts.SSH = "none"
 			got, err := Resolve(t.Context(), "a", opts)
 			if c.refused {
-				var config *ConfigError
+				var config *Error
 				require.ErrorAs(t, err, &config)
 				assert.Regexp(t, placed, config.Text)
 				return
@@ -228,7 +230,7 @@ func TestWhatSSHRejectsTheBuiltInReaderDoesNotTake(t *testing.T) {
 	} {
 		for name, ssh := range readers() {
 			_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, text), SSH: ssh})
-			assert.ErrorAs(t, err, new(*ConfigError), "%s: %s", name, text)
+			assert.ErrorAs(t, err, new(*Error), "%s: %s", name, text)
 		}
 	}
 }
@@ -236,6 +238,6 @@ func TestWhatSSHRejectsTheBuiltInReaderDoesNotTake(t *testing.T) {
 func TestSettingsOfTheCommandLineHaveNoSections(t *testing.T) {
 	for _, settings := range [][]string{{"Host=a", "Port=1"}, {"Match all"}, {"Include /x"}, {"User=a\nPort=2"}, {"User=\"a\""}, {"User"}} {
 		_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: "none", Settings: settings})
-		assert.ErrorAs(t, err, new(*ConfigError), settings)
+		assert.ErrorAs(t, err, new(*Error), settings)
 	}
 }

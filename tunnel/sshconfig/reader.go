@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 )
 
 // readConfig is the built-in reader, for where there is no ssh to ask: it
-// returns what "ssh -G" would print about t, as far as [Hop] needs it.
+// returns what "ssh -G" would print about t, as far as [tunnel.Hop] needs it.
 //
 // Package ssh_config takes the files apart. It reads some of the language
 // otherwise than ssh does, and without a word, so every line of every file is
@@ -69,9 +69,9 @@ func (i *inspector) proxied(s settings, t target) error {
 	at := strings.Join(places, ", ")
 	switch {
 	case s.first("proxyjump") != "":
-		return &ConfigError{fmt.Sprintf("%s: ProxyCommand: applies to %s as ProxyJump does, and the first counts. %s", at, t.host, advice)}
+		return &Error{fmt.Sprintf("%s: ProxyCommand: applies to %s as ProxyJump does, and the first counts. %s", at, t.host, advice)}
 	case !read:
-		return &ConfigError{fmt.Sprintf("%s: ProxyCommand of %s with a #. %s", at, t.host, advice)}
+		return &Error{fmt.Sprintf("%s: ProxyCommand of %s with a #. %s", at, t.host, advice)}
 	}
 	return nil
 }
@@ -100,12 +100,12 @@ func commandLine(opts Options) settings {
 func gather(text configText, host string) (settings, error) {
 	config, err := ssh_config.DecodeBytes(text.text)
 	if err != nil {
-		return nil, &ConfigError{text.name + ": " + err.Error()}
+		return nil, &Error{text.name + ": " + err.Error()}
 	}
 	s := settings{}
 	for keyword := range valueForms {
 		if s[keyword], err = config.GetAll(host, keyword); err != nil {
-			return nil, &ConfigError{text.name + ": " + err.Error()}
+			return nil, &Error{text.name + ": " + err.Error()}
 		}
 	}
 	// This is the one "none" that does not count as a value: a later one does.
@@ -156,7 +156,7 @@ func distinct(names []string) (kept []string) {
 func (s settings) expand(t target, local account) error {
 	name, err := expandTokens(s.first("hostname"), map[byte]string{'%': "%", 'h': t.host}, nil)
 	if err != nil {
-		return &ConfigError{"HostName of " + t.host + ": " + err.Error()}
+		return &Error{"HostName of " + t.host + ": " + err.Error()}
 	}
 	s["hostname"] = []string{strings.ToLower(name)}
 
@@ -164,7 +164,7 @@ func (s settings) expand(t target, local account) error {
 	var files []string
 	for _, name := range strings.Fields(s.first("userknownhostsfile")) {
 		if name, err = local.expandFile(name, tokens); err != nil {
-			return &ConfigError{"UserKnownHostsFile of " + t.host + ": " + err.Error()}
+			return &Error{"UserKnownHostsFile of " + t.host + ": " + err.Error()}
 		}
 		files = append(files, name)
 	}
@@ -174,7 +174,7 @@ func (s settings) expand(t target, local account) error {
 	}
 	agent, err := local.expandFile(s.first("identityagent"), tokens)
 	if err != nil {
-		return &ConfigError{"IdentityAgent of " + t.host + ": " + err.Error()}
+		return &Error{"IdentityAgent of " + t.host + ": " + err.Error()}
 	}
 	s["identityagent"] = []string{agent}
 	return nil
@@ -224,7 +224,7 @@ type configText struct {
 func configTexts(opts Options, local account) ([]configText, error) {
 	lines := strings.Join(opts.Settings, "\n") + "\n"
 	if strings.Count(lines, "\n") > max(1, len(opts.Settings)) {
-		return nil, &ConfigError{"-o: more than one line"}
+		return nil, &Error{"-o: more than one line"}
 	}
 	texts := []configText{{name: "-o", text: []byte(lines), commandLine: true}}
 	read := func(name string, required, system bool) error {
@@ -233,7 +233,7 @@ func configTexts(opts Options, local account) ([]configText, error) {
 			return nil
 		}
 		if err != nil {
-			return &ConfigError{"configuration file: " + err.Error()}
+			return &Error{"configuration file: " + err.Error()}
 		}
 		texts = append(texts, configText{name: name, text: append(text, '\n'), system: system})
 		return nil

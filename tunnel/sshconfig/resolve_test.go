@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.org/ftptunnel/tunnel"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,7 +39,7 @@ func writeConfig(t *testing.T, text string) string {
 }
 
 // route is the hops' addresses and users, in order.
-func route(hops []Hop) string {
+func route(hops []tunnel.Hop) string {
 	var parts []string
 	for _, h := range hops {
 		parts = append(parts, h.User+"@"+h.Addr())
@@ -117,7 +119,7 @@ func TestEndlessJumpsAreAnError(t *testing.T) {
 		for name, ssh := range readers() {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
 				_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, c.text), SSH: ssh})
-				var config *ConfigError
+				var config *Error
 				require.ErrorAs(t, err, &config)
 				assert.Contains(t, config.Text, c.want)
 				assert.LessOrEqual(t, strings.Count(config.Text, ", "), 16)
@@ -138,7 +140,7 @@ func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
 		for name, ssh := range readers() {
 			t.Run(text+"/"+name, func(t *testing.T) {
 				_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, text), SSH: ssh})
-				var config *ConfigError
+				var config *Error
 				require.ErrorAs(t, err, &config)
 				assert.Contains(t, config.Text, want)
 			})
@@ -201,7 +203,7 @@ Host alias
 	t.Setenv("PERCENT", "%H")
 	local, err := thisAccount()
 	require.NoError(t, err)
-	want := Hop{
+	want := tunnel.Hop{
 		Alias: "alias", HostName: "name.example", Port: 2222, User: "me",
 		AddressFamily: "inet6", BindAddress: "192.0.2.9", ProxyCommand: `nc -X "5 %" me@name.example 2222 'alias'`, ConnectTimeout: 7 * time.Second,
 		HostKeyAlias: "known", HostKeyAlgorithms: []string{"rsa-sha2-512", "ssh-ed25519"},
@@ -224,7 +226,7 @@ Host alias
 		t.Run(name, func(t *testing.T) {
 			hops, err := Resolve(t.Context(), "alias", Options{ConfigFile: config, IdentityFiles: []string{key}, AddressFamily: "inet6", SSH: ssh})
 			require.NoError(t, err)
-			assert.Equal(t, []Hop{want}, hops)
+			assert.Equal(t, []tunnel.Hop{want}, hops)
 		})
 	}
 }
@@ -259,7 +261,7 @@ func TestMissingConfigFileOfTheCommandLineIsAnError(t *testing.T) {
 	for name, ssh := range readers() {
 		t.Run(name, func(t *testing.T) {
 			_, err := Resolve(t.Context(), "a", Options{ConfigFile: filepath.Join(t.TempDir(), "config"), SSH: ssh})
-			assert.ErrorAs(t, err, new(*ConfigError))
+			assert.ErrorAs(t, err, new(*Error))
 		})
 	}
 }

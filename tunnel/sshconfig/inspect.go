@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"bytes"
@@ -95,7 +95,7 @@ const maxIncludes = 5
 
 var keywordAndValue = regexp.MustCompile(`^([A-Za-z0-9]+)(?:[ \t]*=[ \t]*|[ \t]+)(.+)$`)
 
-// inspect returns a [*ConfigError] with file and line for the first line of
+// inspect returns a [*Error] with file and line for the first line of
 // text, or of the files that it includes, that may be misread.
 func (i *inspector) inspect(text configText, depth int) error {
 	number := 0
@@ -117,7 +117,7 @@ func (i *inspector) inspect(text configText, depth int) error {
 }
 
 func (i *inspector) line(text configText, place, content string, depth int) error {
-	refuse := func(what string) error { return &ConfigError{place + ": " + what + ". " + advice} }
+	refuse := func(what string) error { return &Error{place + ": " + what + ". " + advice} }
 	parts := keywordAndValue.FindStringSubmatch(content)
 	if parts == nil || !utf8.ValidString(content) || strings.ContainsFunc(content, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 		return refuse("not of the form keyword, blank, value")

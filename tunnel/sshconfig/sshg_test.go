@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func TestWordsOfSSHAboutABadFileAreKept(t *testing.T) {
 	}
 	config := writeConfig(t, "User me\nUzer me\n")
 	_, err := Resolve(t.Context(), "a", Options{ConfigFile: config})
-	var wrong *ConfigError
+	var wrong *Error
 	require.ErrorAs(t, err, &wrong)
 	assert.Contains(t, wrong.Text, config+": line 2: Bad configuration option: uzer")
 }

@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"os"
@@ -113,4 +113,20 @@ func TestPathsWithSpacesAreToldFromSeveralPaths(t *testing.T) {
 		}
 		assert.Equal(t, want, splitPaths(joined))
 	}
+}
+
+func TestArgumentsAreSplitAsSSHDoes(t *testing.T) {
+	for text, want := range map[string][]string{
+		"a  b\tc ":       {"a", "b", "c"},
+		`a "b c" 'd "e'`: {"a", "b c", `d "e`},
+		`a\ b "\"" '\''`: {"a b", `"`, "'"},
+		`a\b "\ " ''`:    {`a\b`, `\ `, ""},
+		"":               nil,
+	} {
+		got, err := splitArguments(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+	}
+	_, err := splitArguments(`a "b`)
+	assert.Error(t, err)
 }

@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"bytes"
@@ -14,6 +14,10 @@ import (
 // askLimit bounds one question to ssh. The answer takes milliseconds, unless a
 // "Match exec" or a name server takes its time.
 const askLimit = 10 * time.Second
+
+// FindSSH returns the path of the ssh program that [Resolve] asks about the
+// configuration, or an empty string if the built-in reader takes its place.
+func FindSSH(ctx context.Context, opts Options) (string, error) { return findSSH(ctx, opts.SSH) }
 
 // findSSH returns the program that [Options].SSH names, empty for the built-in
 // reader. It asks for its version first: Dropbear's client goes by the name of
@@ -46,11 +50,11 @@ func findSSH(ctx context.Context, name string) (string, error) {
 }
 
 // askSSH returns what "ssh -G" prints about t. If ssh rejects the
-// configuration, the error is a [*ConfigError] with its words.
+// configuration, the error is a [*Error] with its words.
 func askSSH(ctx context.Context, path string, t target, opts Options) (settings, error) {
 	out, complaint, err := runSSH(ctx, path, sshArguments(t, opts)...)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 255 && complaint != "" {
-		return nil, &ConfigError{strings.TrimSpace(complaint)}
+		return nil, &Error{strings.TrimSpace(complaint)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s -G %s: %w", path, t.host, err)

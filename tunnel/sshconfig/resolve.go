@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"example.org/ftptunnel/tunnel"
 )
 
 // Options are what the command line says, with ssh's letters.
@@ -23,15 +25,15 @@ type Options struct {
 	SSH string
 }
 
-// A ConfigError reports that the configuration cannot be used as it stands:
+// A Error reports that the configuration cannot be used as it stands:
 // ssh rejects it, the built-in reader cannot be sure to understand it as ssh
 // would, or it asks for what this package cannot do. It lies with the user to
 // change it: to try again is of no use.
-type ConfigError struct {
+type Error struct {
 	Text string // for people; names file and line where these are known
 }
 
-func (e *ConfigError) Error() string { return e.Text }
+func (e *Error) Error() string { return e.Text }
 
 // maxHops bounds a chain of jump hosts, which configuration files can make
 // endless.
@@ -51,9 +53,9 @@ const maxHops = 16
 // "-J a,b" b is reached through a, whatever the files say about b; a is reached
 // as the files say.
 //
-// Honoured are the keywords that have a field in [Hop], and ProxyJump, which
+// Honoured are the keywords that have a field in [tunnel.Hop], and ProxyJump, which
 // goes before ProxyCommand where ssh has both. Refused
-// with a [*ConfigError], because to ignore them would mean to connect
+// with a [*Error], because to ignore them would mean to connect
 // elsewhere, in another way, or with less checking than configured, are
 // ProxyUseFdpass, "ProxyCommand -" and RefuseConnection, and lists of algorithms
 // of which none is implemented here. VerifyHostKeyDNS counts as "no". All others
@@ -62,10 +64,10 @@ const maxHops = 16
 // only warns, Resolve returns an error if a file of -i does not exist.
 //
 // Without an ssh to ask, the built-in reader reads the same files in the same
-// order and returns a [*ConfigError] with file and line for everything that it
+// order and returns a [*Error] with file and line for everything that it
 // might understand differently. It takes unknown values of ignored keywords,
 // which ssh rejects.
-func Resolve(ctx context.Context, destination string, opts Options) ([]Hop, error) {
+func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Hop, error) {
 	t, err := parseDestination(destination)
 	if err != nil {
 		return nil, err
@@ -107,7 +109,7 @@ type resolver struct {
 
 // hops resolves t and what it is reached through. Steps are those that led
 // to t.
-func (r *resolver) hops(ctx context.Context, t target, opts Options, steps []string) ([]Hop, error) {
+func (r *resolver) hops(ctx context.Context, t target, opts Options, steps []string) ([]tunnel.Hop, error) {
 	step := t.String()
 	if opts.Jump != "" {
 		step += " (through " + opts.Jump + ")"
@@ -116,9 +118,9 @@ func (r *resolver) hops(ctx context.Context, t target, opts Options, steps []str
 	steps = append(steps, step)
 	switch {
 	case loop:
-		return nil, &ConfigError{"ProxyJump goes round in a circle: " + strings.Join(steps, ", ")}
+		return nil, &Error{"ProxyJump goes round in a circle: " + strings.Join(steps, ", ")}
 	case len(steps) > maxHops:
-		return nil, &ConfigError{fmt.Sprintf("more than %d hops: %s", maxHops, strings.Join(steps, ", "))}
+		return nil, &Error{fmt.Sprintf("more than %d hops: %s", maxHops, strings.Join(steps, ", "))}
 	}
 
 	var s settings
@@ -133,20 +135,20 @@ func (r *resolver) hops(ctx context.Context, t target, opts Options, steps []str
 	}
 	hop, err := r.hop(t.host, s)
 	if err != nil || !s.set("proxyjump") {
-		return []Hop{hop}, err
+		return []tunnel.Hop{hop}, err
 	}
 
 	jump, err := expandTokens(s.first("proxyjump"), only(r.local.tokens(t.host, s), "hnpr"), nil)
 	if err != nil {
-		return nil, &ConfigError{"ProxyJump of " + t.host + ": " + err.Error()}
+		return nil, &Error{"ProxyJump of " + t.host + ": " + err.Error()}
 	}
 	extra, last, err := splitJump(jump)
 	if err != nil {
-		return nil, &ConfigError{"ProxyJump of " + t.host + ": " + err.Error()}
+		return nil, &Error{"ProxyJump of " + t.host + ": " + err.Error()}
 	}
 	if last.host == hop.HostName && (last.port == hop.Port || last.port == 0 && hop.Port == 22) &&
 		(last.user == hop.User || last.user == "") {
-		return nil, &ConfigError{"jumphost loop via " + last.host + ` (a section "Host ` + last.host + `" with "ProxyJump none" ends it)`}
+		return nil, &Error{"jumphost loop via " + last.host + ` (a section "Host ` + last.host + `" with "ProxyJump none" ends it)`}
 	}
 	before, err := r.hops(ctx, last, Options{ConfigFile: opts.ConfigFile, Jump: extra}, steps)
 	if err != nil {

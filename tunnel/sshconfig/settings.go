@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.org/ftptunnel/tunnel"
 )
 
 // settings are the effective configuration for one host, by keyword in lower
@@ -28,12 +30,12 @@ func (s settings) set(keyword string) bool {
 }
 
 // hop turns s into the hop that was called alias.
-func (r *resolver) hop(alias string, s settings) (Hop, error) {
+func (r *resolver) hop(alias string, s settings) (tunnel.Hop, error) {
 	if s.set("refuseconnection") {
-		return Hop{}, &ConfigError{"RefuseConnection of " + alias + ": " + s.first("refuseconnection")}
+		return tunnel.Hop{}, &Error{"RefuseConnection of " + alias + ": " + s.first("refuseconnection")}
 	}
 	v := values{settings: s}
-	h := Hop{
+	h := tunnel.Hop{
 		Alias:                    alias,
 		HostName:                 s.first("hostname"),
 		Port:                     v.number("port", 1, 65535),
@@ -61,7 +63,7 @@ func (r *resolver) hop(alias string, s settings) (Hop, error) {
 		ServerAliveInterval:      v.seconds("serveraliveinterval"),
 		ServerAliveCountMax:      v.number("serveralivecountmax", 0, 1<<30),
 	}
-	h.setAlgorithms(&v, r.defaults)
+	setAlgorithms(&h, &v, r.defaults)
 	for _, name := range s["identityfile"] {
 		if !strings.EqualFold(name, "none") {
 			h.IdentityFiles = append(h.IdentityFiles, v.expand(r.local, alias, name))
@@ -81,7 +83,7 @@ func (r *resolver) hop(alias string, s settings) (Hop, error) {
 		v.fail("hostname and user")
 	}
 	if v.err != nil {
-		return Hop{}, &ConfigError{"configuration of " + alias + ": " + v.err.Error()}
+		return tunnel.Hop{}, &Error{"configuration of " + alias + ": " + v.err.Error()}
 	}
 	return h, nil
 }
@@ -132,7 +134,7 @@ func (r *resolver) revokedFiles(v *values, alias string) []string {
 	return names
 }
 
-// knownHostsCommand returns KnownHostsCommand as a [Hop] has it. As with ssh,
+// knownHostsCommand returns KnownHostsCommand as a [tunnel.Hop] has it. As with ssh,
 // nothing is replaced in the program's name.
 func (r *resolver) knownHostsCommand(v *values, alias string) []string {
 	if !v.set("knownhostscommand") {

@@ -1,4 +1,4 @@
-package tunnel
+package sshconfig
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -171,12 +172,21 @@ func splitArguments(s string) ([]string, error) {
 	return words, nil
 }
 
+// defaultAgent returns where an agent is if nothing says so: Windows has one of
+// its own.
+func defaultAgent() string {
+	if runtime.GOOS == "windows" {
+		return `\\.\pipe\openssh-ssh-agent`
+	}
+	return ""
+}
+
 // agentSocket returns the agent's socket that IdentityAgent names, empty for
 // none.
 func agentSocket(value string) string {
 	switch {
 	case value == "":
-		return cmp.Or(os.Getenv("SSH_AUTH_SOCK"), defaultAgent)
+		return cmp.Or(os.Getenv("SSH_AUTH_SOCK"), defaultAgent())
 	case value == "SSH_AUTH_SOCK":
 		return os.Getenv("SSH_AUTH_SOCK")
 	case strings.EqualFold(value, "none"):
