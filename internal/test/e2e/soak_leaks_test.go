@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/internal/test/module"
 )
 
 // leftovers describes what is there beyond what has to be: data listeners here
@@ -75,7 +77,7 @@ func (k *soak) dump() []string {
 }
 
 // ours is a function of the program's packages or of those for SSH.
-var ours = regexp.MustCompile(`(?m)^(example\.org/ftptunnel/\S+|main\.\S+|golang\.org/x/crypto/ssh\.\S+)\(`)
+var ours = regexp.MustCompile(`(?m)^(` + regexp.QuoteMeta(module.Path) + `/\S+|main\.\S+|golang\.org/x/crypto/ssh\.\S+)\(`)
 
 // duty returns what a goroutine is for: its outermost function that is ours.
 func duty(stack string) string {
@@ -99,7 +101,7 @@ func (k *soak) checkGoroutines(before, after []string) {
 	was, is := count(before), count(after)
 	for _, name := range sorted(is) {
 		// A question whether the gateway is alive comes and goes.
-		if name == "" || is[name] <= was[name] || strings.HasPrefix(name, "example.org/ftptunnel/tunnel.(*link).watch.") {
+		if name == "" || is[name] <= was[name] || strings.HasPrefix(name, module.Path+"/tunnel.(*link).watch.") {
 			continue
 		}
 		i := slices.IndexFunc(after, func(s string) bool { return duty(s) == name })

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"example.org/ftptunnel/internal/test/module"
 )
 
 // sources are clients of ours.
@@ -37,7 +39,7 @@ func unpackSources(dir string) error {
 // build compiles the program into dir and returns its path.
 func build(dir string) (string, error) {
 	path := filepath.Join(dir, "ftptunnel")
-	out, err := exec.Command("go", "build", "-o", path, "example.org/ftptunnel/cmd/ftptunnel").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", path, module.Program).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w: %s", err, out)
 	}
