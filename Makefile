@@ -12,7 +12,7 @@ ftptunnel:
 # Tests on hosts of their own need Linux and root. Elsewhere they are left out,
 # and the last lines say so; LAB=required makes that a failure.
 test:
-	@./internal/lab/install
+	@./internal/test/lab/install
 	@skipped=$$(mktemp) && trap 'rm -f "$$skipped"' EXIT && \
 	export LAB_SKIPPED="$$skipped" CGO_ENABLED=1 race=-race && \
 	if ! command -v "$$(go env CC)" >/dev/null; then \
@@ -33,18 +33,18 @@ check:
 
 # All clients with all servers, and the page about it. It takes a quarter of an hour.
 matrix:
-	@./internal/lab/install
+	@./internal/test/lab/install
 	@mkdir -p docs
 	LAB=required MATRIX=all MATRIX_REPORT="$(CURDIR)/docs/compatibility.md" \
-		go test -count=1 -parallel 10 -timeout 2h ./internal/matrix
+		go test -count=1 -parallel 10 -timeout 2h ./internal/test/matrix
 
 # Thousands of transfers while things go wrong, and a table of what did; an SSH
 # connection cut at hundreds of places; thousands of clients. It takes about a
 # quarter of an hour; SOAK_SEED=N repeats what was left to chance.
 soak:
-	@./internal/lab/install
+	@./internal/test/lab/install
 	LAB=required SOAK=$(SOAK) CGO_ENABLED=1 \
-		go test -race -count=1 -v -timeout 1h -run '^(TestSoak|TestAConnectionCut|TestWhatASessionCosts)' ./cmd/ftptunnel
+		go test -race -count=1 -v -timeout 1h -run '^(TestSoak|TestAConnectionCut|TestWhatASessionCosts)' ./internal/test/e2e
 
 demo:
 	go run ./examples/demo

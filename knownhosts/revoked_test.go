@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"example.org/ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/test/lab"
 )
 
 // makeKRL has ssh-keygen make a key revocation list of a specification or of

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"example.org/ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/test/lab"
 )
 
 // A realHost is an OpenSSH sshd on loopback.
