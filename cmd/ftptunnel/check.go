@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -79,19 +80,19 @@ Exits with 0 if at least one mode works (without --user: should work), else 1.`,
 // exit status.
 func (p *program) checkWay(ctx context.Context) error {
 	switch {
-	case len(p.forwards) != 1 || p.forwards[0].server == "":
-		return &usageError{"check looks at one FTP server", "ftptunnel check " + p.destination + " ftp-host"}
-	case len(p.destinations) > 1:
-		return &usageError{"check looks at one gateway", "ftptunnel check " + p.destinations[0]}
+	case len(p.settings.Forwards) != 1 || p.settings.Forwards[0].Server == "":
+		return &settings.Error{Text: "check looks at one FTP server", Hint: "ftptunnel check " + p.in.Gateway + " ftp-host"}
+	case len(p.settings.Gateways) > 1:
+		return &settings.Error{Text: "check looks at one gateway", Hint: "ftptunnel check " + p.settings.Gateways[0]}
 	case strings.ContainsFunc(p.check.user, unicode.IsControl):
-		return &usageError{fmt.Sprintf("no user name: %q", p.check.user), "--user bob"}
+		return &settings.Error{Text: fmt.Sprintf("no user name: %q", p.check.user), Hint: "--user bob"}
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := &checker{p: p, server: p.forwards[0].server}
+	c := &checker{p: p, server: p.settings.Forwards[0].Server}
 	c.host, _, _ = net.SplitHostPort(c.server)
 	c.report = &report{
-		Gateway: p.destination, Server: c.server,
+		Gateway: p.in.Gateway, Server: c.server,
 		Hops: []*hopReport{}, Modes: map[string]bool{}, Summary: []string{}, Advice: []string{},
 	}
 	if !p.check.json {

@@ -78,8 +78,8 @@ func refusedToListen(err error) bool {
 // checkGatewayPorts finds out for whom the gateway's ports are. To be granted
 // an address means little: sshd listens on its loopback instead.
 func (c *checker) checkGatewayPorts(ctx context.Context) outcome {
-	at := c.p.data.forwarder.ActiveAddress.String()
-	if !c.p.data.forwarder.ActiveAddress.IsValid() {
+	at := c.p.settings.FTP.ActiveAddress.String()
+	if !c.p.settings.FTP.ActiveAddress.IsValid() {
 		at = c.gatewayAddress()
 	}
 	refused, unreached := c.listenAndDial(ctx, "0.0.0.0", at)

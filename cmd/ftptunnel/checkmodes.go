@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -21,7 +22,7 @@ var ftpModes = []string{"EPSV", "PASV", "EPRT", "PORT"}
 func (c *checker) ftpPassword(ctx context.Context) (string, error) {
 	password, set := os.LookupEnv("FTP_PASSWORD")
 	if !set {
-		ask := newAsker()
+		ask := terminal.NewAsker()
 		if ask == nil || c.batch {
 			return "", errors.New("the FTP server wants a password, and there is nobody to ask for it")
 		}
@@ -100,7 +101,7 @@ func (c *checker) elsewhere(named netip.Addr) bool {
 }
 
 func (c *checker) tryActive(ctx context.Context, mode string) outcome {
-	address := c.p.data.forwarder.ActiveAddress
+	address := c.p.settings.FTP.ActiveAddress
 	host, _ := netip.ParseAddr(c.host)
 	switch {
 	case address.IsValid():
@@ -128,7 +129,7 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 		return c.refuses(mode, r)
 	}
 	first, o := c.list(ctx, l.Accept)
-	if o.result == failed && !first.good(1) && address == c.p.data.forwarder.ActiveAddress {
+	if o.result == failed && !first.good(1) && address == c.p.settings.FTP.ActiveAddress {
 		o.advice = hints(&ftpfwd.ActiveAddressError{Address: address})
 	}
 	return o

@@ -24,7 +24,7 @@ func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tu
 		return nil
 	}
 	cfg := c.p.tunnelConfig(ctx, hops)
-	log := newLogger(c.p.stderr, c.p.logFormat, c.p.verbose, c.p.verbose == 0)
+	log := newLogger(c.p.stderr, c.p.in.LogFormat, c.p.in.Verbose, c.p.in.Verbose == 0)
 	tell := logTunnel(log, c.p.stderr)
 	cfg.Observe = func(e tunnel.Event) {
 		tell(e)
@@ -55,14 +55,14 @@ func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tu
 // checkConfiguration returns the hops, or nil.
 func (c *checker) checkConfiguration(ctx context.Context) []tunnel.Hop {
 	began := time.Now()
-	hops, err := sshconfig.Resolve(ctx, c.p.destination, c.p.ssh)
+	hops, err := sshconfig.Resolve(ctx, c.p.in.Gateway, c.p.in.SSH)
 	took := time.Since(began)
 	if err != nil {
 		c.report.add("configuration", took, fail(err))
 		return nil
 	}
 	by := "ssh's files, read by ftptunnel itself: there is no OpenSSH client to ask"
-	if path, err := sshconfig.FindSSH(ctx, c.p.ssh); err == nil && path != "" {
+	if path, err := sshconfig.FindSSH(ctx, c.p.in.SSH); err == nil && path != "" {
 		by = "as " + path + " -G says"
 	}
 	c.report.add("configuration", took, pass("%s", by))

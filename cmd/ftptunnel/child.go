@@ -11,17 +11,19 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
 // runCommand opens the tunnel, waits for the FTP greeting, runs command, and
 // sets the exit status to the command's own.
 func (p *program) runCommand(ctx context.Context, command []string) error {
-	if len(p.forwards) != 1 {
-		return &usageError{"a command is run with one FTP server", "give -L once, or not at all"}
+	if len(p.settings.Forwards) != 1 {
+		return &settings.Error{Text: "a command is run with one FTP server", Hint: "give -L once, or not at all"}
 	}
 	up, stop := signal.NotifyContext(ctx, stopSignals...)
 	defer stop()
-	log := newLogger(p.stderr, p.logFormat, p.verbose, p.quiet)
+	log := newLogger(p.stderr, p.in.LogFormat, p.in.Verbose, p.in.Quiet)
 	listeners, err := p.openListeners(up, log)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (c *checker) conclude() {
 	if r.Works {
 		r.Summary = append(r.Summary, "Start with: "+c.commandLine())
 	}
-	if c.greeted && !ftpfwd.OnGateway(c.server) && !c.p.data.forwarder.ActiveAddress.IsValid() {
+	if c.greeted && !ftpfwd.OnGateway(c.server) && !c.p.settings.FTP.ActiveAddress.IsValid() {
 		r.advise("for active mode to an FTP server that is not on the gateway: " + c.activeNeeds() + "--active-address=ADDRESS of the gateway; passive mode does without")
 	}
 }
@@ -85,7 +85,7 @@ func (c *checker) concludeUntried() {
 	if c.onlyOnePort() {
 		passive = "will not"
 	}
-	if c.back != nil || !ftpfwd.OnGateway(c.server) && !(c.gatewayPorts && c.p.data.forwarder.ActiveAddress.IsValid()) {
+	if c.back != nil || !ftpfwd.OnGateway(c.server) && !(c.gatewayPorts && c.p.settings.FTP.ActiveAddress.IsValid()) {
 		active = "will not"
 	}
 	r.Works = passive != "will not" || active != "will not"

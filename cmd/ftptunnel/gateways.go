@@ -39,13 +39,13 @@ func (p *program) openGateways(ctx context.Context, log *slog.Logger) (*gateways
 		cfg.Observe = logTunnel(log, p.stderr)
 		return tunnel.Open(ctx, cfg)
 	}
-	for _, f := range p.forwards {
-		if f.server != "" {
-			g.servers = append(g.servers, f.server)
+	for _, f := range p.settings.Forwards {
+		if f.Server != "" {
+			g.servers = append(g.servers, f.Server)
 		}
 	}
-	for _, name := range p.destinations {
-		hops, err := sshconfig.Resolve(ctx, name, p.ssh)
+	for _, name := range p.settings.Gateways {
+		hops, err := sshconfig.Resolve(ctx, name, p.settings.SSH)
 		if err != nil {
 			cancel()
 			return nil, err

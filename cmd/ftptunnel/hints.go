@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/knownhosts"
 	"example.org/ftptunnel/tunnel"
@@ -22,7 +24,7 @@ func (p *program) report(err error) int {
 	for _, h := range hints(err) {
 		fmt.Fprintf(p.stderr, "hint: %s\n", h)
 	}
-	var usage *usageError
+	var usage *settings.Error
 	if errors.As(err, &usage) {
 		return 2
 	}
@@ -43,7 +45,7 @@ func (p *program) warn(err error) {
 // hints says what to type, or where to look, about err. There may be none.
 func hints(err error) []string {
 	var (
-		usage    *usageError
+		usage    *settings.Error
 		target   *ftpfwd.TargetError
 		owner    *ftpfwd.OwnerError
 		active   *ftpfwd.ActiveAddressError
@@ -63,7 +65,7 @@ func hints(err error) []string {
 	case errors.As(err, &several):
 		return severalHints(several.Unwrap())
 	case errors.As(err, &usage):
-		return []string{usage.hint}
+		return []string{usage.Hint}
 	case errors.As(err, &listen):
 		return listenHints(listen)
 	case errors.As(err, &target):
@@ -107,7 +109,7 @@ func ownerHints(e *ftpfwd.OwnerError) []string {
 	if e.Err != nil || len(e.Users) == 1 {
 		return nil
 	}
-	return []string{fmt.Sprintf("that is %s; if all is well: --allow-user=%[1]s", userName(e.Owner))}
+	return []string{fmt.Sprintf("that is %s; if all is well: --allow-user=%[1]s", owner.Name(e.Owner))}
 }
 
 func listenHints(e *listenError) []string {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
 )
@@ -59,7 +60,7 @@ func logTunnel(log *slog.Logger, w io.Writer) func(tunnel.Event) {
 			log.Warn("warning", gateway, "error", e.Err, hintAttr(e.Err))
 		case tunnel.Banner:
 			if log.Enabled(context.Background(), slog.LevelInfo) {
-				fmt.Fprintln(w, strings.TrimRight(printable(e.Text), "\n"))
+				fmt.Fprintln(w, strings.TrimRight(terminal.Printable(e.Text), "\n"))
 			}
 		}
 	}

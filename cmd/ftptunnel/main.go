@@ -10,6 +10,8 @@ import (
 	"context"
 	"io"
 	"os"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
 func main() {
@@ -20,7 +22,7 @@ func main() {
 // after a signal, 1 for a failure, 2 for a usage error; with "run" the
 // command's own.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := &program{stdout: stdout, stderr: stderr}
+	p := &program{stdout: stdout, stderr: stderr, in: settings.Defaults()}
 	root := p.command()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
@@ -18,7 +19,7 @@ func (p *program) reloadOnHangup(ctx context.Context, g *gateways, hangUp func()
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 1)
 	notifyHangup(signals)
-	atTerminal := hasTerminal()
+	atTerminal := terminal.Controlling()
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		for {
@@ -27,11 +28,11 @@ func (p *program) reloadOnHangup(ctx context.Context, g *gateways, hangUp func()
 			case <-ctx.Done():
 				return
 			}
-			if atTerminal && !hasTerminal() {
+			if atTerminal && !terminal.Controlling() {
 				hangUp()
 				return
 			}
-			g.reload(ctx, p.ssh)
+			g.reload(ctx, p.settings.SSH)
 		}
 	})
 	return func() {

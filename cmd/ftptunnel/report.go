@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 )
 
 // A verdict says how a step of a check went.
@@ -108,7 +110,7 @@ func (r *report) advise(lines ...string) {
 
 // oneLine makes what others wrote fit to be shown on one line.
 func oneLine(s string) string {
-	return strings.Join(strings.Fields(printable(s)), " ")
+	return strings.Join(strings.Fields(terminal.Printable(s)), " ")
 }
 
 // String is a line: what, how it went, how long it took, and why.

@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
 )
@@ -64,7 +67,7 @@ func signalled(ctx context.Context) (first context.Context, second <-chan struct
 }
 
 func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
-	log := newLogger(p.stderr, p.logFormat, p.verbose, p.quiet)
+	log := newLogger(p.stderr, p.in.LogFormat, p.in.Verbose, p.in.Quiet)
 	listeners, err := p.openListeners(ctx, log)
 	if err != nil {
 		return err
@@ -94,11 +97,11 @@ func (p *program) openListeners(ctx context.Context, log *slog.Logger) (listener
 			closeAll(listeners)
 		}
 	}()
-	for _, f := range p.forwards {
+	for _, f := range p.settings.Forwards {
 		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", f.listen)
+		l, err := lc.Listen(ctx, "tcp", f.Listen)
 		if err != nil {
-			return listeners, &listenError{f.listen, err}
+			return listeners, &listenError{f.Listen, err}
 		}
 		listeners = append(listeners, l)
 		if at := addrOf(l.Addr()); !at.Addr().IsLoopback() {
@@ -133,12 +136,12 @@ func (p *program) chooseGateway(ctx context.Context, g *gateways, log *slog.Logg
 func (p *program) tunnelConfig(ctx context.Context, hops []tunnel.Hop) tunnel.Config {
 	cfg := tunnel.Config{Hops: hops, Stderr: os.Stderr}
 	warn := func(text string) {
-		if !p.quiet {
+		if !p.in.Quiet {
 			fmt.Fprintln(p.stderr, text)
 		}
 	}
 	var ask func(string) (string, error)
-	if a := newAsker(); a != nil {
+	if a := terminal.NewAsker(); a != nil {
 		cfg.Ask = a
 		ask = func(question string) (string, error) { return a(ctx, question, true) }
 	}
@@ -159,10 +162,10 @@ func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gate
 		case <-g.Done():
 			cancel(g.Err())
 		case <-ctx.Done():
-			log.Info("stopping", "transfers may go on for", p.data.drain)
+			log.Info("stopping", "transfers may go on for", p.settings.FTP.DrainTimeout)
 		}
 		select {
-		case <-time.After(p.data.drain + stopAtMost):
+		case <-time.After(p.settings.FTP.DrainTimeout + stopAtMost):
 			g.Close()
 		case <-hurry:
 			g.Close()
@@ -170,8 +173,8 @@ func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gate
 		}
 	})
 	for i, l := range listeners {
-		f := p.data.forwarder
-		f.Server, f.Connect = p.forwards[i].server, g.Connect
+		f := newForwarder(p.settings.FTP)
+		f.Server, f.Connect = p.settings.Forwards[i].Server, g.Connect
 		f.Observe = logSessions(log)
 		servers.Go(func() {
 			if err := f.Serve(ctx, l); err != nil {
@@ -186,6 +189,15 @@ func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gate
 		return cause
 	}
 	return nil
+}
+
+// newForwarder returns a forwarder with the settings of s.
+func newForwarder(s settings.FTP) *ftpfwd.Forwarder {
+	return &ftpfwd.Forwarder{
+		Owner: owner.Of, Users: s.Users, Targets: s.Targets, MaxClients: s.MaxClients,
+		ServerMode: s.ServerMode, ActiveAddress: s.ActiveAddress, ReplyNetworks: s.ReplyNetworks, ForeignPorts: s.ForeignPorts,
+		DataTimeout: s.DataTimeout, DrainTimeout: s.DrainTimeout,
+	}
 }
 
 // ftpURL is how a client is pointed at a listener.

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"fmt"
@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// A forward is an FTP port on this machine and the FTP server behind it.
-type forward struct {
-	listen string // host:port
-	server string // host:port, as the gateway names it; empty if each login names its own
+// A Forward is an FTP port on this machine and the FTP server behind it.
+type Forward struct {
+	Listen string // host:port
+	Server string // host:port, as the gateway resolves it; empty if each login names its own
 }
 
-// parseServer reads ftp-host[:port].
+// parseServer parses ftp-host[:port].
 func parseServer(s string) (string, error) {
-	wrong := &usageError{fmt.Sprintf("no FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port"}
+	wrong := &Error{fmt.Sprintf("not the address of an FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port"}
 	alone := s
 	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 		alone = s[1 : len(s)-1]
@@ -34,33 +34,33 @@ func parseServer(s string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// parseForward reads [bind:]port:ftp-host:ftp-port as ssh -L does.
-func parseForward(s string) (forward, error) {
-	wrong := &usageError{fmt.Sprintf("cannot read -L %s", s), "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21"}
+// parseForward parses [bind:]port:ftp-host:ftp-port as ssh -L does.
+func parseForward(s string) (Forward, error) {
+	wrong := &Error{"cannot parse -L " + s, "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21"}
 	parts, ok := splitColons(s)
 	if !ok || len(parts) < 3 || len(parts) > 4 {
-		return forward{}, wrong
+		return Forward{}, wrong
 	}
-	n := len(parts) - 2 // of those that say where to listen
+	n := len(parts) - 2 // the parts before name the address to listen on
 	listen, ok := listenAt(parts[:n])
 	if !ok || !isHost(parts[n]) || !isPort(parts[n+1], 1) {
-		return forward{}, wrong
+		return Forward{}, wrong
 	}
-	return forward{listen, net.JoinHostPort(parts[n], parts[n+1])}, nil
+	return Forward{listen, net.JoinHostPort(parts[n], parts[n+1])}, nil
 }
 
-// parseDynamic reads [bind:]port as ssh -D does.
-func parseDynamic(s string) (forward, error) {
+// parseDynamic parses [bind:]port as ssh -D does.
+func parseDynamic(s string) (Forward, error) {
 	parts, ok := splitColons(s)
 	if ok && len(parts) <= 2 {
 		if listen, ok := listenAt(parts); ok {
-			return forward{listen: listen}, nil
+			return Forward{Listen: listen}, nil
 		}
 	}
-	return forward{}, &usageError{fmt.Sprintf("cannot read -D %s", s), "-D [bind:]port, such as -D 2121"}
+	return Forward{}, &Error{"cannot parse -D " + s, "-D [bind:]port, such as -D 2121"}
 }
 
-// listenAt reads [bind, ]port.
+// listenAt joins [bind, ]port to an address to listen on.
 func listenAt(parts []string) (address string, ok bool) {
 	bind := "127.0.0.1"
 	if len(parts) == 2 {
@@ -75,7 +75,7 @@ func listenAt(parts []string) (address string, ok bool) {
 	return net.JoinHostPort(bind, parts[0]), isPort(parts[0], 0) && (bind == "" || isHost(bind))
 }
 
-// splitColons splits at colons outside of brackets, and drops the brackets.
+// splitColons splits s at the colons outside brackets and removes the brackets.
 func splitColons(s string) (parts []string, ok bool) {
 	for {
 		var part string
@@ -101,9 +101,10 @@ func splitColons(s string) (parts []string, ok bool) {
 	}
 }
 
-// isHost reports whether s can be a host's name or address.
+// isHost reports whether s can be a host name or an address.
 func isHost(s string) bool { return s != "" && !strings.ContainsAny(s, "[]/@ ") }
 
+// isPort reports whether s is a port number, least or more.
 func isPort(s string, least int) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n >= least && n <= 65535

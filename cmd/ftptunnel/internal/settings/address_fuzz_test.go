@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"net"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What can be read can be dialled and listened on, and read again.
+// What parses is an address to dial or to listen on, and parses again.
 func FuzzForward(f *testing.F) {
 	for _, s := range []string{"2121:ftp:21", "[::1]:2121:[fd00::1]:21", "*:0:h:1", ":1:h:2", "localhost:1:2:3", "[", "1:[]:2", "::::"} {
 		f.Add(s)
@@ -20,14 +20,14 @@ func FuzzForward(f *testing.F) {
 			assert.Equal(t, server, again)
 		}
 		if d, err := parseDynamic(s); err == nil {
-			_, _, err := net.SplitHostPort(d.listen)
+			_, _, err := net.SplitHostPort(d.Listen)
 			assert.NoError(t, err)
 		}
 		fwd, err := parseForward(s)
 		if err != nil {
 			return
 		}
-		for _, address := range []string{fwd.listen, fwd.server} {
+		for _, address := range []string{fwd.Listen, fwd.Server} {
 			_, port, err := net.SplitHostPort(address)
 			require.NoError(t, err)
 			assert.True(t, isPort(port, 0))

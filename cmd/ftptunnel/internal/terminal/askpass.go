@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// An asker puts a question to the person who started the program; see
-// tunnel.Config.Ask.
-type asker func(ctx context.Context, question string, echo bool) (string, error)
+// An Asker puts a question to the user and returns the answer. The answer is
+// shown while it is typed only if echo is true.
+type Asker func(ctx context.Context, question string, echo bool) (string, error)
 
-// newAsker returns who asks: the terminal or, as with ssh, the program that
-// SSH_ASKPASS names where there is no terminal or SSH_ASKPASS_REQUIRE wants
-// it. It is nil if there is nobody to ask.
-func newAsker() asker {
+// NewAsker returns an Asker for the terminal or, as with ssh, for the program
+// that SSH_ASKPASS names if there is no terminal or SSH_ASKPASS_REQUIRE prefers
+// the program. It returns nil if nobody can be asked.
+func NewAsker() Asker {
 	program := os.Getenv("SSH_ASKPASS")
 	display := cmp.Or(os.Getenv("DISPLAY"), os.Getenv("WAYLAND_DISPLAY")) != ""
 	first := false // before the terminal
@@ -33,7 +33,7 @@ func newAsker() asker {
 	if usable && first {
 		return askpass(program).ask
 	}
-	if tty, err := openTerminal(); err == nil {
+	if tty, err := open(); err == nil {
 		return tty.ask
 	}
 	if usable {
@@ -55,7 +55,7 @@ func (a askpass) ask(ctx context.Context, question string, _ bool) (string, erro
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case cmd.ProcessState != nil && err != nil:
-		return "", errNoAnswer // that is how it says so
+		return "", errNoAnswer // the user cancelled
 	case err != nil:
 		return "", fmt.Errorf("SSH_ASKPASS: %w", err)
 	}

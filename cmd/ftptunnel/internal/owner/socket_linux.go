@@ -1,4 +1,4 @@
-package main
+package owner
 
 import (
 	"bytes"
@@ -40,13 +40,13 @@ const (
 	noCookie = 1<<32 - 1
 )
 
-// ownerOf returns the ID of the user who has the other end of conn, or "" if
-// that is on another host.
+// Of returns the ID of the user who owns the other end of conn, or "" if that is
+// on another host. It is an error if the owner cannot be found.
 //
-// It asks for just one socket. A library that lists sockets and picks the first
-// with these ports would do for statistics, not to decide who may come in: the
-// same two ports can be in use between other addresses.
-func ownerOf(conn net.Conn) (string, error) {
+// It looks up one socket by both of its addresses. A library that lists sockets
+// and takes the first with these two ports would be wrong here: the same ports
+// can be in use between other addresses.
+func Of(conn net.Conn) (string, error) {
 	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {
 		return "", err
@@ -63,8 +63,8 @@ func ownerOf(conn net.Conn) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("look up the socket of %v: %w", peer, err)
 	case info.INode == 0:
-		// Its process has closed it, and its user is no longer known.
-		return "", fmt.Errorf("the socket of %v has no owner any more", peer)
+		// The process has closed it: its user is no longer known.
+		return "", fmt.Errorf("the socket of %v is closed and has no owner", peer)
 	}
 	return strconv.FormatUint(uint64(info.User), 10), nil
 }
@@ -73,8 +73,8 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// findSocket returns what the kernel knows of the connection from local to
-// remote, as local's side has it, or ENOENT.
+// findSocket returns the kernel's record of the socket at local that is
+// connected to remote, or ENOENT.
 func findSocket(local, remote netip.AddrPort) (*socketInfo, error) {
 	request := socketRequest{Family: unix.AF_INET6, Protocol: unix.IPPROTO_TCP, States: anyState}
 	if local.Addr().Is4() {
@@ -89,7 +89,7 @@ func findSocket(local, remote netip.AddrPort) (*socketInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Where there is no such connection the kernel answers with who listens.
+	// If there is no such connection, the kernel returns a listener's socket.
 	source := info.end(info.ID.Source, info.ID.SourcePort)
 	target := info.end(info.ID.Target, info.ID.TargetPort)
 	if source != local || target != remote {
@@ -98,8 +98,8 @@ func findSocket(local, remote netip.AddrPort) (*socketInfo, error) {
 	return info, nil
 }
 
-// end returns an end of the connection. A socket for both IPv6 and IPv4, as
-// Java's are, has IPv4 addresses in their IPv6 form.
+// end returns one end of the connection. A socket for both IPv6 and IPv4, such
+// as Java opens, reports an IPv4 address in its IPv6 form.
 func (i *socketInfo) end(address [16]byte, port [2]byte) netip.AddrPort {
 	ip := netip.AddrFrom16(address).Unmap()
 	if i.Family == unix.AF_INET {
@@ -108,7 +108,7 @@ func (i *socketInfo) end(address [16]byte, port [2]byte) netip.AddrPort {
 	return netip.AddrPortFrom(ip, byteorder.BigEndian.Uint16(port[:]))
 }
 
-// askDiagnostics puts one question to sock_diag(7).
+// askDiagnostics sends one request to sock_diag(7) and returns the answer.
 func askDiagnostics(request *socketRequest) (*socketInfo, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {

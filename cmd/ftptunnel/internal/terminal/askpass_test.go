@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package terminal
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// askpassProgram writes a program for SSH_ASKPASS.
+// askpassProgram writes a script for SSH_ASKPASS and returns its path.
 func askpassProgram(t *testing.T, body string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "askpass")
@@ -19,25 +19,25 @@ func askpassProgram(t *testing.T, body string) string {
 	return path
 }
 
-func TestAskpassIsGivenTheQuestionAndGivesTheAnswer(t *testing.T) {
+func TestAskpassGetsTheQuestionAndReturnsTheFirstLine(t *testing.T) {
 	t.Setenv("SSH_ASKPASS", askpassProgram(t, `echo "to $1"; echo more`))
 	t.Setenv("SSH_ASKPASS_REQUIRE", "force")
-	answer, err := newAsker()(t.Context(), "what? ", false)
+	answer, err := NewAsker()(t.Context(), "what? ", false)
 	require.NoError(t, err)
 	assert.Equal(t, "to what? ", answer)
 }
 
-func TestAnAskpassThatFailsIsNoAnswer(t *testing.T) {
+func TestAskpassThatFailsReturnsNoAnswer(t *testing.T) {
 	t.Setenv("SSH_ASKPASS_REQUIRE", "force")
 	t.Setenv("SSH_ASKPASS", askpassProgram(t, "echo no; exit 1"))
-	_, err := newAsker()(t.Context(), "what? ", false)
+	_, err := NewAsker()(t.Context(), "what? ", false)
 	assert.Equal(t, errNoAnswer, err)
 	t.Setenv("SSH_ASKPASS", "/nonexistent/askpass")
-	_, err = newAsker()(t.Context(), "what? ", false)
+	_, err = NewAsker()(t.Context(), "what? ", false)
 	assert.ErrorContains(t, err, "SSH_ASKPASS")
 }
 
-func TestAskpassNeedsADisplayUnlessItIsForced(t *testing.T) {
+func TestAskpassNeedsADisplayUnlessForced(t *testing.T) {
 	t.Setenv("SSH_ASKPASS", askpassProgram(t, "echo asked"))
 	t.Setenv("WAYLAND_DISPLAY", "")
 	for _, c := range []struct {
@@ -51,13 +51,13 @@ func TestAskpassNeedsADisplayUnlessItIsForced(t *testing.T) {
 	} {
 		t.Setenv("SSH_ASKPASS_REQUIRE", c.require)
 		t.Setenv("DISPLAY", c.display)
-		ask := newAsker()
+		ask := NewAsker()
 		if !c.asked {
 			if ask == nil {
-				continue // there is no terminal either
+				continue // no terminal either
 			}
-			tty, err := openTerminal()
-			require.NoError(t, err, "somebody is asked, so it must be at the terminal")
+			tty, err := open()
+			require.NoError(t, err, "the asker must be the terminal")
 			_ = tty.in.Close()
 			continue
 		}
