@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"strings"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -82,7 +83,7 @@ func (f *control) greeting(ctx context.Context) (said, instead string, err error
 	}
 	buffered, _ := f.text.R.Peek(f.text.R.Buffered())
 	said, _, _ = strings.Cut(string(buffered), "\n")
-	instead, err = readGreeting(f.text)
+	instead, err = greeting.Read(f.text)
 	return said, instead, because(ctx, err)
 }
 
@@ -92,9 +93,9 @@ func (c *checker) checkGreeting(ctx context.Context) bool {
 		said, instead, err := c.control.greeting(ctx)
 		switch {
 		case instead != "":
-			return fail(&greetingError{server: c.server, said: instead})
+			return fail(&greeting.Error{Server: c.server, Line: instead})
 		case err != nil:
-			return fail(&greetingError{server: c.server, err: hungUp(err)})
+			return fail(greeting.NewError(ctx, c.server, err))
 		}
 		c.greeted = true
 		return pass("%s", said)
@@ -208,8 +209,11 @@ func (c *checker) logInAgain(ctx context.Context) error {
 	}
 	c.control = newControl(conn)
 	_, instead, err := c.control.greeting(ctx)
-	if err != nil || instead != "" {
-		return &greetingError{server: c.server, said: instead, err: err}
+	switch {
+	case err != nil:
+		return greeting.NewError(ctx, c.server, err)
+	case instead != "":
+		return &greeting.Error{Server: c.server, Line: instead}
 	}
 	r, o := c.sendUser(ctx)
 	if o.result != failed && r.code == 331 {

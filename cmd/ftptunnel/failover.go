@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
 )
@@ -30,7 +31,7 @@ func (g *gateways) choose(ctx context.Context) error {
 		t, err := g.up(ctx, gw)
 		answers := err == nil
 		if answers {
-			err = greetAll(ctx, t, g.servers)
+			err = greeting.CheckAll(ctx, t, g.servers)
 		}
 		switch {
 		case err == nil:
@@ -78,7 +79,7 @@ func (g *gateways) use(gw *gateway) {
 func (g *gateways) Connect(ctx context.Context, server string) (ftpfwd.Route, error) {
 	list := g.candidates()
 	if len(list) == 1 {
-		return g.through(ctx, list[0], greetingAtMost, server, dialPatiently)
+		return g.through(ctx, list[0], greeting.Limit, server, dialPatiently)
 	}
 	var failed error
 	for _, gw := range list {
@@ -98,7 +99,7 @@ func (g *gateways) Connect(ctx context.Context, server string) (ftpfwd.Route, er
 		}
 	}
 	if errors.Is(failed, tunnel.ErrLost) {
-		return g.through(ctx, list[0], greetingAtMost, server, dialPatiently) // it may be back soon
+		return g.through(ctx, list[0], greeting.Limit, server, dialPatiently) // it may be back soon
 	}
 	return ftpfwd.Route{}, failed
 }
@@ -178,7 +179,7 @@ func (g *gateways) try(ctx context.Context, gw *gateway) error {
 	if err := t.Ready(ctx); err != nil {
 		return err
 	}
-	return greetAll(ctx, t, g.servers)
+	return greeting.CheckAll(ctx, t, g.servers)
 }
 
 // returnTo makes gw the current gateway, and closes the one before, unless a

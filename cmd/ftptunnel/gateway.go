@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/tunnel"
 )
 
@@ -42,7 +43,7 @@ func dialGreeted(ctx context.Context, t *tunnel.Tunnel, server string) (net.Conn
 	n, err := conn.Read(first)
 	if !stop() || n == 0 {
 		_ = conn.Close()
-		return nil, noGreeting(ctx, server, err)
+		return nil, greeting.NewError(ctx, server, err)
 	}
 	return &greetedConn{Conn: conn, first: first[:n]}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
@@ -51,7 +52,7 @@ func hints(err error) []string {
 		active   *ftpfwd.ActiveAddressError
 		listen   *listenError
 		open     *tunnel.OpenError
-		greeting *greetingError
+		notFTP   *greeting.Error
 		host     *knownhosts.HostKeyError
 		hop      *tunnel.HopError
 		identity *tunnel.IdentityError
@@ -79,8 +80,8 @@ func hints(err error) []string {
 		}
 	case errors.As(err, &open):
 		return openHints(open)
-	case errors.As(err, &greeting):
-		return []string{fmt.Sprintf("is %s the FTP server, as the gateway sees it? name another: ftptunnel gateway ftp-host:port", greeting.server)}
+	case errors.As(err, &notFTP):
+		return []string{fmt.Sprintf("is %s the FTP server, as the gateway sees it? name another: ftptunnel gateway ftp-host:port", notFTP.Server)}
 	case errors.As(err, &host):
 		return hostKeyHints(host, err)
 	case errors.As(err, &hop):
