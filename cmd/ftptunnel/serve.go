@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/connect"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
@@ -131,22 +132,13 @@ func (p *program) chooseGateway(ctx context.Context, g *gateways, log *slog.Logg
 	return nil
 }
 
-// tunnelConfig is how to connect to hops, asking the person at the terminal if
-// there is one.
+// tunnelConfig returns how to connect to hops.
 func (p *program) tunnelConfig(ctx context.Context, hops []tunnel.Hop) tunnel.Config {
-	cfg := tunnel.Config{Hops: hops, Stderr: os.Stderr}
-	warn := func(text string) {
+	return connect.Config(ctx, hops, terminal.NewAsker(), func(text string) {
 		if !p.in.Quiet {
 			fmt.Fprintln(p.stderr, text)
 		}
-	}
-	var ask func(string) (string, error)
-	if a := terminal.NewAsker(); a != nil {
-		cfg.Ask = a
-		ask = func(question string) (string, error) { return a(ctx, question, true) }
-	}
-	cfg.HostKeys = hostKeys(ask, warn)
-	return cfg
+	})
 }
 
 // forwardAll serves every listener until ctx is done or no gateway can be used

@@ -1,4 +1,4 @@
-package main
+package connect
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// hostKeys returns how to verify a hop's host key: the one place where tunnel
-// and knownhosts meet. ask may be nil.
-func hostKeys(ask func(question string) (string, error), warn func(string)) func(tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
+// hostKeys returns how to verify a hop's host key; see HostKeys of
+// [tunnel.Config]. ask may be nil.
+func hostKeys(ask func(question string) (string, error), notice func(text string)) func(tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
 	return func(h tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
 		policy, err := knownhosts.ParsePolicy(h.StrictHostKeyChecking)
 		if err != nil {
@@ -26,7 +26,7 @@ func hostKeys(ask func(question string) (string, error), warn func(string)) func
 			SignatureAlgorithms: h.CASignatureAlgorithms,
 			Policy:              policy,
 			Hash:                h.HashKnownHosts,
-			Warn:                func(text string) { warn("Warning: " + text) },
+			Warn:                func(text string) { notice("Warning: " + text) },
 		}
 		if len(h.KnownHostsCommand) > 0 {
 			v.Command = knownHostsCommand(h.KnownHostsCommand)
@@ -39,7 +39,7 @@ func hostKeys(ask func(question string) (string, error), warn func(string)) func
 			err := v.Verify(host, remote, key)
 			var bad *knownhosts.HostKeyError
 			if errors.As(err, &bad) && bad.Tolerated {
-				warn(bad.Warning())
+				notice(bad.Warning())
 				return fmt.Errorf("%w: %w", tunnel.ErrUnverified, err)
 			}
 			return err

@@ -1,4 +1,4 @@
-package main
+package connect
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// knownHostsPatience bounds one run of KnownHostsCommand: ssh would wait for
-// ever, but it has a user at hand who breaks it off.
-const knownHostsPatience = time.Minute
+// commandLimit bounds one run of KnownHostsCommand. ssh has no limit, but a user
+// who can interrupt it.
+const commandLimit = time.Minute
 
-// knownHostsCommand returns what runs the command of a hop: program and
-// arguments as [tunnel.Hop] has them. It is not given to a shell.
+// knownHostsCommand returns a function that runs a hop's KnownHostsCommand,
+// given as in [tunnel.Hop], without a shell.
 func knownHostsCommand(words []string) func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
 	return func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
 		keyType, text, fingerprint := "NONE", "NONE", "NONE"
@@ -35,7 +35,7 @@ func knownHostsCommand(words []string) func(invocation, host string, key ssh.Pub
 		for _, word := range words[1:] {
 			arguments = append(arguments, tokens.Replace(word))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), knownHostsPatience)
+		ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 		defer cancel()
 		command := exec.CommandContext(ctx, words[0], arguments...)
 		command.Stderr = os.Stderr

@@ -1,4 +1,4 @@
-package main
+package connect
 
 import (
 	"crypto/ed25519"
@@ -15,9 +15,9 @@ import (
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
-func TestKnownHostsCommandIsToldAboutTheKeyWithoutAShell(t *testing.T) {
+func TestKnownHostsCommandGetsTheKeyWithoutAShell(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no echo")
+		t.Skip("Windows has no /bin/echo")
 	}
 	config := t.TempDir() + "/config"
 	require.NoError(t, os.WriteFile(config, []byte("KnownHostsCommand /bin/echo %I|%H|%t|%f|%K %%H %n $HOME ;\n"), 0o600))
@@ -37,7 +37,7 @@ func TestKnownHostsCommandIsToldAboutTheKeyWithoutAShell(t *testing.T) {
 		base64.StdEncoding.EncodeToString(key.Marshal())+" %H alias $HOME ;\n", string(lines))
 }
 
-func TestKnownHostsCommandThatFailsDecidesNothing(t *testing.T) {
+func TestKnownHostsCommandThatFailsLeavesTheKeyUndecided(t *testing.T) {
 	for _, program := range []string{"/bin/false", "/none/such"} {
 		_, err := knownHostsCommand([]string{program})("ORDER", "host", nil)
 		assert.ErrorContains(t, err, program)
