@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
-	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 )
 
 // A control is a control connection.
@@ -144,7 +144,7 @@ func (c *checker) checkLogin(ctx context.Context) bool {
 	var err error
 	if c.password, err = c.ftpPassword(ctx); err != nil {
 		o := fail(err)
-		o.advice = []string{"set the environment variable FTP_PASSWORD, or run it at a terminal"}
+		o.advice = []string{hint.FTPPassword}
 		c.report.add("login", 0, o)
 		return false
 	}
@@ -161,9 +161,7 @@ func (c *checker) sendUser(ctx context.Context) (reply, outcome) {
 		return r, pass("%s needs no password: %v", c.p.check.user, r)
 	case r.code != 331:
 		o := fail(fmt.Errorf("the FTP server refuses user %s: %v", c.p.check.user, r))
-		if o.advice = tlsAdvice(r); o.advice == nil {
-			o.advice = []string{"is " + c.p.check.user + " a user of the FTP server, and not of the gateway?"}
-		}
+		o.advice = hint.FTPReply(r.code, r.text, hint.FTPUser)
 		return r, o
 	}
 	return r, pass("%v", r)
@@ -184,19 +182,8 @@ func (c *checker) sendPassword(ctx context.Context) outcome {
 		return pass("%s is let in: %s", c.p.check.user, said)
 	}
 	o := fail(fmt.Errorf("the FTP server does not let %s in: %s", c.p.check.user, said))
-	if o.advice = tlsAdvice(r); o.advice == nil {
-		o.advice = []string{"check the name and the password of the FTP server's user, which need not be the gateway's"}
-	}
+	o.advice = hint.FTPReply(r.code, r.text, hint.FTPLogin)
 	return o
-}
-
-// tlsAdvice is what to do about a refusal that has to do with TLS; none if r
-// has not.
-func tlsAdvice(r reply) []string {
-	if !ftpfwd.InsistsOnTLS(r.code, r.text) {
-		return nil
-	}
-	return []string{"the FTP server insists on TLS, which ftptunnel does not speak: have it allow plain FTP from the gateway, since the tunnel encrypts"}
 }
 
 // logInAgain makes a new control connection, after a transfer broke the old

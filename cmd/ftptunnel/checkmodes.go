@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 )
@@ -72,7 +73,7 @@ func (c *checker) tryPassive(ctx context.Context, mode string) outcome {
 	data, err := c.tunnel.DialContext(ctx, "tcp", net.JoinHostPort(c.host, fmt.Sprint(named.Port())))
 	if err != nil {
 		o := fail(fmt.Errorf("data connection: %w", err))
-		if c.onlyOnePort() {
+		if c.policy().OnePortOnly() {
 			o.advice = nil // it has been given
 		}
 		return o
@@ -121,7 +122,7 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 	}
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-	r, err := c.control.send(ctx, ftpfwd.ActiveCommand(mode, netip.AddrPortFrom(address, addrOf(l.Addr()).Port())))
+	r, err := c.control.send(ctx, ftpfwd.ActiveCommand(mode, netip.AddrPortFrom(address, l.Addr().(*net.TCPAddr).AddrPort().Port())))
 	switch {
 	case err != nil:
 		return fail(err)
@@ -130,14 +131,14 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 	}
 	first, o := c.list(ctx, l.Accept)
 	if o.result == failed && !first.good(1) && address == c.p.settings.FTP.ActiveAddress {
-		o.advice = hints(&ftpfwd.ActiveAddressError{Address: address})
+		o.advice = hint.ActiveAddress(&ftpfwd.ActiveAddressError{Address: address})
 	}
 	return o
 }
 
 func (c *checker) refuses(mode string, r reply) outcome {
 	o := fail(fmt.Errorf("the FTP server refuses %s: %v", mode, r))
-	o.advice = tlsAdvice(r)
+	o.advice = hint.FTPReply(r.code, r.text)
 	return o
 }
 
@@ -151,7 +152,7 @@ func (c *checker) list(ctx context.Context, open func() (net.Conn, error)) (repl
 		return first, fail(fmt.Errorf("LIST: %w", err))
 	case !first.good(1):
 		o := fail(fmt.Errorf("LIST: %v", first))
-		o.advice = tlsAdvice(first)
+		o.advice = hint.FTPReply(first.code, first.text)
 		return first, o
 	}
 	n, err := receiveAll(ctx, open)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
@@ -24,11 +25,11 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 	up, stop := signal.NotifyContext(ctx, stopSignals...)
 	defer stop()
 	log := newLogger(p.stderr, p.in.LogFormat, p.in.Verbose, p.in.Quiet)
-	listeners, err := p.openListeners(up, log)
+	listeners, err := forward.Listen(up, p.settings.Forwards)
 	if err != nil {
 		return err
 	}
-	defer closeAll(listeners)
+	defer listeners.Close()
 	g, err := p.openGateways(ctx, log)
 	if err != nil {
 		return err
@@ -66,8 +67,8 @@ func unlessInterrupted(ctx context.Context, err error) error {
 // arguments, passes signals on to it, and returns its exit status as a shell
 // would give it.
 func runChild(command []string, a net.Addr) (status int, err error) {
-	at := addrOf(a)
-	host, port, url := at.Addr().String(), fmt.Sprint(at.Port()), ftpURL(a)
+	at := forward.Address(a)
+	host, port, url := at.Addr().String(), fmt.Sprint(at.Port()), forward.URL(a)
 	args := make([]string, len(command))
 	for i, arg := range command {
 		args[i] = strings.NewReplacer("{host}", host, "{port}", port, "{url}", url).Replace(arg)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
@@ -107,7 +108,7 @@ func logTransfer(log *slog.Logger, t ftpfwd.Transfer) {
 // hintAttr is what to do about err, in one attribute; nothing if there is no
 // advice.
 func hintAttr(err error) slog.Attr {
-	lines := hints(err)
+	lines := hint.For(err)
 	if len(lines) == 0 {
 		return slog.Attr{}
 	}

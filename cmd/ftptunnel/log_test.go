@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
 )
@@ -70,6 +71,6 @@ func TestAdviceIsOneAttribute(t *testing.T) {
 	assert.Equal(t, 1, bytes.Count(out.Bytes(), []byte(`"hint"`)), out.String())
 	assert.Contains(t, out.String(), "AllowTcpForwarding")
 	assert.Contains(t, out.String(), "PermitOpen [::1]:*")
-	assert.Equal(t, []string{"can the gateway reach it? from there: nc -v ::1 21"},
-		hints(&tunnel.OpenError{Address: "[::1]:21", Err: errors.New("No route to host")}))
+	assert.Equal(t, []string{"check that the gateway can reach it; there, try: nc -v ::1 21"},
+		hint.For(&tunnel.OpenError{Address: "[::1]:21", Err: errors.New("No route to host")}))
 }

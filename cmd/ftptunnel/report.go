@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 )
 
@@ -84,7 +85,7 @@ func skip(format string, args ...any) outcome {
 // fail is that err stands in the way; the advice is that which the program
 // gives about err elsewhere.
 func fail(err error) outcome {
-	return outcome{result: failed, text: err.Error(), advice: hints(err)}
+	return outcome{result: failed, text: err.Error(), advice: hint.For(err)}
 }
 
 // add adds a step that took a time.

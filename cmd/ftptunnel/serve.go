@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"sync"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/connect"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
@@ -69,11 +68,14 @@ func signalled(ctx context.Context) (first context.Context, second <-chan struct
 
 func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	log := newLogger(p.stderr, p.in.LogFormat, p.in.Verbose, p.in.Quiet)
-	listeners, err := p.openListeners(ctx, log)
+	listeners, err := forward.Listen(ctx, p.settings.Forwards)
 	if err != nil {
 		return err
 	}
-	defer closeAll(listeners)
+	defer listeners.Close()
+	for _, address := range listeners.Exposed() {
+		log.Warn("other hosts can connect to this port, unencrypted", "listener", address)
+	}
 	g, err := p.openGateways(ctx, log)
 	if err != nil {
 		return err
@@ -86,36 +88,9 @@ func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	defer hangUp()
 	defer p.reloadOnHangup(ctx, g, hangUp)()
 	for _, l := range listeners {
-		fmt.Fprintf(p.stdout, "%s\n", ftpURL(l.Addr()))
+		fmt.Fprintf(p.stdout, "%s\n", forward.URL(l.Addr()))
 	}
 	return p.forwardAll(ctx, hurry, g, listeners, log)
-}
-
-// openListeners opens all ports or none.
-func (p *program) openListeners(ctx context.Context, log *slog.Logger) (listeners []net.Listener, err error) {
-	defer func() {
-		if err != nil {
-			closeAll(listeners)
-		}
-	}()
-	for _, f := range p.settings.Forwards {
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", f.Listen)
-		if err != nil {
-			return listeners, &listenError{f.Listen, err}
-		}
-		listeners = append(listeners, l)
-		if at := addrOf(l.Addr()); !at.Addr().IsLoopback() {
-			log.Warn("other hosts can connect to this port, unencrypted", "listener", l.Addr().String())
-		}
-	}
-	return listeners, nil
-}
-
-func closeAll(listeners []net.Listener) {
-	for _, l := range listeners {
-		_ = l.Close()
-	}
 }
 
 // chooseGateway chooses a gateway. That a server behind it does not answer is
@@ -144,7 +119,7 @@ func (p *program) tunnelConfig(ctx context.Context, hops []tunnel.Hop) tunnel.Co
 // forwardAll serves every listener until ctx is done or no gateway can be used
 // any more. Once ctx is done, transfers have until hurry is closed, or the time of
 // --drain-timeout is over.
-func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gateways, listeners []net.Listener, log *slog.Logger) error {
+func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gateways, listeners forward.Listeners, log *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var servers, watch sync.WaitGroup
@@ -191,29 +166,3 @@ func newForwarder(s settings.FTP) *ftpfwd.Forwarder {
 		DataTimeout: s.DataTimeout, DrainTimeout: s.DrainTimeout,
 	}
 }
-
-// ftpURL is how a client is pointed at a listener.
-func ftpURL(a net.Addr) string {
-	at := addrOf(a)
-	if at.Addr().IsUnspecified() {
-		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
-	}
-	return "ftp://" + at.String()
-}
-
-func addrOf(a net.Addr) netip.AddrPort {
-	at := a.(*net.TCPAddr).AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-}
-
-// A listenError says that a port here could not be opened.
-type listenError struct {
-	address string
-	err     error
-}
-
-func (e *listenError) Error() string {
-	return fmt.Sprintf("cannot listen on %s: %v", e.address, e.err)
-}
-
-func (e *listenError) Unwrap() error { return e.err }
