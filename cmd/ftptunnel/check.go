@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 )
@@ -38,6 +40,7 @@ type checker struct {
 	tunnel  ftpfwd.Network
 	version string // of the gateway's SSH server
 	report  *report
+	stream  *events.Stream
 
 	// What the gateway said to forwarding: there, to the FTP server; back, from
 	// a port that it opens; round, to that port.
@@ -98,7 +101,13 @@ func (p *program) checkWay(ctx context.Context) error {
 	if !p.check.json {
 		c.report.lines = p.stdout
 	}
+	log := p.settings.Log
+	if log.Level == slog.LevelInfo {
+		log.Level = settings.LevelNotice // the report has the rest
+	}
+	c.stream = p.logEvents(log)
 	c.walk(ctx)
+	c.stream.Close(patience)
 	c.conclude()
 	if !c.report.Works {
 		p.status = 1

@@ -23,11 +23,10 @@ func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tu
 	if hops == nil {
 		return nil
 	}
-	cfg := c.p.tunnelConfig(ctx, hops)
-	log := newLogger(c.p.stderr, c.p.in.LogFormat, c.p.in.Verbose, c.p.in.Verbose == 0)
-	tell := logTunnel(log, c.p.stderr)
+	cfg := tunnelConfig(ctx, c.p.in.Gateway, hops, c.stream)
+	publish := cfg.Observe
 	cfg.Observe = func(e tunnel.Event) {
-		tell(e)
+		publish(e)
 		if e.Kind == tunnel.Down {
 			lost(e.Err)
 		}

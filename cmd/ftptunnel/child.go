@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
@@ -24,13 +25,14 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 	}
 	up, stop := signal.NotifyContext(ctx, stopSignals...)
 	defer stop()
-	log := newLogger(p.stderr, p.in.LogFormat, p.in.Verbose, p.in.Quiet)
+	stream := p.logEvents(p.settings.Log)
+	defer stream.Close(patience)
 	listeners, err := forward.Listen(up, p.settings.Forwards)
 	if err != nil {
 		return err
 	}
 	defer listeners.Close()
-	g, err := p.openGateways(ctx, log)
+	g, err := p.openGateways(ctx, stream)
 	if err != nil {
 		return err
 	}
@@ -42,11 +44,11 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- p.forwardAll(serving, nil, g, listeners, log) }()
+	go func() { served <- p.forwardAll(serving, nil, g, listeners, stream) }()
 	status, err := runChild(command, listeners[0].Addr())
 	end()
 	if serveErr := <-served; serveErr != nil {
-		log.Error("the tunnel failed while the command ran", "error", serveErr.Error())
+		stream.Publish(events.Event{Kind: events.ServeFailed, Err: serveErr})
 	}
 	p.status = status
 	if err != nil {

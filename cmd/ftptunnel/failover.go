@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
@@ -45,7 +46,7 @@ func (g *gateways) choose(ctx context.Context) error {
 			first = err
 		}
 		if len(g.list) > 1 && !g.hasFailed(gw) {
-			g.log.Warn("no way to the FTP server", "gateway", gw.name, errorAttr(err), hintAttr(err))
+			g.publish(events.Event{Kind: events.GatewaySkipped, Gateway: gw.name, Err: err})
 		}
 	}
 	if answering != nil {
@@ -70,7 +71,7 @@ func (g *gateways) use(gw *gateway) {
 	}
 	g.current = gw
 	if len(g.list) > 1 {
-		g.log.Info("gateway in use", "gateway", gw.name)
+		g.publish(events.Event{Kind: events.GatewaySelected, Gateway: gw.name})
 	}
 }
 
@@ -150,7 +151,7 @@ func (g *gateways) goBack(ctx context.Context) {
 	for _, gw := range g.better() {
 		err := g.try(ctx, gw)
 		if err != nil {
-			g.log.Debug("no way to the FTP server", "gateway", gw.name, errorAttr(err))
+			g.publish(events.Event{Kind: events.GatewayNotBack, Gateway: gw.name, Err: err, Wait: returnEvery})
 			continue
 		}
 		g.returnTo(gw)

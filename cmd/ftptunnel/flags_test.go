@@ -63,7 +63,7 @@ func TestFlagsMeanWhatTheyMeanToSSH(t *testing.T) {
 		IdentityFiles: []string{"a", "b"}, Port: 2222, User: "bob", ConfigFile: "cfg", Jump: "j1,j2",
 		Settings: []string{"A=b", "C=d"}, AddressFamily: "inet6",
 	}, p.settings.SSH)
-	assert.Equal(t, 2, p.settings.Log.Verbose)
+	assert.Equal(t, settings.LevelLine, p.settings.Log.Level)
 }
 
 // Each is refused before anything is done, with status 2, one error line and a

@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/tunnel"
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
@@ -15,11 +15,10 @@ import (
 // used at a time: the next when it does not answer or does not reach a server's
 // greeting, and a better one again when that is back and nothing is running.
 type gateways struct {
-	open    func(hops []tunnel.Hop) (*tunnel.Tunnel, error)
+	open    func(name string, hops []tunnel.Hop) (*tunnel.Tunnel, error)
 	stop    func()   // ends what open does, and run
 	servers []string // that clients are to reach
-	warn    func(error)
-	log     *slog.Logger
+	publish func(events.Event)
 	tasks   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -31,13 +30,11 @@ type gateways struct {
 
 // openGateways resolves the destinations. No connection is made before one is
 // chosen.
-func (p *program) openGateways(ctx context.Context, log *slog.Logger) (*gateways, error) {
+func (p *program) openGateways(ctx context.Context, stream *events.Stream) (*gateways, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	g := &gateways{stop: cancel, warn: p.warn, log: log, ended: make(chan struct{})}
-	g.open = func(hops []tunnel.Hop) (*tunnel.Tunnel, error) {
-		cfg := p.tunnelConfig(ctx, hops)
-		cfg.Observe = logTunnel(log, p.stderr)
-		return tunnel.Open(ctx, cfg)
+	g := &gateways{stop: cancel, publish: stream.Publish, ended: make(chan struct{})}
+	g.open = func(name string, hops []tunnel.Hop) (*tunnel.Tunnel, error) {
+		return tunnel.Open(ctx, tunnelConfig(ctx, name, hops, stream))
 	}
 	for _, f := range p.settings.Forwards {
 		if f.Server != "" {
@@ -121,7 +118,7 @@ func (g *gateways) up(ctx context.Context, gw *gateway) (*tunnel.Tunnel, error) 
 
 // openGateway opens gw, and notes what becomes of it.
 func (g *gateways) openGateway(gw *gateway) {
-	t, err := g.open(gw.hops)
+	t, err := g.open(gw.name, gw.hops)
 	g.mu.Lock()
 	gw.tunnel, gw.trouble = t, err
 	close(gw.opening)
@@ -146,8 +143,7 @@ func (g *gateways) fail(gw *gateway, err error) {
 		return // another has taken its place, or was to be
 	}
 	if len(g.list) > 1 {
-		g.warn(err)
-		g.log.Error("a gateway is not used any more", "gateway", gw.name, errorAttr(err), hintAttr(err))
+		g.publish(events.Event{Kind: events.GatewayGivenUp, Gateway: gw.name, Err: err})
 	}
 	if !slices.ContainsFunc(g.list, func(gw *gateway) bool { return gw.failed == nil }) {
 		g.end(err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
@@ -53,22 +54,22 @@ func (g *gateways) reload(ctx context.Context, options sshconfig.Options) {
 	for i, old := range list {
 		hops, err := sshconfig.Resolve(ctx, old.name, options)
 		if err != nil {
-			g.log.Error("the configuration cannot be used, and the old one stays", "gateway", old.name, errorAttr(err), hintAttr(err))
+			g.publish(events.Event{Kind: events.ConfigRejected, Gateway: old.name, Err: err})
 			continue
 		}
 		if reflect.DeepEqual(hops, old.hops) && !g.hasFailed(old) {
-			g.log.Info("the configuration has not changed", "gateway", old.name)
+			g.publish(events.Event{Kind: events.ConfigUnchanged, Gateway: old.name})
 			continue
 		}
 		next := &gateway{name: old.name, hops: hops}
 		if g.inUse(old) {
 			if _, err := g.up(ctx, next); err != nil {
-				g.log.Error("no connection with the new configuration, and the old one stays", "gateway", old.name, errorAttr(err), hintAttr(err))
+				g.publish(events.Event{Kind: events.ConfigUnworkable, Gateway: old.name, Err: err})
 				continue
 			}
 		}
 		g.replace(i, next)
-		g.log.Info("the configuration has changed: new clients use it", "gateway", old.name)
+		g.publish(events.Event{Kind: events.ConfigChanged, Gateway: old.name})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/connect"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
@@ -67,59 +68,78 @@ func signalled(ctx context.Context) (first context.Context, second <-chan struct
 }
 
 func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
-	log := newLogger(p.stderr, p.in.LogFormat, p.in.Verbose, p.in.Quiet)
+	stream := p.logEvents(p.settings.Log)
+	defer stream.Close(patience)
 	listeners, err := forward.Listen(ctx, p.settings.Forwards)
 	if err != nil {
 		return err
 	}
 	defer listeners.Close()
 	for _, address := range listeners.Exposed() {
-		log.Warn("other hosts can connect to this port, unencrypted", "listener", address)
+		stream.Publish(events.Event{Kind: events.PortExposed, Listener: address})
 	}
-	g, err := p.openGateways(ctx, log)
+	g, err := p.openGateways(ctx, stream)
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	if err := p.chooseGateway(ctx, g, log); err != nil {
+	if err := p.chooseGateway(ctx, g, stream); err != nil {
 		return err
 	}
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	defer p.reloadOnHangup(ctx, g, hangUp)()
+	stream.Flush(patience) // what led to it is logged before the ports are ready
 	for _, l := range listeners {
 		fmt.Fprintf(p.stdout, "%s\n", forward.URL(l.Addr()))
 	}
-	return p.forwardAll(ctx, hurry, g, listeners, log)
+	return p.forwardAll(ctx, hurry, g, listeners, stream)
 }
 
 // chooseGateway chooses a gateway. That a server behind it does not answer is
 // told and no more if time can mend it: clients will see for themselves. That the
 // gateway forbids the way is an error, for only a person can mend it.
-func (p *program) chooseGateway(ctx context.Context, g *gateways, log *slog.Logger) error {
+func (p *program) chooseGateway(ctx context.Context, g *gateways, stream *events.Stream) error {
 	err := g.choose(ctx)
 	var silent *silentError
 	var open *tunnel.OpenError
 	if !errors.As(err, &silent) || errors.As(err, &open) && open.Prohibited || ctx.Err() != nil {
 		return err
 	}
-	log.Warn("the FTP server does not answer yet", errorAttr(err), hintAttr(err))
+	stream.Publish(events.Event{Kind: events.GatewaySkipped, Gateway: p.settings.Gateways[0], Err: err})
 	return nil
 }
 
-// tunnelConfig returns how to connect to hops.
-func (p *program) tunnelConfig(ctx context.Context, hops []tunnel.Hop) tunnel.Config {
-	return connect.Config(ctx, hops, terminal.NewAsker(), func(text string) {
-		if !p.in.Quiet {
-			fmt.Fprintln(p.stderr, text)
+// patience bounds the wait for standard error to be read.
+const patience = time.Second
+
+// logEvents returns a stream of events whose observer is the log.
+func (p *program) logEvents(s settings.Log) *events.Stream {
+	stream := &events.Stream{}
+	stream.Observe(eventlog.New(p.stderr, s).Observer())
+	return stream
+}
+
+// tunnelConfig returns how to connect to a gateway's hops.
+func tunnelConfig(ctx context.Context, gateway string, hops []tunnel.Hop, stream *events.Stream) tunnel.Config {
+	ask := terminal.NewAsker()
+	if terminal := ask; terminal != nil {
+		ask = func(ctx context.Context, question string, echo bool) (string, error) {
+			stream.Flush(patience) // a banner comes before the question
+			return terminal(ctx, question, echo)
 		}
+	}
+	cfg := connect.Config(ctx, hops, ask, func(text string) {
+		stream.Publish(events.Event{Kind: events.HostKeyNotice, Gateway: gateway, Text: text})
 	})
+	cfg.Observe = func(e tunnel.Event) { stream.Publish(events.OfTunnel(gateway, e)) }
+	return cfg
 }
 
 // forwardAll serves every listener until ctx is done or no gateway can be used
 // any more. Once ctx is done, transfers have until hurry is closed, or the time of
 // --drain-timeout is over.
-func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gateways, listeners forward.Listeners, log *slog.Logger) error {
+func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gateways, listeners forward.Listeners, stream *events.Stream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var servers, watch sync.WaitGroup
@@ -129,7 +149,7 @@ func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gate
 		case <-g.Done():
 			cancel(g.Err())
 		case <-ctx.Done():
-			log.Info("stopping", "transfers may go on for", p.settings.FTP.DrainTimeout)
+			stream.Publish(events.Event{Kind: events.Stopping, Wait: p.settings.FTP.DrainTimeout})
 		}
 		select {
 		case <-time.After(p.settings.FTP.DrainTimeout + stopAtMost):
@@ -142,7 +162,7 @@ func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gate
 	for i, l := range listeners {
 		f := newForwarder(p.settings.FTP)
 		f.Server, f.Connect = p.settings.Forwards[i].Server, g.Connect
-		f.Observe = logSessions(log)
+		f.Observe = func(e ftpfwd.Event) { stream.Publish(events.OfSession(e)) }
 		servers.Go(func() {
 			if err := f.Serve(ctx, l); err != nil {
 				cancel(err)

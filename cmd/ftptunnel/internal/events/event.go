@@ -39,7 +39,8 @@ const (
 
 	// Of gateways, in order of preference.
 	GatewaySelected // new sessions use Gateway; Err is why they no longer use Previous
-	GatewaySkipped  // Gateway does not lead to the FTP server, for Err; it is tried again
+	GatewaySkipped  // Gateway does not lead to the FTP server, for Err; it is tried again later
+	GatewayNotBack  // Gateway was tried again and still does not, for Err; the next try is after Wait
 	GatewayGivenUp  // Gateway is not tried again: Err needs a change of configuration
 
 	// Of the ssh configuration, when it is read again.
@@ -74,7 +75,7 @@ type Event struct {
 	Previous string          // of GatewaySelected: the gateway before, if there was one
 	Text     string          // of Warned, Banner and HostKeyNotice; of Connected: version and algorithms
 	Err      error           // the cause, if there is one
-	Wait     time.Duration   // of ConnectFailed and Stopping
+	Wait     time.Duration   // of ConnectFailed, GatewayNotBack and Stopping
 	Count    int64           // of EventsLost
 }
 

@@ -7,6 +7,7 @@ package settings
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -65,10 +66,15 @@ type Settings struct {
 
 // Log says what is logged, and how.
 type Log struct {
-	JSON    bool // one JSON object a line, instead of text
-	Verbose int  // 1 logs sessions, 2 also commands and replies
-	Quiet   bool // log warnings and errors only
+	JSON  bool // one JSON object a line, instead of text
+	Level slog.Level
 }
+
+// Levels beside those of package slog.
+const (
+	LevelLine   = slog.LevelDebug - 4 // single commands and replies
+	LevelNotice = slog.LevelInfo + 2  // what ssh prints unless it is quiet
+)
 
 // Servers returns the FTP servers of the forwards that name one.
 func (s *Settings) Servers() (servers []string) {
@@ -92,7 +98,7 @@ func (e *Error) Error() string { return e.Text }
 // address to listen on, it is listen. An error is an [*Error], except if the
 // users of this machine cannot be looked up.
 func (in Input) Parse(listen string) (*Settings, error) {
-	s := &Settings{SSH: in.SSH, Log: Log{JSON: in.LogFormat == "json", Verbose: in.Verbose, Quiet: in.Quiet}}
+	s := &Settings{SSH: in.SSH, Log: Log{JSON: in.LogFormat == "json", Level: in.level()}}
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -114,6 +120,19 @@ func (in Input) Parse(listen string) (*Settings, error) {
 		return nil, err
 	}
 	return s, s.checkActive()
+}
+
+// level returns the lowest level that is logged.
+func (in Input) level() slog.Level {
+	switch {
+	case in.Quiet:
+		return slog.LevelWarn
+	case in.Verbose > 1:
+		return LevelLine
+	case in.Verbose == 1:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // check refuses settings that contradict each other.
