@@ -32,19 +32,19 @@ func (p *program) runCommand(ctx context.Context, command []string) error {
 		return err
 	}
 	defer listeners.Close()
-	g, err := p.openGateways(ctx, stream)
+	pool, group, err := p.gateways(ctx, stream)
 	if err != nil {
 		return err
 	}
-	defer g.Close()
-	if err := g.choose(up); err != nil {
+	defer pool.Close()
+	if err := group.Choose(up); err != nil {
 		return unlessInterrupted(up, err)
 	}
 	stop() // from here on signals are the command's
 
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- p.forwardAll(serving, nil, g, listeners, stream) }()
+	go func() { served <- p.forwardAll(serving, nil, pool, group, listeners, stream) }()
 	status, err := runChild(command, listeners[0].Addr())
 	end()
 	if serveErr := <-served; serveErr != nil {

@@ -14,11 +14,13 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // How long sessions have to end once the program stops, before the SSH
@@ -78,36 +80,39 @@ func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	for _, address := range listeners.Exposed() {
 		stream.Publish(events.Event{Kind: events.PortExposed, Listener: address})
 	}
-	g, err := p.openGateways(ctx, stream)
+	pool, group, err := p.gateways(ctx, stream)
 	if err != nil {
 		return err
 	}
-	defer g.Close()
-	if err := p.chooseGateway(ctx, g, stream); err != nil {
+	defer pool.Close()
+	if err := group.Open(ctx); err != nil {
 		return err
 	}
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	defer p.reloadOnHangup(ctx, g, hangUp)()
+	defer p.reloadOnHangup(ctx, pool, hangUp)()
 	stream.Flush(patience) // what led to it is logged before the ports are ready
 	for _, l := range listeners {
 		fmt.Fprintf(p.stdout, "%s\n", forward.URL(l.Addr()))
 	}
-	return p.forwardAll(ctx, hurry, g, listeners, stream)
+	return p.forwardAll(ctx, hurry, pool, group, listeners, stream)
 }
 
-// chooseGateway chooses a gateway. That a server behind it does not answer is
-// told and no more if time can mend it: clients will see for themselves. That the
-// gateway forbids the way is an error, for only a person can mend it.
-func (p *program) chooseGateway(ctx context.Context, g *gateways, stream *events.Stream) error {
-	err := g.choose(ctx)
-	var silent *silentError
-	var open *tunnel.OpenError
-	if !errors.As(err, &silent) || errors.As(err, &open) && open.Prohibited || ctx.Err() != nil {
-		return err
+// gateways returns the gateways of the settings.
+func (p *program) gateways(ctx context.Context, stream *events.Stream) (*gateway.Pool, *gateway.Group, error) {
+	resolve := func(ctx context.Context, name string) ([]tunnel.Hop, error) {
+		return sshconfig.Resolve(ctx, name, p.settings.SSH)
 	}
-	stream.Publish(events.Event{Kind: events.GatewaySkipped, Gateway: p.settings.Gateways[0], Err: err})
-	return nil
+	open := func(ctx context.Context, name string, hops []tunnel.Hop) (gateway.Tunnel, error) {
+		t, err := tunnel.Open(ctx, tunnelConfig(ctx, name, hops, stream))
+		if err != nil {
+			return nil, err // not a nil *tunnel.Tunnel
+		}
+		return t, nil
+	}
+	pool := gateway.NewPool(resolve, open, stream.Publish)
+	group, err := pool.Group(ctx, p.settings.Gateways, p.settings.Servers())
+	return pool, group, err
 }
 
 // patience bounds the wait for standard error to be read.
@@ -139,29 +144,29 @@ func tunnelConfig(ctx context.Context, gateway string, hops []tunnel.Hop, stream
 // forwardAll serves every listener until ctx is done or no gateway can be used
 // any more. Once ctx is done, transfers have until hurry is closed, or the time of
 // --drain-timeout is over.
-func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gateways, listeners forward.Listeners, stream *events.Stream) error {
+func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, pool *gateway.Pool, group *gateway.Group, listeners forward.Listeners, stream *events.Stream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var servers, watch sync.WaitGroup
 	ended := make(chan struct{})
 	watch.Go(func() {
 		select {
-		case <-g.Done():
-			cancel(g.Err())
+		case <-group.Done():
+			cancel(group.Err())
 		case <-ctx.Done():
 			stream.Publish(events.Event{Kind: events.Stopping, Wait: p.settings.FTP.DrainTimeout})
 		}
 		select {
 		case <-time.After(p.settings.FTP.DrainTimeout + stopAtMost):
-			g.Close()
+			pool.Close()
 		case <-hurry:
-			g.Close()
+			pool.Close()
 		case <-ended:
 		}
 	})
 	for i, l := range listeners {
 		f := newForwarder(p.settings.FTP)
-		f.Server, f.Connect = p.settings.Forwards[i].Server, g.Connect
+		f.Server, f.Connect = p.settings.Forwards[i].Server, group.Connect
 		f.Observe = func(e ftpfwd.Event) { stream.Publish(events.OfSession(e)) }
 		servers.Go(func() {
 			if err := f.Serve(ctx, l); err != nil {
