@@ -36,11 +36,17 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
 func main() {
+	// Otherwise the process would end when it writes to a closed standard output
+	// or standard error. Commands that it runs get the default action, which
+	// signal.Ignore would take from them.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
