@@ -5,20 +5,24 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jlaffaye/ftp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/knownhosts"
 
 	"example.org/ftptunnel/internal/test/ftptest"
 	"example.org/ftptunnel/internal/test/sshtest"
@@ -39,8 +43,8 @@ func TestMain(m *testing.M) {
 type site struct {
 	t       *testing.T
 	gateway *sshtest.Server
-	ftp     string          // the FTP server's address
-	heard   *ftptest.Record // commands that the FTP server has received
+	ftp     string        // the FTP server's address
+	dialled *atomic.Int64 // connections that the gateway has made to the FTP server
 	flags   []string
 }
 
@@ -52,18 +56,25 @@ func newSite(t *testing.T, gateway *sshtest.Server) *site {
 	require.NoError(t, err)
 	block, err := ssh.MarshalPrivateKey(private, "")
 	require.NoError(t, err)
+	address := ftptest.Start(t, &ftptest.Server{}, "127.0.0.1")
+	dialled := &atomic.Int64{}
 	gateway.Keys = []ssh.PublicKey{key}
+	gateway.Resolve = func(to string) string {
+		if to == address {
+			dialled.Add(1)
+		}
+		return to
+	}
 	require.NoError(t, gateway.Start())
 	t.Cleanup(func() { assert.NoError(t, gateway.Close()) })
 
 	dir := t.TempDir()
 	identity, known := filepath.Join(dir, "identity"), filepath.Join(dir, "known_hosts")
 	require.NoError(t, os.WriteFile(identity, pem.EncodeToMemory(block), 0o600))
-	line := knownhosts.Line([]string{knownhosts.Normalize(gateway.Addr().String())}, gateway.HostKey())
-	require.NoError(t, os.WriteFile(known, []byte(line+"\n"), 0o600))
-	heard := &ftptest.Record{}
+	line := fmt.Sprintf("[127.0.0.1]:%d %s", gateway.Addr().Port, ssh.MarshalAuthorizedKey(gateway.HostKey()))
+	require.NoError(t, os.WriteFile(known, []byte(line), 0o600))
 	return &site{
-		t: t, gateway: gateway, heard: heard, ftp: ftptest.Start(t, &ftptest.Server{Heard: heard.Heard}, "127.0.0.1"),
+		t: t, gateway: gateway, ftp: address, dialled: dialled,
 		flags: []string{
 			"-F", "none", "-i", identity, "-l", "ann", "-p", fmt.Sprint(gateway.Addr().Port),
 			"-o", "UserKnownHostsFile=" + known, "-o", "IdentityAgent=none", "-o", "BatchMode=yes",
@@ -99,6 +110,24 @@ func (s *site) forward(cmd *exec.Cmd) (address string) {
 	return address
 }
 
+// A lockedBuffer is an output that can be read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
 // movesFiles uploads and downloads so many files through the port at address.
 func movesFiles(t *testing.T, address string, files int) {
 	t.Helper()
@@ -116,4 +145,54 @@ func movesFiles(t *testing.T, address string, files int) {
 		require.Equal(t, content, got)
 	}
 	require.NoError(t, c.Quit())
+}
+
+func TestThePortIsReadyWithoutAnFTPConnection(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	cmd := s.command()
+	var stderr lockedBuffer
+	cmd.Stderr = &stderr
+	address := s.forward(cmd)
+	assert.Len(t, s.gateway.Users(), 1, "the SSH connection is up")
+	assert.Zero(t, s.dialled.Load(), "the FTP server has no connection")
+	movesFiles(t, address, 1)
+	assert.EqualValues(t, 1, s.dialled.Load())
+}
+
+// A gateway that prohibits connections shows when the first client comes.
+func TestAClientGetsTheReasonWhyTheGatewayDoesNotForward(t *testing.T) {
+	s := newSite(t, &sshtest.Server{NoForwarding: true})
+	cmd := s.command("--log-format=json")
+	var stderr lockedBuffer
+	cmd.Stderr = &stderr
+	conn, err := net.Dial("tcp", s.forward(cmd))
+	require.NoError(t, err)
+	defer conn.Close()
+	reply, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	assert.Regexp(t, `^421 .*the gateway forbids connections to `+s.ftp, string(reply))
+	var warning map[string]any
+	require.Eventually(t, func() bool {
+		for line := range strings.Lines(stderr.String()) {
+			warning = nil
+			if json.Unmarshal([]byte(line), &warning) == nil && warning["level"] == "WARN" {
+				return true
+			}
+		}
+		return false
+	}, 10*time.Second, 10*time.Millisecond, stderr.String())
+	assert.Equal(t, "server_unreachable", warning["warning"])
+	assert.Equal(t, s.ftp, warning["server"])
+	assert.Contains(t, warning["hint"], "PermitOpen")
+}
+
+func TestRunWaitsForTheGreeting(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	ran := filepath.Join(t.TempDir(), "ran")
+	cmd := s.command("run", "127.0.0.1", s.gateway.Addr().String())
+	cmd.Args = append(cmd.Args, "--", "touch", ran)
+	out, err := cmd.CombinedOutput()
+	assert.Error(t, err)
+	assert.Contains(t, string(out), "does not greet as an FTP server")
+	assert.NoFileExists(t, ran)
 }

@@ -59,7 +59,7 @@ func TestALogThatNobodyReadsStopsNothing(t *testing.T) {
 	_, full, _ := fullPipe(t)
 	cmd := s.command("-vv")
 	cmd.Stderr = full
-	movesFiles(t, s.forward(cmd), 100)
+	movesFiles(t, s.forward(cmd), 10)
 	stops(t, cmd)
 }
 

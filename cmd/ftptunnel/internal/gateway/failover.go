@@ -87,7 +87,7 @@ func (g *Group) Choose(ctx context.Context) error {
 		case failed == nil:
 			failed = err
 		}
-		if m.failure() == nil && (connected || len(g.members) > 1) {
+		if m.failure() == nil && len(g.members) > 1 {
 			g.publish(events.Event{Kind: events.GatewaySkipped, Gateway: m.name, Err: err})
 		}
 	}
@@ -97,10 +97,14 @@ func (g *Group) Choose(ctx context.Context) error {
 	return failed
 }
 
-// Open is [Group.Choose] for who can go without an answer of the servers: it is
-// no error if none greets, unless the gateway prohibits connections to it: time
-// does not change that.
+// Open connects to a gateway for clients to come. With one gateway it opens no
+// FTP connection: a server that does not answer shows when a client needs it.
+// With several it is [Group.Choose], but it is no error if no server greets, unless
+// the gateway prohibits connections to it: time does not change that.
 func (g *Group) Open(ctx context.Context) error {
+	if len(g.members) == 1 {
+		return g.connect(ctx, g.members[0])
+	}
 	err := g.Choose(ctx)
 	var silent *SilentError
 	var open *tunnel.OpenError
@@ -108,6 +112,17 @@ func (g *Group) Open(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// connect makes m the current gateway once it is connected.
+func (g *Group) connect(ctx context.Context, m *member) error {
+	through, err := m.gateway.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.release(through)
+	g.makeCurrent(m, nil)
+	return nil
 }
 
 // A SilentError reports that the program is connected to a gateway, but no FTP

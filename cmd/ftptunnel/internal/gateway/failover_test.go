@@ -48,6 +48,40 @@ func TestAGatewayThatProhibitsTheServerIsAnErrorAtTheStart(t *testing.T) {
 	})
 }
 
+// Servers count and log each connection, and some ban for one without a login.
+func TestOneGatewayIsOpenedWithoutAnFTPConnection(t *testing.T) {
+	inBubble(t, []string{"gw"}, func(r *rig) {
+		r.hosts["gw"].refuses = errProhibited // which a client will see
+		g := r.group("gw")
+		require.NoError(t, g.Open(r.t.Context()))
+		assert.True(t, r.isConnected("gw"))
+		after(time.Hour)
+		assert.Zero(t, r.connections())
+		_, err := g.Connect(r.t.Context(), ftpServer)
+		assert.ErrorIs(t, err, errProhibited)
+		assert.Empty(t, r.published(events.GatewaySelected), "there is nothing to select")
+
+		r.hosts["gw"].set(func(h *sshHost) { h.refuses = nil })
+		assert.Equal(t, "gw", r.through(g))
+		assert.Equal(t, 1, r.connections(), "it is the client's")
+	})
+}
+
+func TestOneGatewayThatCannotBeConnectedToIsAnError(t *testing.T) {
+	inBubble(t, []string{"gw"}, func(r *rig) {
+		r.drops("gw", errDown)
+		assert.Equal(t, errDown, r.group("gw").Open(r.t.Context()))
+	})
+}
+
+func TestChooseWaitsForAGreetingThroughOneGatewayToo(t *testing.T) {
+	inBubble(t, []string{"gw"}, func(r *rig) {
+		r.greets = "SSH-2.0-OpenSSH_9.2\r\n"
+		assert.ErrorContains(t, r.group("gw").Choose(r.t.Context()), "does not greet as an FTP server")
+		assert.Equal(t, 1, r.connections())
+	})
+}
+
 func TestTheNextGatewayIsUsedWithinTenSeconds(t *testing.T) {
 	for name, breaks := range map[string]func(h *sshHost){
 		"it is frozen":                func(h *sshHost) { h.stuck = true },
