@@ -8,35 +8,49 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 )
 
-// tryEvery is how often a better gateway than the current one is tried.
-const tryEvery = 10 * time.Second
+// A better gateway than the current one is tried after firstTry, and after a
+// failure in twice the time, up to mostTry: each try that gets so far connects to
+// the FTP servers.
+const (
+	firstTry = 10 * time.Second
+	mostTry  = 5 * time.Minute
+)
 
 // keepReturning returns to better gateways than the current one, until ctx is
 // done.
 func (g *Group) keepReturning(ctx context.Context) {
-	ticker := time.NewTicker(tryEvery)
-	defer ticker.Stop()
+	wait := firstTry
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	for {
 		select {
-		case <-ticker.C:
-			g.tryBetter(ctx)
+		case <-timer.C:
+			if next := min(2*wait, mostTry); g.tryBetter(ctx, next) {
+				wait = next
+			}
+		case <-g.switched:
+			wait = firstTry
 		case <-ctx.Done():
 			return
 		}
+		timer.Reset(wait)
 	}
 }
 
 // tryBetter makes a better gateway the current one if all servers greet through
-// it and nothing runs through the current one.
-func (g *Group) tryBetter(ctx context.Context) {
+// it and nothing runs through the current one. It reports whether it tried and
+// failed; the next try is then after next.
+func (g *Group) tryBetter(ctx context.Context, next time.Duration) (failed bool) {
 	for _, m := range g.better() {
 		err := g.probe(ctx, m)
 		if err == nil {
 			g.returnTo(m)
-			return
+			return false
 		}
-		g.publish(events.Event{Kind: events.GatewayNotBack, Gateway: m.name, Err: err, Wait: tryEvery})
+		failed = true
+		g.publish(events.Event{Kind: events.GatewayNotBack, Gateway: m.name, Err: err, Wait: next})
 	}
+	return failed
 }
 
 // better returns the gateways before the current one that may be back; none if

@@ -144,7 +144,7 @@ func TestReloadTriesAFailedGatewayAgain(t *testing.T) {
 		r.hosts["gw"].connects = nil // the key is accepted now
 		r.pool.Reload(r.t.Context())
 		assert.Equal(t, []string{"gw"}, r.published(events.ConfigChanged))
-		after(tryEvery)
+		after(firstTry)
 		assert.Equal(t, "gw", current(g))
 	})
 }

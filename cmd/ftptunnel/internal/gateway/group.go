@@ -12,11 +12,12 @@ import (
 // A Group is gateways in order of preference that lead to the same FTP servers.
 // One is used at a time. Its methods may be called from several goroutines.
 type Group struct {
-	members []*member
-	servers []string // that a gateway must lead to
-	publish func(events.Event)
-	stop    context.CancelFunc // ends keepReturning
-	tasks   sync.WaitGroup
+	members  []*member
+	servers  []string // that a gateway must lead to
+	publish  func(events.Event)
+	stop     context.CancelFunc // ends keepReturning
+	tasks    sync.WaitGroup
+	switched chan struct{} // has a value if the current gateway has changed
 
 	mu         sync.Mutex
 	current    *member       // nil until one has been chosen
@@ -34,7 +35,8 @@ type member struct {
 func newGroup(members []*member, servers []string, publish func(events.Event)) *Group {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Group{
-		members: members, servers: servers, publish: publish, stop: cancel, ended: make(chan struct{}),
+		members: members, servers: servers, publish: publish, stop: cancel,
+		switched: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	for _, m := range members {
 		m.whenFailed(func(err error) { g.failed(m, err) })
@@ -122,6 +124,10 @@ func (g *Group) setCurrent(m *member, cause error) {
 	if before != nil {
 		before.hold(-1)
 		e.Previous = before.name
+	}
+	select {
+	case g.switched <- struct{}{}:
+	default:
 	}
 	if len(g.members) > 1 {
 		g.publish(e)

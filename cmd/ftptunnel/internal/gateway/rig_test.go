@@ -201,6 +201,7 @@ func (r *rig) open(ctx context.Context, _ string, hops []tunnel.Hop) (Tunnel, er
 func (r *rig) publish(e events.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	e.Time = time.Now()
 	r.events = append(r.events, e)
 }
 
