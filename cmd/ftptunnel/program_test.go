@@ -196,3 +196,33 @@ func TestRunWaitsForTheGreeting(t *testing.T) {
 	assert.Contains(t, string(out), "does not greet as an FTP server")
 	assert.NoFileExists(t, ran)
 }
+
+// Scripts read the names of steps as well.
+func TestCheckReportsEachStepByItsName(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	cmd := s.command("check", "--json", "--user", "bob", "127.0.0.1", s.ftp)
+	cmd.Env = append(cmd.Env, "FTP_PASSWORD=secret")
+	out, err := cmd.Output()
+	require.NoError(t, err, "status 0")
+	var report struct {
+		Gateway string
+		Server  string
+		Works   bool
+		Modes   map[string]bool
+		Steps   []struct{ Step, Result string }
+	}
+	require.NoError(t, json.Unmarshal(out, &report), string(out))
+	assert.Equal(t, "127.0.0.1", report.Gateway)
+	assert.Equal(t, s.ftp, report.Server)
+	assert.True(t, report.Works)
+	assert.Equal(t, map[string]bool{"EPSV": true, "PASV": true, "EPRT": true, "PORT": true}, report.Modes)
+	var steps []string
+	for _, s := range report.Steps {
+		steps = append(steps, s.Step)
+		assert.Contains(t, []string{"ok", "note"}, s.Result, s.Step)
+	}
+	assert.Equal(t, []string{
+		"configuration", "hop", "connect", "host key", "authentication", "algorithms", "direct-tcpip", "tcpip-forward",
+		"GatewayPorts", "greeting", "features", "user", "login", "EPSV", "PASV", "EPRT", "PORT",
+	}, steps)
+}

@@ -1,10 +1,7 @@
 package check
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -19,7 +16,7 @@ import (
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
-// noTunnel is this machine in place of the gateway.
+// A noTunnel connects and listens on this machine, in place of a gateway.
 type noTunnel struct {
 	net.Dialer
 	net.ListenConfig
@@ -29,7 +26,7 @@ type noTunnel struct {
 func newChecker(t *testing.T, s *ftptest.Server) *checker {
 	t.Setenv("FTP_PASSWORD", "secret")
 	c := &checker{Options: Options{Settings: &settings.Settings{}, User: "bob"}, tunnel: &noTunnel{}, host: "127.0.0.1"}
-	c.report = &report{Modes: map[string]bool{}}
+	c.report = newReport("gw", "")
 	c.server = ftptest.Start(t, s, "127.0.0.1")
 	conn, err := c.tunnel.DialContext(t.Context(), "tcp", c.server)
 	require.NoError(t, err)
@@ -41,7 +38,7 @@ func newChecker(t *testing.T, s *ftptest.Server) *checker {
 func (c *checker) last() step { return c.report.Steps[len(c.report.Steps)-1] }
 
 // Servers word their replies in many ways.
-func TestCheckUnderstandsEveryServer(t *testing.T) {
+func TestCheckWorksWithTheRepliesOfEveryServer(t *testing.T) {
 	for _, product := range ftptest.Products {
 		t.Run(product.Name, func(t *testing.T) {
 			c := newChecker(t, &ftptest.Server{Dialect: product.Dialect})
@@ -102,7 +99,7 @@ func TestCheckNeverShowsThePassword(t *testing.T) {
 	}
 }
 
-func TestACheckOfAServerThatIsSilentEnds(t *testing.T) {
+func TestCheckDoesNotWaitForASilentServer(t *testing.T) {
 	here, there := net.Pipe()
 	defer there.Close()
 	c := &checker{server: "ftp.internal:21", report: &report{}, control: newControl(here)}
@@ -112,39 +109,7 @@ func TestACheckOfAServerThatIsSilentEnds(t *testing.T) {
 	assert.Equal(t, "no greeting from an FTP server at ftp.internal:21: no answer for 20s", c.last().Text)
 }
 
-func TestAReportHasOneAlignedLineForEachStep(t *testing.T) {
-	var out bytes.Buffer
-	r := &report{lines: &out, Summary: []string{"Nothing works yet."}}
-	r.add("connect", 1234*time.Microsecond, pass("gateway answers"))
-	r.add("authentication", 12*time.Second, fail(errors.New("two\r\nlines \x1b[31mand colours")))
-	r.add("login", 0, skip("not tried"))
-	r.advise("do this", "do that", "do this")
-	require.NoError(t, r.finish(&out))
-	assert.Equal(t, `connect           ok        1 ms  gateway answers
-authentication    FAIL  12000 ms  two lines [31mand colours
-login             skip            not tried
-
-Nothing works yet.
-
-What to do:
-  - do this
-  - do that
-`, out.String())
-}
-
-func TestAReportIsOneJSONDocument(t *testing.T) {
-	var out bytes.Buffer
-	r := &report{Modes: map[string]bool{"PASV": true}, Works: true}
-	r.add("connect", 1234*time.Microsecond, pass("<gateway> answers"))
-	require.Empty(t, out.String())
-	require.NoError(t, r.finish(&out))
-	var got map[string]any
-	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
-	assert.Equal(t, true, got["works"])
-	assert.Equal(t, []any{map[string]any{"step": "connect", "result": "ok", "ms": 1.234, "text": "<gateway> answers"}}, got["steps"])
-}
-
-func TestKeyExchangesThatResistQuantumComputersAreKnown(t *testing.T) {
+func TestCheckNamesPostQuantumKeyExchanges(t *testing.T) {
 	for name, post := range map[string]bool{
 		"mlkem768x25519-sha256":              true,
 		"sntrup761x25519-sha512@openssh.com": true,
@@ -158,12 +123,12 @@ func TestKeyExchangesThatResistQuantumComputersAreKnown(t *testing.T) {
 	}
 }
 
-func TestCheckSaysWhoReadTheConfiguration(t *testing.T) {
+func TestCheckReportsWhoReadTheConfiguration(t *testing.T) {
 	for ssh, want := range map[string]string{"none": "read by ftptunnel itself", "": "ssh -G"} {
 		c := &checker{Options: Options{Settings: &settings.Settings{}}, gateway: "ann@gateway", report: &report{}}
 		c.Settings.SSH = sshconfig.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
 		if path, err := sshconfig.FindSSH(t.Context(), c.Settings.SSH); ssh == "" && (path == "" || err != nil) {
-			t.Log("there is no ssh to ask")
+			t.Log("ssh is not installed")
 			continue
 		}
 		require.Len(t, c.checkConfiguration(t.Context()), 1)

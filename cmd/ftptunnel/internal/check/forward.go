@@ -15,10 +15,10 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// Names of steps.
+// Names of steps: the requests of SSH (RFC 4254, 7).
 const (
-	stepConnect = "forward there"
-	stepListen  = "forward back"
+	stepConnect = "direct-tcpip"
+	stepListen  = "tcpip-forward"
 )
 
 // checkForwarding asks the gateway for each kind of forwarding, and returns the
