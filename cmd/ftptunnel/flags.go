@@ -27,7 +27,7 @@ func (p *program) flags(f *pflag.FlagSet) {
 	f.BoolVarP(&in.Quiet, "quiet", "q", false, "log warnings and errors only")
 	f.StringVar(&in.LogFormat, "log-format", in.LogFormat, "`format` of the log on standard error: text or json")
 	f.DurationVar(&in.DataTimeout, "data-timeout", in.DataTimeout, "close a data port that nobody connects to after this `time`")
-	f.StringVar(&in.ServerMode, "server-mode", in.ServerMode, "open data connections with the FTP server in this `mode`, whatever\nclients use: passive, active, or auto, which tries what is left")
+	f.StringVar(&in.ServerMode, "server-mode", in.ServerMode, "open data connections with the FTP server in this `mode`, whatever\nclients use: passive; active; auto, which tries another if one fails; or\nclient: exactly what the client asks for, nothing translated, nothing\nremembered")
 	f.StringVar(&in.ActiveAddress, "active-address", "", "`address` of the gateway that an FTP server on another host can\nconnect to; sshd must listen there: GatewayPorts clientspecified")
 	f.StringVar(&in.PASVAddress, "pasv-address", in.PASVAddress, "`where` data connections to the FTP server go: control, to its own\naddress; reply, to what its 227 names; or networks to follow it within")
 	f.BoolVar(&in.FXP, "fxp", false, "pass on PORT and EPRT with addresses that are not the client's")

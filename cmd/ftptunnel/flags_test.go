@@ -126,6 +126,14 @@ func TestDataFlagsSayHowDataConnectionsComeAbout(t *testing.T) {
 	assert.Len(t, f.Targets, 2)
 }
 
+func TestServerModesAreThoseOfTheForwarder(t *testing.T) {
+	for _, mode := range []string{"auto", "passive", "active", "client"} {
+		p, err := parsed(t, "--server-mode="+mode, "gw")
+		require.NoError(t, err, mode)
+		assert.EqualValues(t, mode, p.settings.FTP.ServerMode)
+	}
+}
+
 func TestHelpSaysHowToBegin(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"run", "--help"}} {
 		var stdout, stderr bytes.Buffer

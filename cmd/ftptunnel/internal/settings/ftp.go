@@ -10,6 +10,9 @@ import (
 	"example.org/ftptunnel/ftpfwd"
 )
 
+// exact is a server mode without any translation.
+const exact ftpfwd.ServerMode = "client"
+
 // FTP says how FTP is forwarded, and for whom. Its fields have the meaning of
 // those of [ftpfwd.Forwarder].
 type FTP struct {
@@ -30,9 +33,9 @@ func (in Input) ftp() (FTP, error) {
 		MaxClients: in.MaxClients, DataTimeout: in.DataTimeout, DrainTimeout: in.DrainTimeout,
 	}
 	switch f.ServerMode {
-	case ftpfwd.Auto, ftpfwd.Passive, ftpfwd.Active:
+	case ftpfwd.Auto, ftpfwd.Passive, ftpfwd.Active, exact:
 	default:
-		return f, &Error{fmt.Sprintf("unknown server mode %q", in.ServerMode), "--server-mode=auto, passive or active"}
+		return f, &Error{fmt.Sprintf("unknown server mode %q", in.ServerMode), "--server-mode=auto, passive, active or client"}
 	}
 	if in.MaxClients < 1 || in.DrainTimeout < 0 || in.DataTimeout <= 0 {
 		return f, &Error{"--max-clients, --drain-timeout and --data-timeout must be positive", "such as --max-clients=10 --drain-timeout=1m --data-timeout=5m"}

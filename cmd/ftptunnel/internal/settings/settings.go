@@ -28,7 +28,7 @@ type Input struct {
 	SSH        sshconfig.Options
 	IPv4, IPv6 bool // use only this family to connect to the gateway
 
-	ServerMode    string   // auto, passive or active
+	ServerMode    string   // auto, passive, active or client
 	ActiveAddress string   // an IP address of the gateway
 	PASVAddress   string   // control, reply, or networks separated by commas
 	FXP           bool     // pass on addresses that are not the client's
