@@ -1,0 +1,28 @@
+package ftpfwd
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// A target is the FTP server of a session.
+type target struct {
+	address string // host:port, as the far network names it
+	host    string
+}
+
+func newTarget(address string) *target {
+	host, _, _ := net.SplitHostPort(address)
+	return &target{address: address, host: host}
+}
+
+func (t *target) onGateway() bool { return OnGateway(t.address) }
+
+// OnGateway reports whether server, host:port, is named as the far end's own
+// loopback: only then can it connect to a listener there.
+func OnGateway(server string) bool {
+	host, _, _ := net.SplitHostPort(server)
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
+}
