@@ -97,7 +97,7 @@ func TestWhoIsNotTheServerIsTurnedAwayAtItsHalf(t *testing.T) {
 		require.NoError(t, err)
 		_, err = stranger.Read(make([]byte, 1))
 		assert.Error(t, err)
-		assert.Contains(t, r.told(Noticed)[0].Text, "10.0.0.7")
+		assert.Contains(t, r.told(Warned)[0].Text, "10.0.0.7")
 
 		r.far.From = netip.Addr{}
 		server, err := r.far.DialContext(t.Context(), "tcp", at)

@@ -52,7 +52,7 @@ func (s *session) uploadFailed(d *dataConn) {
 func (s *session) breakOffUpload(d *dataConn) {
 	t := d.transfer
 	s.breaking = &breakOff{data: d, begun: t.started}
-	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "server", Said: "ABOR", Heard: "ABOR"}})
+	s.tell(Event{Kind: LinePassed, Line: Line{From: Tunnel, To: Server, Received: "ABOR", Sent: "ABOR"}})
 	s.ask([]byte("ABOR\r\n"))
 	s.ledger.answerTransfer(t, "426 "+s.failure(t))
 	s.ledger.sent(slot{unheard: true, ours: true})
@@ -137,13 +137,13 @@ func (s *session) abort() {
 		}
 		if t.Direction == Upload {
 			if t.started && len(s.transfers) == 1 && !d.up.whole() {
-				t.failed("client", errAborted)
+				t.failed(Client, errAborted)
 			}
 			return
 		}
 		s.alarms.in("abort", abortGrace, func() {
 			if s.pending(t) && !d.down.ended {
-				t.failed("client", errAborted)
+				t.failed(Client, errAborted)
 				d.close()
 			}
 		})

@@ -75,14 +75,14 @@ func TestAPassiveClientIsServedByAServerThatKnowsOnlyPASV(t *testing.T) {
 			r.download(server, client)
 		}
 		var moves int
-		for _, e := range r.told(Noticed) {
+		for _, e := range r.told(Warned) {
 			if e.Text == "PASV is used in place of EPSV" {
 				moves++
 			}
 		}
 		assert.Equal(t, 1, moves, "it is told once")
 		tr := r.ended()[0]
-		assert.Equal(t, [2]string{"EPSV", "PASV"}, [2]string{tr.Mode, tr.ServerMode})
+		assert.Equal(t, [2]string{"EPSV", "PASV"}, [2]string{tr.Method, tr.ServerMethod})
 	})
 }
 
@@ -117,7 +117,7 @@ func TestAPassiveClientIsServedByAServerThatKnowsOnlyPORT(t *testing.T) {
 			require.NoError(t, server.Close())
 			r.server.say("226 done")
 			r.client.hear("226 done")
-			assert.Equal(t, "PORT", r.transfer().ServerMode)
+			assert.Equal(t, "PORT", r.transfer().ServerMethod)
 		})
 	}
 }
@@ -135,7 +135,7 @@ func TestAServerMayConnectBeforeItAnswersPORT(t *testing.T) {
 		r.client.hear("200 Active data connection established.")
 		r.begin("RETR x")
 		r.download(server, client)
-		assert.Equal(t, "localhost:21", r.told(SessionBegan)[0].Server)
+		assert.Equal(t, "localhost:21", r.told(SessionOpened)[0].Server)
 	})
 }
 
@@ -270,7 +270,7 @@ func TestTheRefusalOfTheClientsOwnCommandIsWhatItHears(t *testing.T) {
 		r.server.say("502-Not here", "502 PASV is not known")
 		r.declines("EPSV", "PORT", "EPRT", "EPRT")
 		r.client.hear("502 Not here")
-		assert.Equal(t, "no data connection can be opened", r.told(Noticed)[0].Text)
+		assert.Equal(t, "no data connection can be opened", r.told(Warned)[0].Text)
 	})
 }
 

@@ -90,7 +90,7 @@ func (s *session) command(ctx context.Context, p piece) {
 		s.pass(c, line, slot{kind: verbAbort})
 		s.abort()
 	case verbUser:
-		s.pass(c, s.login(c, line), slot{kind: verbUser})
+		s.pass(c, s.loginLine(c, line), slot{kind: verbUser})
 	default:
 		s.pass(c, line, slot{kind: c.kind()})
 	}
@@ -109,7 +109,7 @@ func (s *session) preparedCommand(c command, line []byte) {
 		again := command{verb: "REST", argument: s.restart}
 		s.ask([]byte(again.redact() + "\r\n"))
 		s.ledger.sent(slot{kind: verbRestart, unheard: true})
-		s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "server", Said: again.redact(), Heard: again.redact()}})
+		s.tell(Event{Kind: LinePassed, Line: Line{From: Tunnel, To: Server, Received: again.redact(), Sent: again.redact()}})
 	}
 	s.prepared = false
 	s.transferCommand(c, line)
@@ -153,17 +153,20 @@ func (s *session) pass(c command, line []byte, sl slot) {
 		return
 	}
 	s.quit = s.quit || c.verb == "QUIT"
+	if c.kind() == verbUser {
+		s.user = c.argument
+	}
 	if !c.secret() {
 		sl.argument = c.argument
 	}
 	s.ledger.sent(sl)
-	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "server", Said: c.redact(), Heard: parseCommand(line).redact()}})
+	s.tell(Event{Kind: LinePassed, Line: Line{From: Client, To: Server, Received: c.redact(), Sent: parseCommand(line).redact()}})
 }
 
 // refuse answers a command ourselves. The reply leaves when its turn comes,
 // since clients send several commands at once.
 func (s *session) refuse(c command, reply string) {
-	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "server", Said: c.redact()}})
+	s.tell(Event{Kind: LinePassed, Line: Line{From: Client, To: Server, Received: c.redact()}})
 	s.ledger.sent(slot{own: reply})
 }
 
@@ -211,6 +214,6 @@ func (s *session) lateReplies() {
 func (s *session) reply(text string) {
 	s.heard()
 	text = oneLine(text)
-	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})
+	s.tell(Event{Kind: LinePassed, Line: Line{From: Tunnel, To: Client, Received: text, Sent: text}})
 	s.client.queue([]byte(text + "\r\n"))
 }

@@ -36,7 +36,7 @@ func (s *session) heard() {
 // is unread.
 func (s *session) unheard(err error) {
 	if t := s.confirmed; t != nil {
-		t.Err, t.Leg, t.Reply = fmt.Errorf("%w: %w", errUnheard, err), "client", 0
+		t.Err, t.Blame, t.Reply = fmt.Errorf("%w: %w", errUnheard, err), Client, 0
 	}
 	s.heard()
 }

@@ -30,10 +30,10 @@ func TestASuccessThatTheClientDidNotReadIsNone(t *testing.T) {
 		require.Len(t, ended, 1)
 		tr := ended[0].Transfer
 		assert.ErrorIs(t, tr.Err, errUnheard)
-		assert.Equal(t, "client", tr.Leg)
+		assert.Equal(t, Client, tr.Blame)
 		assert.EqualValues(t, 4, tr.Bytes)
 		assert.Zero(t, tr.Reply, "nobody has heard one")
-		assert.Len(t, r.told(SessionEnded), 1)
+		assert.Len(t, r.told(SessionClosed), 1)
 	})
 }
 

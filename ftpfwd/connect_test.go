@@ -2,7 +2,6 @@ package ftpfwd
 
 import (
 	"context"
-	"net"
 	"strings"
 	"testing"
 
@@ -45,14 +44,14 @@ func TestASessionStaysOnTheNetworkThatItsControlConnectionIsOn(t *testing.T) {
 		assert.Equal(t, 2, asked)
 	}, func(r *rig) {
 		r.forwarder.Remote = nil
-		r.forwarder.Connect = func(ctx context.Context, server string) (net.Conn, Network, error) {
+		r.forwarder.Connect = func(ctx context.Context, server string) (Route, error) {
 			asked++
 			network := r.far
 			if asked > 1 {
 				network = other
 			}
 			conn, err := named{network}.DialContext(ctx, "tcp", server)
-			return conn, named{network}, err
+			return Route{Conn: conn, Network: named{network}}, err
 		}
 	})
 	listeners, _ := other.Open()

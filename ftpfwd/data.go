@@ -26,7 +26,6 @@ type dataConn struct {
 // A flow is one direction of a data connection.
 type flow struct {
 	moved   atomic.Int64 // bytes written to the receiving side
-	before  int64        // bytes that transfers before this one have moved
 	running bool         // its goroutine has not come back yet
 	ended   bool         // it ended well: end of data was read and all of it written
 	files   int          // files of block mode that have passed whole, less those whose transfers were confirmed
@@ -62,8 +61,8 @@ func (d *dataConn) left() bool { return !d.closed && d.down.ended && d.moved() =
 func (d *dataConn) moved() int64 { return d.up.moved.Load() + d.down.moved.Load() }
 
 // leg returns where the leg of a side is kept.
-func (d *dataConn) leg(side string) *net.Conn {
-	if side == "client" {
+func (d *dataConn) leg(side Side) *net.Conn {
+	if side == Client {
 		return &d.client
 	}
 	return &d.server
@@ -81,7 +80,7 @@ func (d *dataConn) flow(t *transfer) *flow {
 func (d *dataConn) carry(t *transfer) {
 	t.data, d.transfer = d, t
 	f := d.flow(t)
-	f.before = f.moved.Load()
+	t.share.Store(&share{f, f.moved.Load()})
 }
 
 // carryOn frees d, whose transfer has been confirmed, for the next one: other

@@ -34,7 +34,7 @@ func (s *session) checkEnd() {
 		s.client.shut = true
 		if s.greeted && !s.takenLeave && !s.client.ended {
 			s.takenLeave = true
-			s.tell(Event{Kind: Noticed, Text: "the control connection ended without a word", Err: ErrWordless})
+			s.tell(Event{Kind: Warned, Warning: ServerHungUp, Text: "the control connection ended without a word", Err: ErrWordless})
 		}
 		s.alarms.keep("farewell", farewellAtMost, func() { s.over = true })
 		if s.client.ended {
@@ -89,16 +89,16 @@ func (s *session) giveUp(err error) {
 		return
 	}
 	s.heard()
-	s.leaving, s.err, s.ender = true, err, "server"
+	s.leaving, s.err, s.ender = true, err, Server
 	if err == errStopping {
-		s.ender = "tunnel"
+		s.ender = Tunnel
 	}
 	s.held, s.breaking, s.opening = nil, nil, nil
 	s.alarms.clear()
 	s.server.close()
 	s.closeData(421)
 	text := "421 " + oneLine(err.Error())
-	s.tell(Event{Kind: Said, Line: Line{From: "tunnel", To: "client", Said: text, Heard: text}})
+	s.tell(Event{Kind: LinePassed, Line: Line{From: Tunnel, To: Client, Received: text, Sent: text}})
 	s.client.queue([]byte(text + "\r\n"))
 	s.client.shut = true
 	s.alarms.in("farewell", farewellAtMost, func() { s.over = true })
@@ -122,7 +122,7 @@ func (s *session) fail(err error) {
 	}
 	s.over = true
 	if s.err == nil {
-		s.err, s.ender = err, "client"
+		s.err, s.ender = err, Client
 	}
 }
 

@@ -41,7 +41,7 @@ func TestAnUploadThatTheClientResetsIsNeverConfirmed(t *testing.T) {
 		r.server.say("200 fine")
 		r.client.hear("200 fine")
 		tr := r.transfer()
-		assert.Equal(t, "client", tr.Leg)
+		assert.Equal(t, Client, tr.Blame)
 		assert.ErrorIs(t, tr.Err, syscall.ECONNRESET)
 		assert.Equal(t, 426, tr.Reply)
 	})
@@ -80,7 +80,7 @@ func TestAnUploadThatEndsBecauseItsClientHasLeftFailsAtTheClient(t *testing.T) {
 		require.NoError(t, r.server.conn.Close())
 		tr := r.transfer()
 		assert.ErrorIs(t, tr.Err, errGone)
-		assert.Equal(t, "client", tr.Leg)
+		assert.Equal(t, Client, tr.Blame)
 	})
 }
 
@@ -119,7 +119,7 @@ func TestAnABORAndAResetOfTheClientsOwnGetBothReplies(t *testing.T) {
 		assert.Contains(t, r.client.line(), "426 ")
 		r.client.hear("226 aborted")
 		assert.Empty(t, readAll(t, server))
-		assert.Equal(t, "client", r.transfer().Leg)
+		assert.Equal(t, Client, r.transfer().Blame)
 	})
 }
 
@@ -166,7 +166,7 @@ func TestADataConnectionThatFailsAloneWithholdsTheSuccess(t *testing.T) {
 		r.server.say("226-all is", " well", "226 done", "200 next")
 		assert.Contains(t, r.client.line(), "426 transfer failed: the data connection to the server broke")
 		r.client.hear("200 next")
-		assert.Equal(t, "server", r.transfer().Leg)
+		assert.Equal(t, Server, r.transfer().Blame)
 	})
 }
 
@@ -232,7 +232,7 @@ func TestAnActiveClientThatRefusesIsNeverAnEmptyFile(t *testing.T) {
 			}
 			assert.Contains(t, r.client.line(), "426 transfer failed: the data connection to the client broke")
 			tr := r.transfer()
-			assert.Equal(t, "client", tr.Leg)
+			assert.Equal(t, Client, tr.Blame)
 			assert.ErrorIs(t, tr.Err, syscall.ECONNREFUSED)
 		})
 	}

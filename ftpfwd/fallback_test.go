@@ -39,8 +39,8 @@ func TestAClientThatHasConnectedIsHeldWhileAnotherWayIsTried(t *testing.T) {
 		r.client.hear("150 here it comes")
 		r.download(server, client)
 		tr := r.transfer()
-		assert.Equal(t, [2]string{"EPSV", "PASV"}, [2]string{tr.Mode, tr.ServerMode})
-		assert.Equal(t, "PASV is used in place of EPSV", r.told(Noticed)[0].Text)
+		assert.Equal(t, [2]string{"EPSV", "PASV"}, [2]string{tr.Method, tr.ServerMethod})
+		assert.Equal(t, "PASV is used in place of EPSV", r.told(Warned)[0].Text)
 	})
 }
 
@@ -137,7 +137,7 @@ func TestAClientWithoutPORTAndPASVGetsItsDataAtItsDefaultPort(t *testing.T) {
 			r.server.say("226 done")
 			r.client.hear("226 done")
 		}
-		assert.Empty(t, r.told(Noticed))
+		assert.Empty(t, r.told(Warned))
 	})
 }
 

@@ -27,10 +27,9 @@ type Forwarder struct {
 	Local  Network // the network that clients are on; if nil, this host's
 
 	// Connect, if not nil, makes the control connection of each session instead
-	// of Remote, within DialTimeout, and returns the network that the session's
-	// data connections take: where a server can be reached in several ways, all
-	// of a session must take the same.
-	Connect func(ctx context.Context, server string) (net.Conn, Network, error)
+	// of Remote, within DialTimeout. The session's data connections take the
+	// network of the route that it returns.
+	Connect func(ctx context.Context, server string) (Route, error)
 
 	// Owner returns the user whose process made a connection to us, by a name of
 	// its own choice, or "" if that is somebody on another host; an error
@@ -73,10 +72,21 @@ type Forwarder struct {
 	// that long to come to their end. If zero, they are broken off at once.
 	DrainTimeout time.Duration
 
-	// Observe, if not nil, is told what happens. It must not block. Sessions
-	// call it concurrently.
+	// Observe, if not nil, is called with what happens. It must not block.
+	// Sessions call it concurrently.
 	Observe func(Event)
 }
+
+// A Route leads to an FTP server: the control connection, and the network that
+// the data connections of its session take.
+type Route struct {
+	Conn    net.Conn
+	Network Network
+	Gateway string // names the route in events
+}
+
+// sessionIDs counts sessions, so that an ID is unique in the process.
+var sessionIDs atomic.Int64
 
 var errTooMany = errors.New("too many clients are connected")
 
@@ -87,12 +97,12 @@ func (f *Forwarder) loginTimeout() time.Duration {
 }
 
 // connect makes the control connection to server.
-func (f *Forwarder) connect(ctx context.Context, server string) (net.Conn, Network, error) {
+func (f *Forwarder) connect(ctx context.Context, server string) (Route, error) {
 	if f.Connect != nil {
 		return f.Connect(ctx, server)
 	}
 	conn, err := f.Remote.DialContext(ctx, "tcp", server)
-	return conn, f.Remote, err
+	return Route{Conn: conn, Network: f.Remote}, err
 }
 
 // followsReply reports whether data connections go to an address that a server
@@ -131,7 +141,7 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 			_ = l.Close()
 		}
 	}()
-	for id := 1; ; id++ {
+	for {
 		conn, err := accept(ctx, l)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -139,6 +149,7 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
+		id := sessionIDs.Add(1)
 		sessions.Go(func() {
 			owner, err := f.owner(conn, f.Users)
 			if err != nil {

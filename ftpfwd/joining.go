@@ -11,12 +11,12 @@ import (
 type (
 	arrived struct { // a connection on a half that waits
 		path *path
-		side string
+		side Side
 		conn net.Conn
 	}
 	dialled struct { // a half's connection, or why there is none
 		data *dataConn
-		side string
+		side Side
 		conn net.Conn
 		err  error
 	}
@@ -34,7 +34,7 @@ func (s *session) newData(p *path) *dataConn {
 // arrived takes a connection on a half of a path that waits.
 func (s *session) arrived(ctx context.Context, e arrived) {
 	p := e.path
-	if d := p.live; d != nil && e.side == "server" && d.left() && !d.complete() {
+	if d := p.live; d != nil && e.side == Server && d.left() && !d.complete() {
 		s.replace(d)
 	}
 	d := p.live
@@ -43,17 +43,17 @@ func (s *session) arrived(ctx context.Context, e arrived) {
 	case p.closed, taken && !d.complete():
 		reset(e.conn)
 		return
-	case e.side == "client" && addrOf(e.conn.RemoteAddr()).Addr() != s.clientPeer:
-		s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("data connection from %v turned away: the client is at %v", e.conn.RemoteAddr(), s.clientPeer)})
+	case e.side == Client && addrOf(e.conn.RemoteAddr()).Addr() != s.clientPeer:
+		s.tell(Event{Kind: Warned, Warning: DataRejected, Text: fmt.Sprintf("data connection from %v turned away: the client is at %v", e.conn.RemoteAddr(), s.clientPeer)})
 		reset(e.conn)
 		return
-	case e.side == "client" && !s.ownData(e.conn):
+	case e.side == Client && !s.ownData(e.conn):
 		return
-	case e.side == "server" && !s.isServer(addrOf(e.conn.RemoteAddr()).Addr()):
-		s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("data connection from %v turned away: the FTP server is at %s", e.conn.RemoteAddr(), s.target.host)})
+	case e.side == Server && !s.isServer(addrOf(e.conn.RemoteAddr()).Addr()):
+		s.tell(Event{Kind: Warned, Warning: DataRejected, Text: fmt.Sprintf("data connection from %v turned away: the FTP server is at %s", e.conn.RemoteAddr(), s.target.host)})
 		reset(e.conn)
 		return
-	case e.side == "server":
+	case e.side == Server:
 		s.target.known.learn(p.way, true)
 	}
 	if d == nil || taken {
@@ -68,6 +68,7 @@ func (s *session) arrived(ctx context.Context, e arrived) {
 // replace closes d, so that its transfer gets another.
 func (s *session) replace(d *dataConn) {
 	if d.transfer != nil {
+		d.transfer.share.Store(nil)
 		d.transfer.data, d.transfer = nil, nil
 	}
 	d.close()
@@ -85,7 +86,7 @@ func (s *session) join(ctx context.Context, d *dataConn) {
 	case d.server == nil && p.server.address != "":
 		s.dialServerHalf(ctx, d)
 	case d.client == nil && p.client.address != "" && (p.server.waits() || s.announcedBy(d)):
-		s.dialHalf(ctx, d, "client", p.client)
+		s.dialHalf(ctx, d, Client, p.client)
 	}
 }
 
@@ -94,13 +95,13 @@ func (s *session) join(ctx context.Context, d *dataConn) {
 func (s *session) announcedBy(d *dataConn) bool { return d.transfer != nil && d.transfer.started }
 
 func (s *session) dialServerHalf(ctx context.Context, d *dataConn) {
-	s.dialHalf(ctx, d, "server", d.path.server)
+	s.dialHalf(ctx, d, Server, d.path.server)
 }
 
-func (s *session) dialHalf(ctx context.Context, d *dataConn, side string, h half) {
+func (s *session) dialHalf(ctx context.Context, d *dataConn, side Side, h half) {
 	d.dialling = true
 	limit := s.f.dialTimeout()
-	if side == "server" && len(d.path.left) > 0 && d.transfer == nil {
+	if side == Server && len(d.path.left) > 0 && d.transfer == nil {
 		limit = min(limit, retryDialAt)
 	}
 	s.spawn(func() {
@@ -114,8 +115,8 @@ func (s *session) dialHalf(ctx context.Context, d *dataConn, side string, h half
 }
 
 // dialFrom dials from h's own address if it can.
-func (s *session) dialFrom(ctx context.Context, side string, h half) (net.Conn, error) {
-	if side == "server" {
+func (s *session) dialFrom(ctx context.Context, side Side, h half) (net.Conn, error) {
+	if side == Server {
 		return s.remote.DialContext(ctx, "tcp", h.address)
 	}
 	if here, ok := s.local.(host); ok && h.from.IsValid() {
@@ -131,7 +132,7 @@ func (s *session) dialled(ctx context.Context, e dialled) {
 	d := e.data
 	d.dialling = false
 	o := s.opening
-	awaited := e.side == "server" && o != nil && o.path == d.path // the client has no answer to its command yet
+	awaited := e.side == Server && o != nil && o.path == d.path // the client has no answer to its command yet
 	switch {
 	case d.closed:
 		if e.conn != nil {
@@ -140,18 +141,18 @@ func (s *session) dialled(ctx context.Context, e dialled) {
 	case e.err != nil && awaited:
 		d.close()
 		s.wayFailed(ctx, o, e.err)
-	case e.err != nil && e.side == "server" && o == nil && s.mayMove(d):
+	case e.err != nil && e.side == Server && o == nil && s.mayMove(d):
 		s.wayFailed(ctx, &opening{path: d.path, way: d.path.way, left: d.path.left}, e.err)
 	case e.err != nil:
-		if e.side == "server" {
+		if e.side == Server {
 			s.target.known.learn(d.path.way, false)
 		}
 		d.path.broken, d.path.brokenLeg = e.err, e.side
-		s.tell(Event{Kind: Noticed, Text: "no data connection to the " + e.side, Err: e.err})
+		s.tell(Event{Kind: Warned, Warning: NoDataConnection, Text: "no data connection to the " + e.side.String(), Err: e.err})
 		s.dataFailed(d, e.side, e.err)
 	default:
 		*d.leg(e.side) = e.conn
-		if e.side == "server" {
+		if e.side == Server {
 			s.target.known.learn(d.path.way, true)
 		}
 		if awaited {
@@ -176,7 +177,7 @@ func (s *session) mayMove(d *dataConn) bool {
 func (s *session) flowEnded(e flowEnded) {
 	d := e.data
 	f, to := &d.down, d.client
-	reading, writing := "server", "client"
+	reading, writing := Server, Client
 	if e.upward {
 		f, to = &d.up, d.server
 		reading, writing = writing, reading
@@ -201,7 +202,7 @@ func (s *session) flowEnded(e flowEnded) {
 
 // dataFailed ends a data connection that failed on one leg: the other leg must
 // not take that for the end of the data.
-func (s *session) dataFailed(d *dataConn, leg string, err error) {
+func (s *session) dataFailed(d *dataConn, leg Side, err error) {
 	t := d.transfer
 	if d.complete() {
 		d.close() // a client that resets what it has read whole, or has sent whole
@@ -214,12 +215,12 @@ func (s *session) dataFailed(d *dataConn, leg string, err error) {
 			d.path.broken, d.path.brokenLeg = err, leg
 		}
 		d.close()
-	case leg == "client" && t.Direction == Upload && s.pending(t):
+	case leg == Client && t.Direction == Upload && s.pending(t):
 		t.failed(leg, err)
 		s.uploadFailed(d)
 	default:
-		if leg == "server" && s.clientGone() {
-			leg, err = "client", errGone // which made the server break off
+		if leg == Server && s.clientGone() {
+			leg, err = Client, errGone // which made the server break off
 		}
 		t.failed(leg, err)
 		d.close()

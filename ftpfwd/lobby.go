@@ -25,9 +25,8 @@ var (
 // connected is the event that the server's control connection is there, or why
 // it is not.
 type connected struct {
-	conn    net.Conn
-	network Network // that it belongs to
-	err     error
+	route Route
+	err   error
 }
 
 // connect dials the server. The client's commands wait.
@@ -36,9 +35,9 @@ func (s *session) connect(ctx context.Context) {
 	s.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
 		defer cancel()
-		conn, network, err := s.f.connect(ctx, s.target.address)
-		if !s.post(connected{conn, network, err}) && conn != nil {
-			_ = conn.Close()
+		route, err := s.f.connect(ctx, s.target.address)
+		if !s.post(connected{route, err}) && route.Conn != nil {
+			_ = route.Conn.Close()
 		}
 	})
 }
@@ -46,16 +45,16 @@ func (s *session) connect(ctx context.Context) {
 func (s *session) connected(e connected) {
 	switch {
 	case s.leaving || s.over:
-		if e.conn != nil {
-			_ = e.conn.Close()
+		if e.route.Conn != nil {
+			_ = e.route.Conn.Close()
 		}
 	case e.err != nil:
-		s.tell(Event{Kind: Noticed, Text: "no connection to the FTP server", Err: e.err})
+		s.tell(Event{Kind: Warned, Warning: ServerUnreachable, Text: "no connection to the FTP server", Err: e.err})
 		s.giveUp(e.err)
 	default:
-		s.remote = e.network
-		s.target.known = s.known.of(reached{s.target.address, e.network})
-		s.server.start(s, e.conn)
+		s.remote, s.gateway = e.route.Network, e.route.Gateway
+		s.target.known = s.known.of(reached{s.target.address, e.route.Network})
+		s.server.start(s, e.route.Conn)
 		if s.connecting = s.lobby != nil; s.connecting {
 			s.alarms.in("greeting", s.f.dialTimeout(), func() { s.giveUp(errNoGreeting) })
 		}
@@ -72,7 +71,7 @@ func (s *session) receive() {
 func (s *session) lobbyCommand(ctx context.Context, p piece) {
 	c := parseCommand(p.bytes)
 	s.discarding = !p.whole
-	s.tell(Event{Kind: Said, Line: Line{From: "client", To: "tunnel", Said: c.redact(), Heard: c.redact()}})
+	s.tell(Event{Kind: LinePassed, Line: Line{From: Client, To: Tunnel, Received: c.redact(), Sent: c.redact()}})
 	switch {
 	case c.kind() == verbUser:
 		s.enter(ctx, c.argument)
@@ -95,7 +94,7 @@ func (s *session) enter(ctx context.Context, login string) {
 		err = s.f.Targets.check(address)
 	}
 	if err != nil {
-		s.tell(Event{Kind: Noticed, Text: "a login names no server that may be used", Err: err})
+		s.tell(Event{Kind: Warned, Warning: TargetRejected, Text: "a login names no server that may be used", Err: err})
 		s.reply("530 " + err.Error())
 		return
 	}
@@ -127,9 +126,9 @@ func (s *session) introduced() {
 	s.alarms.cancel("greeting")
 }
 
-// login returns the line that takes a USER to the server: without the server's
+// loginLine returns the line that takes a USER to the server: without the server's
 // name, if the client has chosen it so.
-func (s *session) login(c command, line []byte) []byte {
+func (s *session) loginLine(c command, line []byte) []byte {
 	user, named, ok := cutLast(c.argument)
 	if s.lobby == nil || !ok || named != s.lobby.named {
 		return line

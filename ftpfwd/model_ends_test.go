@@ -40,7 +40,7 @@ func (m *model) transfers() {
 
 // events checks what was told of the session and its transfers.
 func (m *model) events() {
-	assert.Len(m.t, m.told(SessionEnded), 1)
+	assert.Len(m.t, m.told(SessionClosed), 1)
 	told := make(map[string]Transfer)
 	for _, e := range m.told(TransferEnded) {
 		t := e.Transfer

@@ -123,13 +123,13 @@ func (s *session) askServer(o *opening, line []byte) {
 		s.postponed = append(s.postponed, func() { s.askServer(o, line) })
 		return
 	}
-	from, said := "client", o.asked.redact()
+	from, said := Client, o.asked.redact()
 	if o.asked.verb == "" || len(o.failed) > 0 {
-		from, said = "tunnel", parseCommand(line).redact()
+		from, said = Tunnel, parseCommand(line).redact()
 	}
 	s.ask(line)
 	s.ledger.sent(slot{kind: verbKinds[o.way.verb], opening: o})
-	s.tell(Event{Kind: Said, Line: Line{From: from, To: "server", Said: said, Heard: parseCommand(line).redact()}})
+	s.tell(Event{Kind: LinePassed, Line: Line{From: from, To: Server, Received: said, Sent: parseCommand(line).redact()}})
 }
 
 // askPostponed asks what had to wait for an upload to be broken off.
@@ -255,6 +255,6 @@ func (s *session) tellMoved(o *opening) {
 	}
 	text := o.way.verb + " is used in place of " + asked
 	if asked != "" && asked != o.way.verb && s.target.known.first(text) {
-		s.tell(Event{Kind: Noticed, Text: text, Err: o.failed})
+		s.tell(Event{Kind: Warned, Warning: MethodReplaced, Text: text, Err: o.failed})
 	}
 }

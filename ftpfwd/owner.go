@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"time"
 )
 
 // An OwnerError reports that a connection was turned away because of the user
@@ -43,9 +44,9 @@ func (f *Forwarder) owner(conn net.Conn, users []string) (string, error) {
 
 // turnAway ends a control connection that may not come in. Closed while it has
 // said what nobody has read, it would be reset, and the 421 might be lost.
-func (f *Forwarder) turnAway(ctx context.Context, id int, conn net.Conn, err error) {
+func (f *Forwarder) turnAway(ctx context.Context, id int64, conn net.Conn, err error) {
 	if f.Observe != nil {
-		f.Observe(Event{Kind: Noticed, Session: id, Server: f.Server, Client: conn.RemoteAddr().String(), Text: "a client is turned away", Err: err})
+		f.Observe(Event{Kind: Warned, Warning: ClientRejected, Time: time.Now(), Session: id, Server: f.Server, Client: conn.RemoteAddr().String(), Listener: conn.LocalAddr().String(), Text: "a client is turned away", Err: err})
 	}
 	ctx, cancel := context.WithTimeout(ctx, farewellAtMost)
 	defer cancel()
@@ -67,7 +68,7 @@ func (s *session) ownData(conn net.Conn) bool {
 	if err == nil {
 		return true
 	}
-	s.tell(Event{Kind: Noticed, Text: "a data connection is turned away", Err: err})
+	s.tell(Event{Kind: Warned, Warning: DataRejected, Text: "a data connection is turned away", Err: err})
 	reset(conn)
 	return false
 }

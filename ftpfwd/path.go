@@ -22,7 +22,7 @@ type path struct {
 	client, server half
 	live           *dataConn // one at a time (RFC 959, 3.3); others are turned away
 	broken         error     // why the last attempt to open one failed, until another succeeds
-	brokenLeg      string    // where
+	brokenLeg      Side      // where
 	used           bool      // a connection has arrived
 	gathered       bool      // a transfer command has waited for the client to connect
 	commanded      bool      // one has gone out
@@ -58,14 +58,14 @@ func (s *session) listenHere(ctx context.Context, p *path) error {
 		return err
 	}
 	p.client.listener = l
-	s.spawn(func() { s.accept(p, "client", l) })
+	s.spawn(func() { s.accept(p, Client, l) })
 	return nil
 }
 
 // listenThere makes the server's half wait.
 func (s *session) listenThere(p *path, l net.Listener) {
 	p.server = half{listener: l}
-	s.spawn(func() { s.accept(p, "server", l) })
+	s.spawn(func() { s.accept(p, Server, l) })
 }
 
 // serverAt is where the server's half dials for a port that a reply names: on
@@ -81,7 +81,7 @@ func (s *session) serverAt(a netip.AddrPort) half {
 }
 
 // accept reports the connections of one half of p until its listener is closed.
-func (s *session) accept(p *path, side string, l net.Listener) {
+func (s *session) accept(p *path, side Side, l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if err != nil {

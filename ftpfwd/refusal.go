@@ -60,11 +60,11 @@ func (s *session) cannotOpen(o *opening) {
 	if len(o.failed) == 0 {
 		o.failed = failures{errNoWay}
 	}
-	s.tell(Event{Kind: Noticed, Text: "no data connection can be opened", Err: o.failed})
+	s.tell(Event{Kind: Warned, Warning: NoDataConnection, Text: "no data connection can be opened", Err: o.failed})
 	p := o.path
 	switch {
 	case o.asked.verb == "" && p.live != nil: // the client has connected
-		p.broken, p.brokenLeg = o.failed, "server"
+		p.broken, p.brokenLeg = o.failed, Server
 		p.live.close()
 	case o.asked.verb == "":
 		s.dropPath(p)

@@ -114,7 +114,7 @@ func TestAServerThatInsistsOnTLSIsToldOnce(t *testing.T) {
 				r.server.say(reply)
 				r.client.hear(reply)
 			}
-			told := r.told(Noticed)
+			told := r.told(Warned)
 			if !insists {
 				assert.Empty(t, told, reply)
 				return

@@ -71,15 +71,17 @@ func (s *session) replyLine(ctx context.Context, p piece) {
 	s.client.queue(line)
 	s.tellReply(p.bytes, line)
 	if l.last {
-		s.loggedIn = s.loggedIn || l.code == 230 || l.code == 232
+		if l.code == 230 || l.code == 232 {
+			s.login()
+		}
 		s.takenLeave = s.takenLeave || l.code == 221 || l.code == 421
 		s.features, s.rewriting, s.swallowing = false, nil, false
 	}
 }
 
 func (s *session) tellReply(said, heard []byte) {
-	s.tell(Event{Kind: Said, Line: Line{
-		From: "server", To: "client", Said: strings.TrimRight(string(said), "\r\n"), Heard: strings.TrimRight(string(heard), "\r\n"),
+	s.tell(Event{Kind: LinePassed, Line: Line{
+		From: Server, To: Client, Received: strings.TrimRight(string(said), "\r\n"), Sent: strings.TrimRight(string(heard), "\r\n"),
 	}})
 }
 
@@ -202,13 +204,13 @@ func (s *session) tellForeign(a announcement) {
 		return
 	}
 	s.odd = true
-	s.tell(Event{Kind: Noticed, Text: fmt.Sprintf("the server names %v for its data connections; %s is dialled instead", addr, s.target.host)})
+	s.tell(Event{Kind: Warned, Warning: ForeignAddress, Text: fmt.Sprintf("the server names %v for its data connections; %s is dialled instead", addr, s.target.host)})
 }
 
 // passRaw gives up looking: what follows is not FTP in clear.
 func (s *session) passRaw(what string) {
 	s.raw = true
-	s.tell(Event{Kind: Noticed, Text: what + ": bytes pass, but data connections do not work"})
+	s.tell(Event{Kind: Warned, Warning: NotFTP, Text: what + ": bytes pass, but data connections do not work"})
 }
 
 // notFTP says what a server seems to be that begins with b, if not FTP.

@@ -50,7 +50,7 @@ func insistsOnTLS(code int, text, repeated string) bool {
 func (s *session) tellInsistence(line []byte, l replyLine, answered slot) {
 	if insistsOnTLS(l.code, string(line[l.text:]), answered.argument) && s.target.known.first("TLS") {
 		said := strings.TrimSpace(string(line[:min(len(line), 200)]))
-		s.tell(Event{Kind: Noticed, Err: fmt.Errorf("it says: %s", oneLine(said)), Text: "the FTP server insists on TLS, " +
+		s.tell(Event{Kind: Warned, Warning: TLSRequired, Err: fmt.Errorf("it says: %s", oneLine(said)), Text: "the FTP server insists on TLS, " +
 			"which would hide the ports of its data connections from the tunnel: it must allow plain FTP from the gateway"})
 	}
 }

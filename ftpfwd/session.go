@@ -26,9 +26,12 @@ const (
 // its state; the others move bytes and send it events.
 type session struct {
 	f          *Forwarder
-	id         int
+	id         int64
 	known      *knowledge
 	target     *target // the FTP server; nil until the client has named it
+	gateway    string  // the name of the route to it
+	user       string  // the argument of the last USER
+	numbered   int64   // transfers so far
 	local      Network
 	remote     Network    // nil until the server is connected
 	owner      string     // the user who has the control connection; empty if that does not matter
@@ -73,15 +76,15 @@ type session struct {
 	stopping   bool       // ends as soon as nothing moves
 	leaving    bool       // the client gets a 421, and nothing else passes
 	over       bool
-	err        error  // why the session ended, if not by a side closing it
-	ender      string // who ended it: the side that was first to end or has failed, or "tunnel"
+	err        error // why the session ended, if not by a side closing it
+	ender      Side  // who ended it: the side that was first to end or has failed, or Tunnel
 
 	events chan any
 	done   chan struct{} // closed when run stops listening to events
 	wg     sync.WaitGroup
 }
 
-func newSession(f *Forwarder, id int, known *knowledge, conn net.Conn, owner string) *session {
+func newSession(f *Forwarder, id int64, known *knowledge, conn net.Conn, owner string) *session {
 	s := &session{
 		f: f, id: id, known: known, local: f.Local, owner: owner, mode: modeStream,
 		clientPeer: addrOf(conn.RemoteAddr()).Addr(),
@@ -105,7 +108,7 @@ func newSession(f *Forwarder, id int, known *knowledge, conn net.Conn, owner str
 func (s *session) run(stop context.Context, conn net.Conn) {
 	keepUrgentInline(conn)
 	s.client.start(s, conn)
-	s.tell(Event{Kind: SessionBegan})
+	s.tell(Event{Kind: SessionOpened})
 	s.alarms.in("login", s.f.loginTimeout(), func() {
 		if !s.loggedIn && !s.raw {
 			s.giveUp(errNoLogin)
@@ -122,7 +125,7 @@ func (s *session) run(stop context.Context, conn net.Conn) {
 	s.loop(ctx, stop.Done())
 	cancel()
 	s.tearDown()
-	s.tell(Event{Kind: SessionEnded, Err: s.err})
+	s.tell(Event{Kind: SessionClosed, Err: s.err})
 }
 
 // loop handles events until the session is over.
@@ -207,11 +210,11 @@ func (s *session) received(e received) {
 }
 
 // side returns whose a leg is.
-func (s *session) side(l *leg) string {
+func (s *session) side(l *leg) Side {
 	if l == s.client {
-		return "client"
+		return Client
 	}
-	return "server"
+	return Server
 }
 
 func (s *session) written(e written) {
@@ -254,15 +257,26 @@ func (s *session) post(e any) bool {
 	}
 }
 
+// login notes that the server has accepted the client's login.
+func (s *session) login() {
+	if !s.loggedIn {
+		s.loggedIn = true
+		s.tell(Event{Kind: LoggedIn})
+	}
+}
+
 // tell reports an event to the observer.
 func (s *session) tell(e Event) {
 	if s.f.Observe == nil {
 		return
 	}
-	e.Session = s.id
+	e.Time, e.Session, e.Gateway = time.Now(), s.id, s.gateway
 	if s.target != nil {
 		e.Server = s.target.address
 	}
-	e.Client = s.client.conn.RemoteAddr().String()
+	if s.loggedIn {
+		e.User = s.user
+	}
+	e.Client, e.Listener = s.client.conn.RemoteAddr().String(), s.client.conn.LocalAddr().String()
 	s.f.Observe(e)
 }

@@ -184,7 +184,7 @@ func (z *fuzzed) end() {
 	for _, c := range slices.Concat(z.atClient, z.atServer) {
 		_ = c.Close()
 	}
-	assert.Len(z.t, z.rig.told(SessionEnded), 1)
+	assert.Len(z.t, z.rig.told(SessionClosed), 1)
 	for _, l := range strings.Split(z.said, "\r\n") {
 		if strings.HasPrefix(l, "PORT") {
 			at, err := parseHostPort(l[4:])

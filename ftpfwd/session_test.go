@@ -108,7 +108,7 @@ func TestAServerThatIsNotFTPPassesAndIsTold(t *testing.T) {
 			r.client.hearBytes(banner)
 			r.client.raw("PASV \x00\x01")
 			r.server.hearBytes("PASV \x00\x01")
-			noticed := r.told(Noticed)
+			noticed := r.told(Warned)
 			require.Len(t, noticed, 1)
 			assert.Contains(t, noticed[0].Text, "no FTP server")
 			r.close()
@@ -122,7 +122,7 @@ func TestAClientThatSpeaksTLSAtOncePassesAndIsTold(t *testing.T) {
 		r.connect()
 		r.client.raw("\x16\x03\x01\x02")
 		r.server.hearBytes("\x16\x03\x01\x02")
-		assert.Contains(t, r.told(Noticed)[0].Text, "implicit FTPS")
+		assert.Contains(t, r.told(Warned)[0].Text, "implicit FTPS")
 		r.close()
 	})
 }
@@ -131,8 +131,8 @@ func TestPasswordsAreNotTold(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.client.say("PASS geheim", "acct geheim")
 		r.server.hear("PASS geheim", "acct geheim")
-		for _, e := range r.told(Said) {
-			assert.NotContains(t, e.Line.Said+e.Line.Heard, "geheim")
+		for _, e := range r.told(LinePassed) {
+			assert.NotContains(t, e.Line.Received+e.Line.Sent, "geheim")
 		}
 	})
 }
@@ -210,8 +210,8 @@ func TestAnEndWithoutAWordIsNoticed(t *testing.T) {
 				c.last(r)
 				require.NoError(t, r.server.conn.Close())
 				r.client.over()
-				require.Len(t, r.told(Noticed), c.noticed)
-				for _, e := range r.told(Noticed) {
+				require.Len(t, r.told(Warned), c.noticed)
+				for _, e := range r.told(Warned) {
 					assert.ErrorIs(t, e.Err, ErrWordless)
 				}
 			})

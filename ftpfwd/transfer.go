@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type transfer struct {
 	hurried bool // it may be announced before its client has come
 	path    *path
 	data    *dataConn
+	share   atomic.Pointer[share]
 }
 
 // A heldReply is the first line of a final reply that waits for its data:
@@ -44,10 +46,27 @@ var (
 	errGone   = errors.New("the client had ended its control connection before the server confirmed the transfer")
 )
 
+// A share is the part of a flow that belongs to one transfer: what it has moved
+// beyond a count.
+type share struct {
+	flow   *flow
+	before int64
+}
+
+// moved returns the bytes of t that have arrived so far. Any goroutine may call
+// it.
+func (t *transfer) moved() int64 {
+	s := t.share.Load()
+	if s == nil {
+		return 0
+	}
+	return s.flow.moved.Load() - s.before
+}
+
 // failed records why and where t failed. Only the first failure counts.
-func (t *transfer) failed(leg string, err error) {
+func (t *transfer) failed(leg Side, err error) {
 	if t.Err == nil {
-		t.Err, t.Leg = err, leg
+		t.Err, t.Blame = err, leg
 	}
 }
 
@@ -72,7 +91,10 @@ func (s *session) transferCommand(c command, line []byte) {
 	if t.path != nil {
 		t.path.commanded = true
 	}
+	s.numbered++
+	t.Number, t.Mode, t.Moved = s.numbered, s.mode, t.moved
 	s.transfers = append(s.transfers, t)
+	s.tell(Event{Kind: TransferStarted, Transfer: t.Transfer})
 	s.pass(c, line, slot{kind: c.kind(), transfer: t})
 	s.bind()
 }
@@ -107,7 +129,8 @@ func (s *session) rebind(refused *path) {
 // begun notes that the server has begun t: an active client expects its
 // connection now.
 func (s *session) begun(ctx context.Context, t *transfer) {
-	t.started, s.loggedIn = true, true
+	t.started = true
+	s.login()
 	if t.data != nil {
 		s.join(ctx, t.data)
 	}
@@ -168,7 +191,7 @@ func (s *session) watchHeld() {
 			return
 		}
 		if h.transfer.awaitsServer() {
-			h.transfer.failed("server", errNoData)
+			h.transfer.failed(Server, errNoData)
 		}
 		s.releaseHeld()
 	})
@@ -205,9 +228,9 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) []byte {
 		code, s.swallowing = 426, !l.last
 		line = []byte("426 " + oneLine(s.failure(t)) + "\r\n")
 	case !l.positive():
-		leg := "server"
+		leg := Server
 		if s.clientGone() {
-			leg = "client" // which made the server break off
+			leg = Client // which made the server break off
 		}
 		t.failed(leg, errors.New(cmp.Or(s.refusal, said(line))))
 		s.notBegun(t, code)
@@ -215,7 +238,7 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) []byte {
 		// A client that was killed ends its data as if the file ended there, and
 		// nobody has heard the confirmation. But one may only have half-closed:
 		// what it hears is the server's to say.
-		t.failed("client", errGone)
+		t.failed(Client, errGone)
 		code = 0
 	case t.data != nil && !t.data.closed && !t.data.flow(t).ended && s.mode != modeStream:
 		defer t.data.carryOn()
@@ -252,7 +275,7 @@ func (s *session) notBegun(t *transfer, code int) {
 
 // failure describes t's failure to the client.
 func (s *session) failure(t *transfer) string {
-	text := fmt.Sprintf("transfer failed: the data connection to the %s broke", t.Leg)
+	text := fmt.Sprintf("transfer failed: the data connection to the %s broke", t.Blame)
 	if t.Direction == Upload {
 		text += "; the file on the server is not complete"
 	}
@@ -263,12 +286,9 @@ func (s *session) failure(t *transfer) string {
 func (s *session) transferEnded(t *transfer, code int) {
 	t.Reply, t.Duration = code, time.Since(t.began)
 	if t.path != nil {
-		t.Mode, t.ServerMode = t.path.mode, t.path.way.verb
+		t.Method, t.ServerMethod = t.path.mode, t.path.way.verb
 	}
-	if d := t.data; d != nil {
-		f := d.flow(t)
-		t.Bytes = f.moved.Load() - f.before
-	}
+	t.Bytes = t.moved()
 	for i, other := range s.transfers {
 		if other == t {
 			s.transfers = append(s.transfers[:i], s.transfers[i+1:]...)

@@ -34,7 +34,9 @@ func TestAPassiveDownloadArrives(t *testing.T) {
 		r.client.hear("226 done")
 
 		tr := r.transfer()
-		assert.Equal(t, Transfer{Command: "RETR", File: "a b.bin", Direction: Download, Mode: "EPSV", ServerMode: "EPSV", Bytes: 400_000, Reply: 226, Duration: tr.Duration}, tr)
+		assert.EqualValues(t, 400_000, tr.Moved())
+		tr.Moved = nil
+		assert.Equal(t, Transfer{Number: 1, Command: "RETR", File: "a b.bin", Direction: Download, Mode: "S", Method: "EPSV", ServerMethod: "EPSV", Bytes: 400_000, Reply: 226, Duration: tr.Duration}, tr)
 	})
 }
 
@@ -59,7 +61,7 @@ func TestAnActiveDownloadArrives(t *testing.T) {
 		assert.Equal(t, "data", readAll(t, client))
 		r.server.say("226 done")
 		r.client.hear("226 done")
-		assert.Equal(t, "PORT", r.transfer().Mode)
+		assert.Equal(t, "PORT", r.transfer().Method)
 	})
 }
 
@@ -109,7 +111,7 @@ func TestTheServersPortIsDialledOnTheHostOfTheControlConnection(t *testing.T) {
 		require.NoError(t, err)
 		_ = r.accept(l)
 		assert.Equal(t, "127.0.0.1:51201", dialled)
-		assert.Contains(t, r.told(Noticed)[0].Text, "10.9.8.7")
+		assert.Contains(t, r.told(Warned)[0].Text, "10.9.8.7")
 		_ = c.Close()
 	})
 }
@@ -230,7 +232,7 @@ func TestADataConnectionFromAnotherAddressIsTurnedAway(t *testing.T) {
 		require.NoError(t, err)
 		_, err = c.Read(make([]byte, 1))
 		assert.ErrorIs(t, err, syscall.ECONNRESET)
-		assert.Contains(t, r.told(Noticed)[0].Text, "127.0.0.9")
+		assert.Contains(t, r.told(Warned)[0].Text, "127.0.0.9")
 	})
 }
 

@@ -75,20 +75,20 @@ func (g *gateways) use(gw *gateway) {
 
 // Connect makes a control connection to server through the first gateway on
 // which the server greets, beginning with the current one.
-func (g *gateways) Connect(ctx context.Context, server string) (net.Conn, ftpfwd.Network, error) {
+func (g *gateways) Connect(ctx context.Context, server string) (ftpfwd.Route, error) {
 	list := g.candidates()
 	if len(list) == 1 {
 		return g.through(ctx, list[0], greetingAtMost, server, dialPatiently)
 	}
 	var failed error
 	for _, gw := range list {
-		conn, network, err := g.through(ctx, gw, nextAfter, server, dialGreeted)
+		route, err := g.through(ctx, gw, nextAfter, server, dialGreeted)
 		switch {
 		case err == nil:
 			g.use(gw)
-			return conn, network, nil
+			return route, nil
 		case ctx.Err() != nil:
-			return nil, nil, err
+			return ftpfwd.Route{}, err
 		}
 		err = fmt.Errorf("through %s: %w", gw.name, err)
 		if failed == nil {
@@ -100,7 +100,7 @@ func (g *gateways) Connect(ctx context.Context, server string) (net.Conn, ftpfwd
 	if errors.Is(failed, tunnel.ErrLost) {
 		return g.through(ctx, list[0], greetingAtMost, server, dialPatiently) // it may be back soon
 	}
-	return nil, nil, failed
+	return ftpfwd.Route{}, failed
 }
 
 // candidates returns the current gateway and then the others.
@@ -112,7 +112,7 @@ func (g *gateways) candidates() []*gateway {
 }
 
 // through dials server on gw, within a time.
-func (g *gateways) through(ctx context.Context, gw *gateway, atMost time.Duration, server string, dial func(context.Context, *tunnel.Tunnel, string) (net.Conn, error)) (net.Conn, ftpfwd.Network, error) {
+func (g *gateways) through(ctx context.Context, gw *gateway, atMost time.Duration, server string, dial func(context.Context, *tunnel.Tunnel, string) (net.Conn, error)) (ftpfwd.Route, error) {
 	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
 	g.count(gw, 1)
@@ -123,9 +123,9 @@ func (g *gateways) through(ctx context.Context, gw *gateway, atMost time.Duratio
 	}
 	if err != nil {
 		g.count(gw, -1)
-		return nil, nil, err
+		return ftpfwd.Route{}, err
 	}
-	return &controlConn{Conn: conn, release: func() { g.count(gw, -1) }}, t, nil
+	return ftpfwd.Route{Conn: &controlConn{Conn: conn, release: func() { g.count(gw, -1) }}, Network: t, Gateway: gw.name}, nil
 }
 
 // keepReturning tries better gateways than the current one, again and again

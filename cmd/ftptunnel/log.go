@@ -69,17 +69,17 @@ func logTunnel(log *slog.Logger, w io.Writer) func(tunnel.Event) {
 // end, what a person should know, and more if asked for.
 func logSessions(log *slog.Logger) func(ftpfwd.Event) {
 	return func(e ftpfwd.Event) {
-		session := slog.Int("session", e.Session)
+		session := slog.Int64("session", e.Session)
 		switch e.Kind {
-		case ftpfwd.SessionBegan:
+		case ftpfwd.SessionOpened:
 			log.Debug("session began", session, "client", e.Client, "server", e.Server)
-		case ftpfwd.SessionEnded:
+		case ftpfwd.SessionClosed:
 			log.Debug("session ended", session, errorAttr(e.Err))
 		case ftpfwd.TransferEnded:
 			logTransfer(log.With(session), e.Transfer)
-		case ftpfwd.Said:
-			log.Log(context.Background(), levelLines, "line", session, "from", e.Line.From, "said", e.Line.Said, "heard", e.Line.Heard)
-		case ftpfwd.Noticed:
+		case ftpfwd.LinePassed:
+			log.Log(context.Background(), levelLines, "line", session, "from", e.Line.From.String(), "said", e.Line.Received, "heard", e.Line.Sent)
+		case ftpfwd.Warned:
 			log.Warn(e.Text, session, "server", e.Server, errorAttr(e.Err), hintAttr(e.Err))
 		}
 	}
@@ -91,14 +91,14 @@ func logTransfer(log *slog.Logger, t ftpfwd.Transfer) {
 		level, result = slog.LevelWarn, "failed"
 	}
 	attrs := []any{
-		"result", result, "command", t.Command, "file", t.File, "direction", string(t.Direction), "mode", t.Mode,
+		"result", result, "command", t.Command, "file", t.File, "direction", string(t.Direction), "mode", t.Method,
 		"bytes", t.Bytes, "duration", t.Duration.Round(time.Millisecond), "reply", t.Reply, errorAttr(t.Err),
 	}
-	if t.ServerMode != "" && t.ServerMode != t.Mode {
-		attrs = append(attrs, "server-mode", t.ServerMode)
+	if t.ServerMethod != "" && t.ServerMethod != t.Method {
+		attrs = append(attrs, "server-mode", t.ServerMethod)
 	}
-	if t.Leg != "" {
-		attrs = append(attrs, "leg", t.Leg)
+	if t.Blame != ftpfwd.NoSide {
+		attrs = append(attrs, "leg", t.Blame.String())
 	}
 	log.Log(context.Background(), level, "transfer", attrs...)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 var ended = ftpfwd.Event{Kind: ftpfwd.TransferEnded, Session: 7, Transfer: ftpfwd.Transfer{
-	Command: "RETR", File: "a b.bin", Direction: ftpfwd.Download, Mode: "EPSV", Bytes: 42, Duration: 1500 * time.Millisecond, Reply: 226,
+	Command: "RETR", File: "a b.bin", Direction: ftpfwd.Download, Method: "EPSV", Bytes: 42, Duration: 1500 * time.Millisecond, Reply: 226,
 }}
 
 func TestATransfersEndIsOneLine(t *testing.T) {
@@ -25,7 +25,7 @@ func TestATransfersEndIsOneLine(t *testing.T) {
 
 	out.Reset()
 	failed := ended
-	failed.Transfer.Err, failed.Transfer.Leg = errors.New("reset"), "client"
+	failed.Transfer.Err, failed.Transfer.Blame = errors.New("reset"), ftpfwd.Client
 	logSessions(newLogger(&out, "json", 0, false))(failed)
 	var line map[string]any
 	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
@@ -37,7 +37,7 @@ func TestATransfersEndIsOneLine(t *testing.T) {
 
 func TestMoreIsToldOnlyWhenAskedFor(t *testing.T) {
 	events := []ftpfwd.Event{
-		{Kind: ftpfwd.SessionBegan}, {Kind: ftpfwd.Said}, ended, {Kind: ftpfwd.Noticed, Text: "odd"},
+		{Kind: ftpfwd.SessionOpened}, {Kind: ftpfwd.LinePassed}, ended, {Kind: ftpfwd.Warned, Text: "odd"},
 	}
 	for _, c := range []struct {
 		verbose int
@@ -64,7 +64,7 @@ func TestServersCannotSteerTheTerminal(t *testing.T) {
 func TestAdviceIsOneAttribute(t *testing.T) {
 	var out bytes.Buffer
 	logSessions(newLogger(&out, "json", 0, false))(ftpfwd.Event{
-		Kind: ftpfwd.Noticed, Text: "no data connection",
+		Kind: ftpfwd.Warned, Text: "no data connection",
 		Err: &tunnel.OpenError{Address: "[::1]:21", Prohibited: true, Err: errors.New("open failed")},
 	})
 	assert.Equal(t, 1, bytes.Count(out.Bytes(), []byte(`"hint"`)), out.String())

@@ -51,7 +51,7 @@ func (s *site) forwardHere() <-chan ftpfwd.Event {
 	ended := make(chan ftpfwd.Event, 100)
 	go func() {
 		f := ftpfwd.Forwarder{Server: "localhost:21", Remote: t, Local: s.Client, Observe: func(e ftpfwd.Event) {
-			if e.Kind == ftpfwd.SessionEnded {
+			if e.Kind == ftpfwd.SessionClosed {
 				ended <- e
 			}
 		}}

@@ -28,7 +28,7 @@ type conversation struct {
 
 	mu     sync.Mutex
 	steps  int
-	headed int              // the session whose column heads were printed last
+	headed int64            // the session whose column heads were printed last
 	moved  map[string]int64 // bytes by mode and direction
 }
 
@@ -89,22 +89,23 @@ func (c *conversation) event(e ftpfwd.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch e.Kind {
-	case ftpfwd.Said:
+	case ftpfwd.LinePassed:
 		c.head(e)
-		c.said(e.Line)
+		c.passed(e.Line)
 	case ftpfwd.TransferEnded:
 		c.head(e)
 		c.transferred(e.Transfer)
-	case ftpfwd.Noticed:
-		c.trouble(e.Text, e.Err)
-	case ftpfwd.SessionEnded:
+	case ftpfwd.Warned:
+		c.warning(e.Text, e.Err)
+	case ftpfwd.SessionClosed:
 		if e.Err != nil {
-			c.trouble("the control connection failed", e.Err)
+			c.warning("the control connection failed", e.Err)
 		}
 	}
 }
 
-func (c *conversation) trouble(text string, err error) {
+// warning prints text and, if it is not nil, err.
+func (c *conversation) warning(text string, err error) {
 	if err != nil {
 		text += ": " + err.Error()
 	}
@@ -124,36 +125,32 @@ func (c *conversation) head(e ftpfwd.Event) {
 	c.row(dim, strings.Repeat("─", column), "───", strings.Repeat("─", column))
 }
 
-// said prints a line of the control connection: on the left as the client sent or
-// received it, on the right as the server did.
-func (c *conversation) said(l ftpfwd.Line) {
+// passed prints a line of the control connection: on the left as the client sent
+// or received it, on the right as the server did.
+func (c *conversation) passed(l ftpfwd.Line) {
 	colour, toServer, toClient := "", "──▶", "◀──"
-	if l.Said != l.Heard {
+	if l.Received != l.Sent {
 		colour, toServer, toClient = yellow, "─*▶", "◀*─"
 	}
 	switch {
-	case l.From == "client" && l.Heard == "":
-		c.row(colour, l.Said, "─✕ ", "")
-	case l.From == "client":
-		c.row(colour, l.Said, toServer, l.Heard)
-	case l.From == "tunnel" && !isReply(l.Said):
-		c.row(yellow, "", " *▶", l.Said)
-	case l.From == "tunnel":
-		c.line("  %s", c.paint(yellow, printable(l.Said)+" ◀* the tunnel"))
-	case l.Heard == "":
-		c.row(colour, "", " ✕─", l.Said)
+	case l.From == ftpfwd.Client && l.Sent == "":
+		c.row(colour, l.Received, "─✕ ", "")
+	case l.From == ftpfwd.Client:
+		c.row(colour, l.Received, toServer, l.Sent)
+	case l.From == ftpfwd.Tunnel && l.To == ftpfwd.Server:
+		c.row(yellow, "", " *▶", l.Received)
+	case l.From == ftpfwd.Tunnel:
+		c.line("  %s", c.paint(yellow, printable(l.Received)+" ◀* the tunnel"))
+	case l.Sent == "":
+		c.row(colour, "", " ✕─", l.Received)
 	default:
-		c.row(colour, l.Heard, toClient, l.Said)
+		c.row(colour, l.Sent, toClient, l.Received)
 	}
 }
 
-// isReply reports whether a line of the tunnel is a reply to the client, and not
-// a command to the server.
-func isReply(line string) bool { return line != "" && '0' <= line[0] && line[0] <= '9' }
-
 // transferred prints a transfer: the direction, size and duration.
 func (c *conversation) transferred(t ftpfwd.Transfer) {
-	c.moved[t.Mode+string(t.Direction)] += t.Bytes
+	c.moved[t.Method+string(t.Direction)] += t.Bytes
 	arrow := "◀══"
 	if t.Direction == ftpfwd.Upload {
 		arrow = "══▶"
