@@ -12,41 +12,42 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-func TestVerdictIsTheOneOfSSH(t *testing.T) {
+func TestVerifyAgreesWithSSH(t *testing.T) {
 	t.Parallel()
 	const ed, rsa, ec = ssh.KeyAlgoED25519, ssh.KeyAlgoRSA, ssh.KeyAlgoECDSA256
 	ca := newSigner(t, ed)
 	forLoopback := func(c *ssh.Certificate) { c.ValidPrincipals = []string{"127.0.0.1", "alias"} }
-	hosts := map[string]realHost{
-		"all":     startHost(t, []string{ed, rsa, ec}, nil, nil),
-		"rsa":     startHost(t, []string{rsa}, nil, nil),
-		"cert":    startHost(t, []string{ed, rsa}, ca, forLoopback),
-		"expired": startHost(t, []string{ed}, ca, func(c *ssh.Certificate) { forLoopback(c); c.ValidBefore = 1e9 }),
-		"unnamed": startHost(t, []string{ed}, ca, func(c *ssh.Certificate) { c.ValidPrincipals = nil }),
-		"user":    startHost(t, []string{ed}, ca, func(c *ssh.Certificate) { forLoopback(c); c.CertType = ssh.UserCert }),
-		"other":   startHost(t, []string{ed}, ca, nil),
+	hosts := map[string]sshdHost{
+		"all":     startSSHD(t, []string{ed, rsa, ec}, nil, nil),
+		"rsa":     startSSHD(t, []string{rsa}, nil, nil),
+		"cert":    startSSHD(t, []string{ed, rsa}, ca, forLoopback),
+		"expired": startSSHD(t, []string{ed}, ca, func(c *ssh.Certificate) { forLoopback(c); c.ValidBefore = 1e9 }),
+		"unnamed": startSSHD(t, []string{ed}, ca, func(c *ssh.Certificate) { c.ValidPrincipals = nil }),
+		"user":    startSSHD(t, []string{ed}, ca, func(c *ssh.Certificate) { forLoopback(c); c.CertType = ssh.UserCert }),
+		"other":   startSSHD(t, []string{ed}, ca, nil),
 	}
 
-	// In a line, {H} is [host]:port, {hash} the same hashed, {ed}, {rsa}, {ec}
-	// the host's keys, {bad} another ed25519 key, {ca} the authority.
+	// In a line, {H} is [host]:port and {hash} is the same, hashed. {ed}, {rsa} and
+	// {ec} are the keys of the host, {bad} is another ed25519 key, and {ca} is the
+	// key of the authority.
 	tests := []struct{ host, name, content, alias string }{
 		{"all", "only ed25519", "{H} {ed}", ""},
 		{"all", "only rsa", "{H} {rsa}", ""},
 		{"all", "only ecdsa", "{H} {ec}", ""},
 		{"all", "hashed", "{hash} {ed}", ""},
 		{"all", "hashed rsa", "{hash} {rsa}", ""},
-		{"all", "bad base64", "{H} {ed}\nfoo ssh-ed25519 AAAA!!", ""},
-		{"all", "bad base64 for the host", "{H} ssh-ed25519 AAAA!!\n{H} {ed}", ""},
+		{"all", "malformed base64", "{H} {ed}\nfoo ssh-ed25519 AAAA!!", ""},
+		{"all", "malformed base64 for the host", "{H} ssh-ed25519 AAAA!!\n{H} {ed}", ""},
 		{"all", "unknown key type", "{H} ssh-foo AAAAB3NzaC1mb28=\n{H} {ed}", ""},
-		{"all", "SSH1", "{H} 1024 35 123456789\n{H} {ed}", ""},
-		{"all", "an equals sign", "=\n{H} {ed}", ""},
+		{"all", "SSH protocol 1", "{H} 1024 35 123456789\n{H} {ed}", ""},
+		{"all", "equals sign", "=\n{H} {ed}", ""},
 		{"all", "one word", "foo\n{H}\n{H} {ed}", ""},
 		{"all", "unknown marker", "@foo {H} {ed}", ""},
-		{"all", "bad hash", "|1|AAAA|AAAA {ed}\n|2|a|b {ed}\n{H} {ed}", ""},
+		{"all", "malformed hash", "|1|AAAA|AAAA {ed}\n|2|a|b {ed}\n{H} {ed}", ""},
 		{"all", "tabs and line ends", "  {H}\t{ed}\tcomment\r", ""},
-		{"all", "a tab after the marker", "@revoked\t{H} {ed}\n{H} {ed}", ""},
-		{"all", "algorithm in place of the type", "{H} rsa-sha2-512 {rsablob}", ""},
-		{"all", "key of another type than said", "{H} ssh-ed25519 {rsablob}", ""},
+		{"all", "tab after marker", "@revoked\t{H} {ed}\n{H} {ed}", ""},
+		{"all", "algorithm instead of type", "{H} rsa-sha2-512 {rsablob}", ""},
+		{"all", "type does not match key", "{H} ssh-ed25519 {rsablob}", ""},
 		{"all", "empty", "", ""},
 		{"all", "name without port", "127.0.0.1 {ed}", ""},
 		{"all", "name without port, second type", "127.0.0.1 {rsa}", ""},
@@ -72,12 +73,12 @@ func TestVerdictIsTheOneOfSSH(t *testing.T) {
 		{"all", "revoked for another host", "@revoked otherhost {ed}\n{H} {ed}", ""},
 		{"all", "other key revoked", "@revoked * {bad}\n{H} {ed}", ""},
 		{"all", "authority and plain key", "@cert-authority * {ca}\n{H} {ed}", ""},
-		{"all", "authority alone", "@cert-authority * {ca}", ""},
+		{"all", "authority only", "@cert-authority * {ca}", ""},
 		{"all", "plain key marked as authority", "@cert-authority * {ed}", ""},
 		{"all", "alias", "alias {ed}", "alias"},
 		{"all", "alias in other case", "ALIAS {ed}", "aLias"},
-		{"all", "alias, but only the host known", "{H} {ed}\n127.0.0.1 {ed}", "alias"},
-		{"all", "alias does not take a port", "[alias]:{port} {ed}", "alias"},
+		{"all", "alias, only host known", "{H} {ed}\n127.0.0.1 {ed}", "alias"},
+		{"all", "alias with port", "[alias]:{port} {ed}", "alias"},
 		{"rsa", "known by another type", "{H} {bad}", ""},
 		{"rsa", "known by another type without port", "127.0.0.1 {bad}", ""},
 		{"rsa", "known", "{H} {rsa}", ""},
@@ -86,7 +87,7 @@ func TestVerdictIsTheOneOfSSH(t *testing.T) {
 		{"cert", "plain key known without port", "127.0.0.1 {ed}", ""},
 		{"cert", "plain key wrong", "{H} {bad}", ""},
 		{"cert", "nothing known", "", ""},
-		{"cert", "authority for all", "@cert-authority * {ca}", ""},
+		{"cert", "authority for every host", "@cert-authority * {ca}", ""},
 		{"cert", "authority with port", "@cert-authority {H} {ca}", ""},
 		{"cert", "authority without port", "@cert-authority 127.0.0.1 {ca}", ""},
 		{"cert", "authority, negated", "@cert-authority *,!{H},!127.0.0.1 {ca}", ""},
@@ -97,7 +98,7 @@ func TestVerdictIsTheOneOfSSH(t *testing.T) {
 		{"cert", "authority revoked", "@cert-authority * {ca}\n@revoked * {ca}", ""},
 		{"cert", "certified key revoked", "@cert-authority * {ca}\n@revoked * {ed}\n@revoked * {rsa}", ""},
 		{"cert", "alias", "@cert-authority alias {ca}", "Alias"},
-		{"cert", "alias that is no principal", "@cert-authority * {ca}", "nobody"},
+		{"cert", "alias that is not a principal", "@cert-authority * {ca}", "nobody"},
 		{"expired", "authority", "@cert-authority * {ca}", ""},
 		{"expired", "authority and plain key", "@cert-authority * {ca}\n{H} {ed}", ""},
 		{"expired", "authority and plain key without port", "@cert-authority * {ca}\n127.0.0.1 {ed}", ""},
@@ -128,7 +129,7 @@ func TestVerdictIsTheOneOfSSH(t *testing.T) {
 			}
 			output := runSSH(t, host, "yes", file, nil, options...)
 			err := handshake(t, host, &Verifier{UserFiles: []string{file}, Policy: Strict}, test.alias)
-			assert.Equal(t, verdictOfSSH(t, output), verdictOf(t, err), output)
+			assert.Equal(t, outcomeOfSSH(t, output), outcomeOf(t, err), output)
 		})
 	}
 	t.Run("missing file", func(t *testing.T) {
@@ -136,32 +137,32 @@ func TestVerdictIsTheOneOfSSH(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "missing")
 		output := runSSH(t, hosts["all"], "yes", file, nil)
 		err := handshake(t, hosts["all"], &Verifier{UserFiles: []string{file}, Policy: Strict}, "")
-		assert.Equal(t, verdictOfSSH(t, output), verdictOf(t, err), output)
+		assert.Equal(t, outcomeOfSSH(t, output), outcomeOf(t, err), output)
 	})
 }
 
-func TestRevokedFileAndCommandGiveTheVerdictOfSSH(t *testing.T) {
+func TestVerifyAgreesWithSSHOnRevokedFilesAndCommand(t *testing.T) {
 	t.Parallel()
 	const ed, rsa = ssh.KeyAlgoED25519, ssh.KeyAlgoRSA
 	ca := newSigner(t, ed)
 	forLoopback := func(c *ssh.Certificate) { c.ValidPrincipals, c.Serial = []string{"127.0.0.1"}, 5 }
-	plain, certified := startHost(t, []string{ed, rsa}, nil, nil), startHost(t, []string{ed}, ca, forLoopback)
+	plain, certified := startSSHD(t, []string{ed, rsa}, nil, nil), startSSHD(t, []string{ed}, ca, forLoopback)
 	bad := keyText(newSigner(t, ed).PublicKey())
 	for _, test := range []struct {
 		name           string
-		host           realHost
-		files, command string // lines; {H}, {B}, {ed}, {rsa}, {ca}, {bad} as above
-		revoked        string // a file
+		host           sshdHost
+		files, command string // lines, with {H}, {ed}, {rsa}, {ca} and {bad} as above; {B} is the host without port
+		revoked        string // path of the RevokedHostKeys file; empty for none
 	}{
 		{"by command", plain, "", "{H} {ed}", ""},
-		{"by command, rsa", plain, "", "{H} {rsa}\n{B} {rsa}", ""},
+		{"rsa by command", plain, "", "{H} {rsa}\n{B} {rsa}", ""},
 		{"by command without port", plain, "", "{B} {ed}", ""},
-		{"by command for others", plain, "", "other {ed}", ""},
-		{"by command, changed", plain, "", "{H} {bad}", ""},
-		{"file against command", plain, "{H} {bad}", "{H} {ed}", ""},
-		{"command against file", plain, "{H} {ed}", "{H} {bad}", ""},
+		{"by command for another host", plain, "", "other {ed}", ""},
+		{"changed by command", plain, "", "{H} {bad}", ""},
+		{"changed by file, known by command", plain, "{H} {bad}", "{H} {ed}", ""},
+		{"known by file, changed by command", plain, "{H} {ed}", "{H} {bad}", ""},
 		{"command revokes", plain, "{H} {ed}", "@revoked {H} {ed}", ""},
-		{"command names an authority", certified, "", "@cert-authority {H} {ca}\n@cert-authority {B} {ca}", ""},
+		{"authority by command", certified, "", "@cert-authority {H} {ca}\n@cert-authority {B} {ca}", ""},
 		{"file does not revoke", plain, "{H} {ed}", "", writeFile(t, bad)},
 		{"file revokes", plain, "{H} {ed}", "", writeFile(t, keyText(plain.keys[ed]))},
 		{"list revokes", plain, "{H} {ed}", "", makeKRL(t, nil, keyText(plain.keys[ed]))},
@@ -170,8 +171,8 @@ func TestRevokedFileAndCommandGiveTheVerdictOfSSH(t *testing.T) {
 		{"file revokes authority", certified, "@cert-authority * {ca}", "", writeFile(t, keyText(ca.PublicKey()))},
 		{"list revokes serial", certified, "@cert-authority * {ca}", "", makeKRL(t, ca.PublicKey(), "serial: 5")},
 		{"list revokes other serial", certified, "@cert-authority * {ca}", "", makeKRL(t, ca.PublicKey(), "serial: 6")},
-		{"missing revocations", plain, "{H} {ed}", "", "/nonexistent/revoked"},
-		{"malformed revocations", plain, "{H} {ed}", "", writeFile(t, "nonsense")},
+		{"missing revoked file", plain, "{H} {ed}", "", "/nonexistent/revoked"},
+		{"malformed revoked file", plain, "{H} {ed}", "", writeFile(t, "nonsense")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -181,11 +182,11 @@ func TestRevokedFileAndCommandGiveTheVerdictOfSSH(t *testing.T) {
 			}
 			lines := strings.NewReplacer("{H}", withPort("127.0.0.1", test.host.port), "{B}", "127.0.0.1", "{ed}", keyText(test.host.keys[ed]),
 				"{rsa}", rsaText, "{ca}", keyText(ca.PublicKey()), "{bad}", bad)
-			file, commanded := writeFile(t, lines.Replace(test.files)+"\n"), writeFile(t, lines.Replace(test.command)+"\n")
+			file, printed := writeFile(t, lines.Replace(test.files)+"\n"), writeFile(t, lines.Replace(test.command)+"\n")
 			v := &Verifier{UserFiles: []string{file}, Policy: Strict, Command: func(string, string, ssh.PublicKey) ([]byte, error) {
-				return os.ReadFile(commanded)
+				return os.ReadFile(printed)
 			}}
-			options := []string{"-o", "KnownHostsCommand=/bin/cat " + commanded}
+			options := []string{"-o", "KnownHostsCommand=/bin/cat " + printed}
 			if test.revoked != "" {
 				v.RevokedFiles = []string{test.revoked}
 				options = append(options, "-o", "RevokedHostKeys="+test.revoked)
@@ -200,8 +201,7 @@ func TestRevokedFileAndCommandGiveTheVerdictOfSSH(t *testing.T) {
 				require.ErrorAs(t, err, &refused, output)
 				assert.Contains(t, output, refused.Warning()+"\n")
 			default:
-				// The name that stands for the file is ssh's.
-				assert.Equal(t, verdictOfSSH(t, output), verdictOf(t, err), output)
+				assert.Equal(t, outcomeOfSSH(t, output), outcomeOf(t, err), output)
 			}
 		})
 	}
