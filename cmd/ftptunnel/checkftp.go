@@ -192,7 +192,7 @@ func (c *checker) sendPassword(ctx context.Context) outcome {
 // tlsAdvice is what to do about a refusal that has to do with TLS; none if r
 // has not.
 func tlsAdvice(r reply) []string {
-	if !ftpfwd.InsistsOnTLS(r.code, r.text) {
+	if !ftpfwd.RequiresTLS(r.code, r.text) {
 		return nil
 	}
 	return []string{"the FTP server insists on TLS, which ftptunnel does not speak: have it allow plain FTP from the gateway, since the tunnel encrypts"}

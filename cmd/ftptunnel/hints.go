@@ -58,7 +58,7 @@ func hints(err error) []string {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ftpfwd.ErrWordless):
+	case errors.Is(err, ftpfwd.ErrNoGoodbye):
 		return []string{"idle timeouts end connections so: the FTP server's own, or ChannelTimeout in the gateway's sshd_config"}
 	case errors.As(err, &several):
 		return severalHints(several.Unwrap())
