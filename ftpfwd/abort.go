@@ -40,7 +40,7 @@ type abortState int
 const (
 	awaitsUpload abortState = iota // neither the upload's nor the ABOR's
 	awaitsAbort                    // the upload's
-	inOrder                        // the upload's and that of a command behind it: the server replies in order, and the ABOR's is due in its turn
+	inOrder                        // the upload's and that of a command behind it: the server replies in order, and the ABOR's comes behind theirs
 	quiet                          // both
 )
 
@@ -121,8 +121,8 @@ func (a *abort) concerns(code int, oldest *request) bool {
 	return endsTransfer(code) || code == 225 || code < 200
 }
 
-// unanswered ends the upload's data although no reply has come, but not
-// before the server has come to the upload.
+// unanswered ends the upload's data although no reply has come, but not before
+// the server has replied to the commands before the upload.
 func (a *abort) unanswered(s *session) {
 	if s.pending.replacedWaits() {
 		s.timers.start(&a.step, abortAnswer, func() { a.unanswered(s) })
@@ -132,9 +132,9 @@ func (a *abort) unanswered(s *session) {
 	s.timers.start(&a.step, abortAtMost, func() { a.end(s) })
 }
 
-// end lets the client's commands continue. While the server has others to
-// answer that came before it, the reply to our ABOR is still to come, and for as
-// long after them as it would have had without them.
+// end lets the client's commands continue. While the server has earlier commands
+// to answer, the reply to our ABOR is still to come, and has as long after them as
+// it would have had without them.
 func (a *abort) end(s *session) {
 	limit, others := abortQuiet, s.pending.ourAbortWaits()
 	if others {

@@ -127,7 +127,7 @@ func (s *session) preparePath(ctx context.Context, c command) bool {
 	p := s.paths.newest()
 	switch {
 	case s.prepared, s.pending.path() != nil, s.f.ServerMode == Exact:
-		return true // one is there, or on its way, or the server is to say that there is none
+		return true // there is one, or it is being opened, or the server is to refuse the command
 	case p == nil || p.spent():
 		if c.kind() == verbRestart {
 			return true // what opens a path may come behind it

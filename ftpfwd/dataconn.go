@@ -57,7 +57,7 @@ func (d *dataConn) enter(next dataState) {
 type flow struct {
 	moved atomic.Int64 // bytes written to the receiving side
 	state flowState
-	files int // files of block mode that have passed whole, less those whose transfers were confirmed
+	files int // files of block mode that have passed whole, less those of confirmed transfers
 }
 
 // A flowState says what one direction of a data connection does.

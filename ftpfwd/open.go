@@ -90,7 +90,7 @@ func (s *session) hold(p *dataPath) {
 		switch {
 		case s.opening != p:
 		case s.abort != nil || s.finishing != nil || s.pending.busyBefore(p):
-			s.hold(p) // the server has not come to it yet
+			s.hold(p) // the server has other commands to answer first
 		default:
 			s.opening, p.left = nil, nil
 		}
@@ -106,7 +106,7 @@ func (s *session) release(p *dataPath) {
 }
 
 // askServer sends the server a PASV, EPSV, PORT or EPRT; not behind an ABOR of
-// ours, whose replies could not be told from this one's.
+// ours, whose replies could not be told apart from this one's.
 func (s *session) askServer(p *dataPath, line []byte) {
 	if s.abort != nil {
 		s.postponed = append(s.postponed, func() { s.askServer(p, line) })

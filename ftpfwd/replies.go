@@ -72,7 +72,7 @@ func (s *session) sendLine(received, line []byte) {
 	s.source.line(Server, Client, text(received), text(line))
 }
 
-// endReply notes what a reply that is complete says about the session.
+// endReply notes what a complete reply means for the session.
 func (s *session) endReply(l replyLine) {
 	switch l.code {
 	case 230, 232:
@@ -141,9 +141,9 @@ func (s *session) surplusReply(l replyLine) {
 	}
 }
 
-// boundOwnReplies lets a reply of ours go after a while if it waits for a server
-// that does not reply, unless a transfer is what keeps the server busy: even one
-// whose data does not move gets its reply.
+// boundOwnReplies bounds how long a reply of ours waits for a server that does
+// not reply, unless a transfer keeps the server busy: even one whose data does
+// not move gets its reply.
 func (s *session) boundOwnReplies() {
 	switch {
 	case s.midReply(), s.phase == passthrough:

@@ -225,8 +225,7 @@ func (s *session) post(e event) bool {
 	}
 }
 
-// clientFailed ends the session of a client whose control connection has
-// failed: nobody is left to reply to.
+// clientFailed ends a session whose client can no longer be sent a reply.
 func (s *session) clientFailed(err error) {
 	s.reportUnread(err)
 	if s.phase == done {
