@@ -79,18 +79,18 @@ func (a *authenticator) close() {
 // one, because of err.
 func (a *authenticator) withoutSecrets(err error) {
 	a.unverified = true
-	a.warn(err)
+	a.warn(HostKeyWarning, err)
 }
 
-func (a *authenticator) warn(err error) {
-	a.tunnel.observe(Event{Kind: Warning, Hop: a.hop, Err: err})
+func (a *authenticator) warn(kind WarningKind, err error) {
+	a.tunnel.observe(Event{Kind: Warning, Hop: a.hop, Warning: kind, Err: err})
 }
 
 // warnOnce emits a warning, unless the tunnel has emitted the same before.
-func (a *authenticator) warnOnce(err error) {
+func (a *authenticator) warnOnce(kind WarningKind, err error) {
 	if warned := a.tunnel.keys.warned; !warned[err.Error()] {
 		warned[err.Error()] = true
-		a.warn(err)
+		a.warn(kind, err)
 	}
 }
 

@@ -35,7 +35,7 @@ func (a *authenticator) certificates(keys []*identity) (ids []*identity) {
 			err = a.certify(id, certificate)
 		}
 		if err != nil {
-			a.warnOnce(err)
+			a.warnOnce(CertificateWarning, err)
 			continue
 		}
 		ids = append(ids, id)
@@ -50,7 +50,7 @@ func (a *authenticator) certify(id *identity, certificate *ssh.Certificate) erro
 		return fmt.Errorf("certificate %s: its private key is neither in an identity file nor in the agent", id)
 	}
 	if k.signer == nil {
-		if err := a.prepare(k); err != nil {
+		if _, err := a.prepare(k); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,7 @@ package tunnel
 import "time"
 
 // An EventKind is the kind of an [Event]. The comment of each kind names the
-// fields of the event that are set, besides Kind and Hop.
+// fields of the event that are set, besides Kind, Gateway and Hop.
 type EventKind int
 
 const (
@@ -28,8 +28,8 @@ const (
 	Waiting
 
 	// Warning: something does not work as configured, but the attempt
-	// continues. Err has the details. The same problem with a key, a
-	// certificate or an agent is reported once for each tunnel.
+	// continues. Warning is its class and Err the details. The same problem
+	// with a key, a certificate or an agent is reported once for each tunnel.
 	Warning
 
 	// Banner: the server sent Text for the user to read, before or during
@@ -38,12 +38,26 @@ const (
 	Banner
 )
 
+// A WarningKind is the class of a Warning, for views that count or filter
+// warnings. Values are in snake_case and may be used as labels.
+type WarningKind string
+
+const (
+	HostKeyWarning     WarningKind = "host_key"    // the host key is not verified; Err wraps ErrUnverified
+	IdentityWarning    WarningKind = "identity"    // a key is not offered; Err may wrap an *IdentityError
+	CertificateWarning WarningKind = "certificate" // a user certificate is not offered
+	AgentWarning       WarningKind = "agent"       // the ssh-agent cannot be used
+	PasswordWarning    WarningKind = "password"    // the server rejected the password; Ask is called again
+)
+
 // An Event reports a change of the SSH connection. It has no time: the receiver
 // may take its own.
 type Event struct {
-	Kind EventKind
-	Hop  Hop           // for Warning and Banner, the hop concerned; otherwise the gateway
-	Err  error         // for Down, Waiting and Warning
-	Text string        // for Up and Banner
-	Wait time.Duration // for Waiting
+	Kind    EventKind
+	Gateway Hop           // the destination, the last of [Config].Hops
+	Hop     Hop           // for Warning and Banner, the hop concerned; otherwise the same as Gateway
+	Err     error         // for Down, Waiting and Warning
+	Warning WarningKind   // for Warning
+	Text    string        // for Up and Banner
+	Wait    time.Duration // for Waiting
 }

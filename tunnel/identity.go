@@ -38,7 +38,7 @@ func (a *authenticator) nextIdentity() *identity {
 				return nil
 			}
 			if err != nil {
-				a.warnOnce(err)
+				a.warnOnce(IdentityWarning, err)
 				continue
 			}
 			id.signer = s
@@ -54,7 +54,7 @@ func (a *authenticator) nextIdentity() *identity {
 // or nil if none of them is possible.
 func (a *authenticator) offer(id *identity) *identity {
 	if err := a.hop.checkRSASize(id.signer.PublicKey()); err != nil {
-		a.warnOnce(fmt.Errorf("%s is skipped: %w", id, err))
+		a.warnOnce(IdentityWarning, fmt.Errorf("%s is skipped: %w", id, err))
 		return nil
 	}
 	signer := a.hop.limitSigner(id.signer)
@@ -79,8 +79,8 @@ func (a *authenticator) collect() {
 			used[k] = true
 			continue
 		}
-		if err := a.prepare(id); err != nil {
-			a.warnOnce(err)
+		if kind, err := a.prepare(id); err != nil {
+			a.warnOnce(kind, err)
 			continue
 		}
 		last = append(last, id)
@@ -105,7 +105,7 @@ func (a *authenticator) agentKeys() []*identity {
 	var err error
 	a.agent, err = openAgent(a.ctx, a.hop.IdentityAgent, a.timeout)
 	if err != nil {
-		a.warnOnce(fmt.Errorf("ssh-agent at %s: %w", a.hop.IdentityAgent, err))
+		a.warnOnce(AgentWarning, fmt.Errorf("ssh-agent at %s: %w", a.hop.IdentityAgent, err))
 		return nil
 	}
 	return a.agent.keys
@@ -118,7 +118,7 @@ func (a *authenticator) files(held []*identity) (ids []*identity) {
 		id, err := readIdentity(path)
 		if err != nil {
 			if a.hop.IdentityFilesSet || !errors.Is(err, fs.ErrNotExist) {
-				a.warnOnce(err)
+				a.warnOnce(IdentityWarning, err)
 			}
 			id = &identity{name: path}
 		} else {
@@ -132,7 +132,7 @@ func (a *authenticator) files(held []*identity) (ids []*identity) {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			a.warnOnce(err)
+			a.warnOnce(CertificateWarning, err)
 			continue
 		}
 		if id.public == nil && id.encrypted != nil {
@@ -144,22 +144,23 @@ func (a *authenticator) files(held []*identity) (ids []*identity) {
 }
 
 // prepare sets the signer of id, whose key the agent does not have. It leaves
-// it nil if the public key is not known without the passphrase.
-func (a *authenticator) prepare(id *identity) error {
+// it nil if the public key is not known without the passphrase. Kind is the
+// class of the error.
+func (a *authenticator) prepare(id *identity) (kind WarningKind, err error) {
 	certificate, isCertificate := id.public.(*ssh.Certificate)
 	switch {
 	case isCertificate && id.signer == nil:
-		return a.certify(id, certificate)
+		return CertificateWarning, a.certify(id, certificate)
 	case id.signer != nil:
 	case id.encrypted == nil:
-		return fmt.Errorf("identity file %s: no private key in the file or in the agent", id)
+		return IdentityWarning, fmt.Errorf("identity file %s: no private key in the file or in the agent", id)
 	case !a.mayAsk() && a.tunnel.keys.decrypted[string(id.encrypted)] == nil:
 		_, err := a.decrypt(id)
-		return err
+		return IdentityWarning, err
 	case id.public != nil:
 		id.signer = &encryptedKey{id.public, func() (ssh.Signer, error) { return a.decrypt(id) }}
 	}
-	return nil
+	return "", nil
 }
 
 // sameKey returns the identity in ids with the given public key, or nil.

@@ -49,7 +49,7 @@ func (a *authenticator) account() string {
 // password is the callback of the method password.
 func (a *authenticator) password() (string, error) {
 	if a.passwords > 1 {
-		a.warn(errors.New("permission denied, please try again"))
+		a.warn(PasswordWarning, errors.New("permission denied, please try again"))
 	}
 	return a.ask(a.account()+"'s password: ", false)
 }

@@ -176,8 +176,9 @@ func (t *Tunnel) observe(e Event) {
 	if t.cfg.Observe == nil {
 		return
 	}
+	e.Gateway = t.cfg.Hops[len(t.cfg.Hops)-1]
 	if e.Hop.Alias == "" && e.Hop.HostName == "" {
-		e.Hop = t.cfg.Hops[len(t.cfg.Hops)-1]
+		e.Hop = e.Gateway
 	}
 	t.observing.Lock()
 	defer t.observing.Unlock()
