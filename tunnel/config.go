@@ -36,7 +36,7 @@ type Config struct {
 
 	// Observe, if not nil, receives the events of the tunnel in order, one call
 	// at a time. It must not block: the tunnel waits for it, and does not
-	// reconnect meanwhile. It must not call methods of the tunnel that wait:
+	// reconnect meanwhile. Nor may it call methods of the tunnel that wait:
 	// DialContext, Listen, Ready and Close.
 	Observe func(Event)
 

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// A Hop is one SSH server on the way to the destination, with how to connect to
-// it, in the terms of ssh_config(5). The last hop is the destination, the
-// gateway; those before it are its jump hosts. File names are absolute, with
-// tokens and ~ expanded. Package sshconfig fills in a Hop from ssh_config.
+// A Hop is an SSH server on the way to the destination, and how to connect to
+// it, in the terms of ssh_config(5). The last hop is the destination, which is
+// also called the gateway; those before it are jump hosts. File names must be
+// absolute, with tokens and ~ expanded.
 //
-// A Hop that is not made by package sshconfig needs at least HostName, Port,
-// User and one of PubkeyAuthentication, PasswordAuthentication and
-// KbdInteractive.
+// Package sshconfig returns hops from ssh_config. A Hop from elsewhere needs at
+// least HostName, Port, User and one of PubkeyAuthentication,
+// PasswordAuthentication and KbdInteractive.
 type Hop struct {
-	Alias    string // the name of the host on the command line, by which ssh_config finds its sections
+	Alias    string // the name of the host in ssh_config and on the command line
 	HostName string // the name or address to connect to
 	Port     int
 	User     string
@@ -42,8 +42,8 @@ type Hop struct {
 	// for %.
 	KnownHostsCommand []string
 
-	IdentityFiles            []string // including the default files, which need not exist
-	IdentityFilesSet         bool     // whether IdentityFiles are configured: a missing one is then a Warning
+	IdentityFiles            []string // files of private keys; a file with a public key selects a key of the agent
+	IdentityFilesSet         bool     // whether a missing file is a Warning: false for OpenSSH's default files
 	CertificateFiles         []string // empty means the file beside each identity file, FILE-cert.pub
 	IdentitiesOnly           bool     // do not offer the agent's other keys
 	IdentityAgent            string   // the agent's socket; empty means no agent

@@ -87,15 +87,15 @@ func (i *inspector) line(l configLine) error {
 	if strings.HasPrefix(l.keyword, "gssapi") || slices.Contains(ignoredKeywords, l.keyword) {
 		return nil
 	}
-	form, honoured := valueForms[l.keyword]
+	form, supported := valueForms[l.keyword]
 	switch {
 	case form == anything:
 		return i.command(l)
 	case l.commented && l.bare == l.value:
 		return l.unsupported(fmt.Sprintf("%s: a # inside a value (%s#%s)", l.name, l.value, l.comment))
-	case l.text.commandLine && !honoured:
+	case l.text.commandLine && !supported:
 		return l.unsupported(l.name + " on the command line")
-	case honoured:
+	case supported:
 		if !matches(form, l.bare) || implementedAlgorithms[l.keyword] != nil && !allImplemented(l.keyword, l.bare) {
 			return l.unsupported(l.name + " " + l.bare)
 		}

@@ -18,7 +18,7 @@ const (
 	pattern  = `!?[^\s"'\\?!]+`
 )
 
-// valueForms are the keywords that this package honours or must not ignore, each
+// valueForms are the keywords that this package supports or must not ignore, each
 // with the form of value that the built-in reader supports.
 var valueForms = map[string]string{
 	"addressfamily":                `(?i:any|inet|inet6)`,

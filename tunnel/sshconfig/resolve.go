@@ -53,13 +53,13 @@ const maxHops = 16
 //
 // Each hop has its own configuration. A jump host takes its user and port from
 // the -J option or ProxyJump that names it, and everything else from the
-// configuration files. The options -l, -p, -i and -o apply to the destination
-// only. In "-J a,b", b is reached through a, whatever the files configure for
-// b; a is reached as the files configure it.
+// configuration files. All options but -F and -J apply to the destination only.
+// In "-J a,b", b is reached through a, whatever the files configure for b; a is
+// reached as the files configure it.
 //
-// Resolve honours the keywords that have a field in [tunnel.Hop], and
+// Resolve supports the keywords that have a field in [tunnel.Hop], and
 // ProxyJump. If both ProxyJump and ProxyCommand apply, ProxyJump is used.
-// Resolve returns an [*Error] for what it cannot honour and what would be
+// Resolve returns an [*Error] for what it does not support and what would be
 // unsafe to ignore: ProxyUseFdpass, "ProxyCommand -", RefuseConnection, and a
 // list of algorithms of which none is implemented. VerifyHostKeyDNS is treated
 // as "no". All other keywords are ignored: those about tokens (PKCS11Provider,
