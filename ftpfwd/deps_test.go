@@ -13,10 +13,11 @@ import (
 // what forwards FTP knows no SSH.
 func TestPackagesDoNotKnowEachOther(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
-		"example.org/ftptunnel/ftpfwd":        {"example.org/ftptunnel/tunnel", "example.org/ftptunnel/knownhosts", "golang.org/x/crypto", "example.org/ftptunnel/internal"},
-		"example.org/ftptunnel/tunnel":        {"example.org/ftptunnel/ftpfwd", "example.org/ftptunnel/knownhosts", "example.org/ftptunnel/internal"},
-		"example.org/ftptunnel/knownhosts":    {"example.org/ftptunnel/ftpfwd", "example.org/ftptunnel/tunnel", "example.org/ftptunnel/internal"},
-		"example.org/ftptunnel/cmd/ftptunnel": {"example.org/ftptunnel/internal", "testing"},
+		"example.org/ftptunnel/ftpfwd":           {"example.org/ftptunnel/tunnel", "example.org/ftptunnel/knownhosts", "golang.org/x/crypto", "example.org/ftptunnel/internal"},
+		"example.org/ftptunnel/tunnel":           {"example.org/ftptunnel/ftpfwd", "example.org/ftptunnel/knownhosts", "example.org/ftptunnel/internal", "example.org/ftptunnel/tunnel/sshconfig"},
+		"example.org/ftptunnel/tunnel/sshconfig": {"example.org/ftptunnel/ftpfwd", "example.org/ftptunnel/knownhosts", "example.org/ftptunnel/internal"},
+		"example.org/ftptunnel/knownhosts":       {"example.org/ftptunnel/ftpfwd", "example.org/ftptunnel/tunnel", "example.org/ftptunnel/internal"},
+		"example.org/ftptunnel/cmd/ftptunnel":    {"example.org/ftptunnel/internal", "testing"},
 	} {
 		out, err := exec.Command("go", "list", "-deps", pkg).CombinedOutput()
 		require.NoError(t, err, string(out))

@@ -15,6 +15,7 @@ import (
 
 	"example.org/ftptunnel/internal/ftptest"
 	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // noTunnel is this machine in place of the gateway.
@@ -165,8 +166,8 @@ func TestWordsAreQuotedForAShell(t *testing.T) {
 func TestCheckSaysWhoReadTheConfiguration(t *testing.T) {
 	for ssh, want := range map[string]string{"none": "read by ftptunnel itself", "": "ssh -G"} {
 		c := &checker{p: &program{destination: "ann@gateway"}, report: &report{}}
-		c.p.ssh = tunnel.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
-		if path, err := tunnel.ConfigReader(t.Context(), c.p.ssh); ssh == "" && (path == "" || err != nil) {
+		c.p.ssh = sshconfig.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
+		if path, err := sshconfig.FindSSH(t.Context(), c.p.ssh); ssh == "" && (path == "" || err != nil) {
 			t.Log("there is no ssh to ask")
 			continue
 		}

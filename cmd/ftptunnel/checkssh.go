@@ -13,6 +13,7 @@ import (
 
 	"example.org/ftptunnel/knownhosts"
 	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // connect resolves the destination and connects to it, hop by hop. It returns
@@ -54,14 +55,14 @@ func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tu
 // checkConfiguration returns the hops, or nil.
 func (c *checker) checkConfiguration(ctx context.Context) []tunnel.Hop {
 	began := time.Now()
-	hops, err := tunnel.Resolve(ctx, c.p.destination, c.p.ssh)
+	hops, err := sshconfig.Resolve(ctx, c.p.destination, c.p.ssh)
 	took := time.Since(began)
 	if err != nil {
 		c.report.add("configuration", took, fail(err))
 		return nil
 	}
 	by := "ssh's files, read by ftptunnel itself: there is no OpenSSH client to ask"
-	if path, err := tunnel.ConfigReader(ctx, c.p.ssh); err == nil && path != "" {
+	if path, err := sshconfig.FindSSH(ctx, c.p.ssh); err == nil && path != "" {
 		by = "as " + path + " -G says"
 	}
 	c.report.add("configuration", took, pass("%s", by))

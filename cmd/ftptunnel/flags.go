@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // A program is one run of ftptunnel: what its flags say, and where it writes.
@@ -20,7 +20,7 @@ type program struct {
 
 	destination  string   // as given
 	destinations []string // the gateways in it
-	ssh          tunnel.Options
+	ssh          sshconfig.Options
 	ipv4, ipv6   bool
 	listen       []string // -L, as given
 	dynamic      []string // -D, as given

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/ftptunnel/ftpfwd"
-	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // parsed parses a command line without running anything.
@@ -54,7 +54,7 @@ func TestTheFirstArgumentIsTheGatewayAndTheSecondTheServer(t *testing.T) {
 func TestFlagsMeanWhatTheyMeanToSSH(t *testing.T) {
 	p, err := parsed(t, "-i", "a", "-ib", "-p2222", "-l", "bob", "-F", "cfg", "-J", "j1,j2", "-o", "A=b", "-oC=d", "-6", "-vv", "gw")
 	require.NoError(t, err)
-	assert.Equal(t, tunnel.Options{
+	assert.Equal(t, sshconfig.Options{
 		IdentityFiles: []string{"a", "b"}, Port: 2222, User: "bob", ConfigFile: "cfg", Jump: "j1,j2",
 		Settings: []string{"A=b", "C=d"}, AddressFamily: "inet6",
 	}, p.ssh)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // gateways are the ways to the FTP servers, in the order of preference. One is
@@ -44,7 +45,7 @@ func (p *program) openGateways(ctx context.Context, log *slog.Logger) (*gateways
 		}
 	}
 	for _, name := range p.destinations {
-		hops, err := tunnel.Resolve(ctx, name, p.ssh)
+		hops, err := sshconfig.Resolve(ctx, name, p.ssh)
 		if err != nil {
 			cancel()
 			return nil, err

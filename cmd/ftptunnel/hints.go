@@ -197,7 +197,7 @@ func hostKeyHints(e *knownhosts.HostKeyError, err error) []string {
 func hopHints(e *tunnel.HopError) []string {
 	name := e.Hop.String()
 	var auth *tunnel.AuthError
-	var stranger *tunnel.StrangerError
+	var stranger *tunnel.NotSSHError
 	switch {
 	case errors.As(e.Err, &auth):
 		return authHints(e, auth)

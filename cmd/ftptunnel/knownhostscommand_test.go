@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 func TestKnownHostsCommandIsToldAboutTheKeyWithoutAShell(t *testing.T) {
@@ -20,7 +21,7 @@ func TestKnownHostsCommandIsToldAboutTheKeyWithoutAShell(t *testing.T) {
 	}
 	config := t.TempDir() + "/config"
 	require.NoError(t, os.WriteFile(config, []byte("KnownHostsCommand /bin/echo %I|%H|%t|%f|%K %%H %n $HOME ;\n"), 0o600))
-	hops, err := tunnel.Resolve(t.Context(), "alias", tunnel.Options{ConfigFile: config})
+	hops, err := sshconfig.Resolve(t.Context(), "alias", sshconfig.Options{ConfigFile: config})
 	require.NoError(t, err)
 	command := knownHostsCommand(hops[0].KnownHostsCommand)
 

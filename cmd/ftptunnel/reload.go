@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // reloadOnHangup reloads when SIGHUP comes. Where it comes because the terminal
@@ -45,12 +45,12 @@ func (p *program) reloadOnHangup(ctx context.Context, g *gateways, hangUp func()
 // another way now is connected to anew: new clients go there, and those of the
 // old connection stay on it until they leave. What cannot be used is told, and
 // changes nothing.
-func (g *gateways) reload(ctx context.Context, options tunnel.Options) {
+func (g *gateways) reload(ctx context.Context, options sshconfig.Options) {
 	g.mu.Lock()
 	list := slices.Clone(g.list)
 	g.mu.Unlock()
 	for i, old := range list {
-		hops, err := tunnel.Resolve(ctx, old.name, options)
+		hops, err := sshconfig.Resolve(ctx, old.name, options)
 		if err != nil {
 			g.log.Error("the configuration cannot be used, and the old one stays", "gateway", old.name, errorAttr(err), hintAttr(err))
 			continue
