@@ -1,18 +1,14 @@
-package matrix
+package clients
 
 import "fmt"
 
-// patience is how long clients that can be told so wait for anything, in
-// seconds: less than the limit after which they are killed, so that they can
-// say what they waited for.
-const patience = "4"
-
 // commands are the clients that do one task at each call.
 func commands() []*Client {
-	return []*Client{curl(), wget(), ncftp(), busybox(), aria2(), rclone()}
+	return []*Client{Curl(), wget(), ncftp(), busybox(), aria2(), rclone()}
 }
 
-func curl() *Client {
+// Curl is curl.
+func Curl() *Client {
 	return &Client{
 		Name: "curl", Programs: []string{"curl"}, Version: "curl --version",
 		Modes: []Mode{
@@ -22,17 +18,17 @@ func curl() *Client {
 			{Name: "PORT", Args: []string{"-P", "-", "--disable-eprt"}, IPv4Only: true},
 		},
 		Task: func(t Target, m Mode, task Task) Invocation {
-			args := append([]string{"curl", "-sS", "-g", "--max-time", "15"}, m.Args...)
+			args := append([]string{"curl", "-sS", "-g"}, m.Args...)
 			if task.Offset != "" {
 				args = append(args, "-C", "-")
 			}
 			switch {
-			case task.up():
+			case task.Up():
 				args = append(args, "-T", task.Local)
 			case task.Verb != Ls:
 				args = append(args, "-o", task.Local)
 			}
-			return Invocation{Args: append(args, t.url(task.Remote))}
+			return Invocation{Args: append(args, t.URL(task.Remote))}
 		},
 	}
 }
@@ -43,7 +39,7 @@ func wget() *Client {
 		Cannot: []Operation{Upload, ResumeUpload, UploadNamed, UploadEmpty},
 		Modes:  []Mode{{Name: "passive"}, {Name: "active", Args: []string{"--no-passive-ftp"}}},
 		Task: func(t Target, m Mode, task Task) Invocation {
-			args := append([]string{"wget", "-nv", "--tries=1", "--timeout=" + patience}, m.Args...)
+			args := append([]string{"wget", "-nv", "--tries=1", "--timeout=" + t.patience()}, m.Args...)
 			if task.Offset != "" {
 				args = append(args, "-c")
 			}
@@ -51,7 +47,7 @@ func wget() *Client {
 			if task.Verb == Ls {
 				out = "-"
 			}
-			return Invocation{Args: append(args, "-O", out, t.url(task.Remote))}
+			return Invocation{Args: append(args, "-O", out, t.URL(task.Remote))}
 		},
 	}
 }
@@ -61,7 +57,7 @@ func ncftp() *Client {
 		Name: "ncftp", Programs: []string{"ncftpget", "ncftpput", "ncftpls"}, Version: "ncftpget 2>&1 | head -1", NoIPv6: true,
 		Modes: []Mode{{Name: "passive", Args: []string{"-F"}}, {Name: "active", Args: []string{"-E"}}},
 		Task: func(t Target, m Mode, task Task) Invocation {
-			flags := append([]string{"-u", t.User, "-p", t.Password, "-P", t.port(), "-t", patience}, m.Args...)
+			flags := append([]string{"-u", t.User, "-p", t.Password, "-P", t.port(), "-t", t.patience()}, m.Args...)
 			resume := "-Z"
 			if task.Offset != "" {
 				resume = "-z"
@@ -72,7 +68,7 @@ func ncftp() *Client {
 				args = append(append([]string{"ncftpls", "-l"}, flags...), "ftp://"+t.urlWithoutUser(""))
 			case task.Verb == Reput: // with -C, or with sendfile, it would send all of the file
 				args = append(append([]string{"ncftpput", "-V", "-z", "-s", "-r", "0"}, flags...), t.host(), t.Dir, task.Local)
-			case task.up():
+			case task.Up():
 				args = append(append([]string{"ncftpput", "-V", resume, "-r", "0"}, flags...), "-C", t.host(), task.Local, t.path(task.Remote))
 			default:
 				args = append(append([]string{"ncftpget", "-V", resume, "-r", "0"}, flags...), "-C", t.host(), t.path(task.Remote), task.Local)
@@ -89,7 +85,7 @@ func busybox() *Client {
 		Modes:  []Mode{{}},
 		Task: func(t Target, _ Mode, task Task) Invocation {
 			flags := []string{"-u", t.User, "-p", t.Password, "-P", t.port()}
-			if task.up() {
+			if task.Up() {
 				return Invocation{Args: append(append([]string{"busybox", "ftpput"}, flags...), t.host(), t.path(task.Remote), task.Local)}
 			}
 			if task.Offset != "" {
@@ -107,7 +103,7 @@ func aria2() *Client {
 		Modes:  []Mode{{Name: "passive"}, {Name: "active", Args: []string{"--ftp-pasv=false"}}},
 		Task: func(t Target, m Mode, task Task) Invocation {
 			args := append([]string{
-				"aria2c", "-q", "--no-conf", "--max-tries=1", "--timeout=" + patience, "--connect-timeout=" + patience,
+				"aria2c", "-q", "--no-conf", "--max-tries=1", "--timeout=" + t.patience(), "--connect-timeout=" + t.patience(),
 				"--file-allocation=none", "--allow-overwrite=true", "--split=1", "--ftp-user=" + t.User, "--ftp-passwd=" + t.Password,
 			}, m.Args...)
 			if task.Offset != "" {
@@ -133,14 +129,14 @@ func rclone() *Client {
 			}
 			env := append([]string{
 				"RCLONE_CONFIG=", "RCLONE_FTP_HOST=" + host, "RCLONE_FTP_PORT=" + t.port(), "RCLONE_FTP_USER=" + t.User,
-				"RCLONE_FTP_PASS=" + t.Password, "RCLONE_RETRIES=1", "RCLONE_LOW_LEVEL_RETRIES=1", "RCLONE_TIMEOUT=" + patience + "s",
+				"RCLONE_FTP_PASS=" + t.Password, "RCLONE_RETRIES=1", "RCLONE_LOW_LEVEL_RETRIES=1", "RCLONE_TIMEOUT=" + t.patience() + "s",
 			}, m.Args...)
 			remote := ":ftp:" + t.path(task.Remote)
 			command := fmt.Sprintf("rclone copyto %q %q", remote, task.Local)
 			switch {
 			case task.Verb == Ls:
 				command = fmt.Sprintf("rclone lsf %q", ":ftp:"+t.Dir)
-			case task.up():
+			case task.Up():
 				command = fmt.Sprintf("rclone copyto %q %q", task.Local, remote)
 			}
 			return Invocation{Env: env, Args: []string{"sh", "-c", `RCLONE_FTP_PASS=$(rclone obscure "$RCLONE_FTP_PASS") ` + command}}

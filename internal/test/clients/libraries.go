@@ -1,4 +1,4 @@
-package matrix
+package clients
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// libraries are clients that programs are written with. Programs of ours, in
-// testdata, use them; jlaffaye/ftp is used right here.
+// libraries are FTP libraries. Programs in testdata use them; jlaffaye/ftp is
+// called from here.
 func libraries(dir string) []*Client {
 	source := func(name string) string { return filepath.Join(dir, name) }
 	active := []Mode{{Name: "passive"}, {Name: "active"}}
@@ -53,21 +53,22 @@ func libraries(dir string) []*Client {
 	}
 }
 
-// commonsNet is where Debian's package has Apache Commons Net.
+// commonsNet is where Debian's package puts Apache Commons Net.
 const commonsNet = "/usr/share/java/commons-net.jar"
 
-// nodeModules is where npm has put basic-ftp: see lab.Unpacked.
+// nodeModules is where npm has put basic-ftp; see [lab.Unpacked].
 const nodeModules = "/usr/local/lib/ftptunnel-lab/node_modules"
 
-// script tells a program of ours where to go, in its arguments: mode, host,
-// port, user, password, directory, seconds to wait for anything.
+// script returns the command line of a program in testdata, whose arguments are
+// mode, host, port, user, password, directory, and the seconds to wait for
+// anything.
 func script(args ...string) func(Target, Mode) Invocation {
 	return func(t Target, m Mode) Invocation {
-		return Invocation{Args: append(append([]string{}, args...), m.Name, t.host(), t.port(), t.User, t.Password, t.Dir, patience)}
+		return Invocation{Args: append(append([]string{}, args...), m.Name, t.host(), t.port(), t.User, t.Password, t.Dir, t.patience())}
 	}
 }
 
-// jlaffaye does a task with the library that rclone and others are built on.
+// jlaffaye does a task with the library that rclone and others use.
 func jlaffaye(ctx context.Context, h *lab.Host, t Target, m Mode, task Task, dir string) (err error) {
 	dial := func(network, address string) (net.Conn, error) {
 		conn, err := h.DialContext(ctx, network, address)
@@ -102,7 +103,7 @@ func jlaffaye(ctx context.Context, h *lab.Host, t Target, m Mode, task Task, dir
 	if _, err := file.Seek(offset, io.SeekStart); err != nil {
 		return err
 	}
-	if task.up() {
+	if task.Up() {
 		return c.StorFrom(t.path(task.Remote), file, uint64(offset))
 	}
 	r, err := c.RetrFrom(t.path(task.Remote), uint64(offset))

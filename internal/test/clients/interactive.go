@@ -1,11 +1,12 @@
-package matrix
+package clients
 
-// interactive are the clients that a person types commands to.
+// interactive are the clients that people type commands to.
 func interactive() []*Client {
-	return []*Client{lftp(), tnftp(), inetutils()}
+	return []*Client{Lftp(), tnftp(), inetutils()}
 }
 
-func lftp() *Client {
+// Lftp is lftp.
+func Lftp() *Client {
 	return &Client{
 		Name: "lftp", Programs: []string{"lftp"}, Version: "lftp --version",
 		Modes: []Mode{
@@ -26,15 +27,32 @@ func lftp() *Client {
 				Put:   "put " + quoted(task.Local) + " -o " + quoted(task.Remote),
 				Reput: "put -c " + quoted(task.Local) + " -o " + quoted(task.Remote),
 			}[task.Verb]
-			return Invocation{Args: []string{"lftp", "-c", lines(
-				"set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout "+patience, "set xfer:clobber yes", "set ftp:use-mode-z no",
-				m.Lines, "open -u "+t.User+","+t.Password+" ftp://"+t.Address.String(), "cd "+t.Dir, command,
-			)}}
+			return LftpScript(
+				"set net:timeout "+t.patience(), "set xfer:clobber yes", "set ftp:use-mode-z no", m.Lines, t.lftpOpen(), command,
+			)
 		},
 	}
 }
 
-// typed is what is typed to a descendant of 4.2BSD's ftp.
+// lftpOpen returns the lines that log in to t and change to its directory.
+func (t Target) lftpOpen() string {
+	open := "open ftp://" + t.Address.String()
+	if t.User != "" {
+		open = "open -u " + t.User + "," + t.Password + " ftp://" + t.Address.String()
+	}
+	if t.Dir == "" {
+		return open
+	}
+	return open + "\ncd " + t.Dir
+}
+
+// LftpScript has lftp carry out lines, up to the first that fails. It tries
+// nothing twice.
+func LftpScript(script ...string) Invocation {
+	return Invocation{Args: []string{"lftp", "-c", lines(append([]string{"set cmd:fail-exit yes", "set net:max-retries 1"}, script...)...)}}
+}
+
+// typed returns what is typed to a descendant of 4.2BSD's ftp.
 func typed(t Target, m Mode, task Task) string {
 	var restart, command string
 	switch task.Verb {
@@ -63,7 +81,7 @@ func tnftp() *Client {
 			{Name: "PORT", Args: []string{"-A"}, Lines: "epsv4 off", IPv4Only: true},
 		},
 		Task: func(t Target, m Mode, task Task) Invocation {
-			args := append([]string{"tnftp", "-n", "-i", "-v", "-e", "-q", patience}, m.Args...)
+			args := append([]string{"tnftp", "-n", "-i", "-v", "-e", "-q", t.patience()}, m.Args...)
 			return Invocation{Args: append(args, t.host(), t.port()), Stdin: typed(t, m, task)}
 		},
 	}
