@@ -4,7 +4,7 @@ import (
 	"net"
 	"testing"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -7,7 +7,7 @@ import (
 	"log"
 	"net"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 	"example.org/ftptunnel/tunnel"
 
 	"golang.org/x/crypto/ssh"

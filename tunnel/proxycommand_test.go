@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/ftptunnel/internal/lab"
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/lab"
+	"example.org/ftptunnel/internal/test/sshtest"
 )
 
 // hopThroughNetcat returns a hop to s with netcat as its ProxyCommand. The command

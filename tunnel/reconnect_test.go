@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"

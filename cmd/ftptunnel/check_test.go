@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/ftptunnel/internal/ftptest"
+	"example.org/ftptunnel/internal/test/ftptest"
 	"example.org/ftptunnel/tunnel"
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
