@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -15,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -37,6 +40,7 @@ type checker struct {
 	tunnel  ftpfwd.Network
 	version string // of the gateway's SSH server
 	report  *report
+	stream  *events.Stream
 
 	// What the gateway said to forwarding: there, to the FTP server; back, from
 	// a port that it opens; round, to that port.
@@ -79,25 +83,31 @@ Exits with 0 if at least one mode works (without --user: should work), else 1.`,
 // exit status.
 func (p *program) checkWay(ctx context.Context) error {
 	switch {
-	case len(p.forwards) != 1 || p.forwards[0].server == "":
-		return &usageError{"check looks at one FTP server", "ftptunnel check " + p.destination + " ftp-host"}
-	case len(p.destinations) > 1:
-		return &usageError{"check looks at one gateway", "ftptunnel check " + p.destinations[0]}
+	case len(p.settings.Forwards) != 1 || p.settings.Forwards[0].Server == "":
+		return &settings.Error{Text: "check looks at one FTP server", Hint: "ftptunnel check " + p.in.Gateway + " ftp-host"}
+	case len(p.settings.Gateways) > 1:
+		return &settings.Error{Text: "check looks at one gateway", Hint: "ftptunnel check " + p.settings.Gateways[0]}
 	case strings.ContainsFunc(p.check.user, unicode.IsControl):
-		return &usageError{fmt.Sprintf("no user name: %q", p.check.user), "--user bob"}
+		return &settings.Error{Text: fmt.Sprintf("no user name: %q", p.check.user), Hint: "--user bob"}
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := &checker{p: p, server: p.forwards[0].server}
+	c := &checker{p: p, server: p.settings.Forwards[0].Server}
 	c.host, _, _ = net.SplitHostPort(c.server)
 	c.report = &report{
-		Gateway: p.destination, Server: c.server,
+		Gateway: p.in.Gateway, Server: c.server,
 		Hops: []*hopReport{}, Modes: map[string]bool{}, Summary: []string{}, Advice: []string{},
 	}
 	if !p.check.json {
 		c.report.lines = p.stdout
 	}
+	log := p.settings.Log
+	if log.Level == slog.LevelInfo {
+		log.Level = settings.LevelNotice // the report has the rest
+	}
+	c.stream = p.logEvents(log)
 	c.walk(ctx)
+	c.stream.Close(patience)
 	c.conclude()
 	if !c.report.Works {
 		p.status = 1

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/internal/test/ftptest"
 	"example.org/ftptunnel/tunnel"
 	"example.org/ftptunnel/tunnel/sshconfig"
@@ -27,7 +28,7 @@ type noTunnel struct {
 // newChecker returns a checker that has connected to s.
 func newChecker(t *testing.T, s *ftptest.Server) *checker {
 	t.Setenv("FTP_PASSWORD", "secret")
-	c := &checker{p: &program{check: checkFlags{user: "bob"}}, tunnel: &noTunnel{}, host: "127.0.0.1"}
+	c := &checker{p: &program{settings: &settings.Settings{}, check: checkFlags{user: "bob"}}, tunnel: &noTunnel{}, host: "127.0.0.1"}
 	c.report = &report{Modes: map[string]bool{}}
 	c.server = ftptest.Start(t, s, "127.0.0.1")
 	conn, err := c.tunnel.DialContext(t.Context(), "tcp", c.server)
@@ -165,9 +166,9 @@ func TestWordsAreQuotedForAShell(t *testing.T) {
 
 func TestCheckSaysWhoReadTheConfiguration(t *testing.T) {
 	for ssh, want := range map[string]string{"none": "read by ftptunnel itself", "": "ssh -G"} {
-		c := &checker{p: &program{destination: "ann@gateway"}, report: &report{}}
-		c.p.ssh = sshconfig.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
-		if path, err := sshconfig.FindSSH(t.Context(), c.p.ssh); ssh == "" && (path == "" || err != nil) {
+		c := &checker{p: &program{in: settings.Input{Gateway: "ann@gateway"}}, report: &report{}}
+		c.p.in.SSH = sshconfig.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
+		if path, err := sshconfig.FindSSH(t.Context(), c.p.in.SSH); ssh == "" && (path == "" || err != nil) {
 			t.Log("there is no ssh to ask")
 			continue
 		}

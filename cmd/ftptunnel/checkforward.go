@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
 )
@@ -35,7 +37,7 @@ func (c *checker) checkForwarding(ctx context.Context) (control net.Conn) {
 		switch {
 		case c.back != nil:
 			return c.refusal(c.back)
-		case prohibited(c.round):
+		case hint.Prohibited(c.round):
 			return pass("the gateway listens on %s: what active mode needs; untried, for it forbids connections to there", bind)
 		case c.round != nil:
 			return fail(fmt.Errorf("the gateway grants a port on %s, but nothing comes from it: %w", bind, c.round))
@@ -45,7 +47,7 @@ func (c *checker) checkForwarding(ctx context.Context) (control net.Conn) {
 	if c.back == nil {
 		c.step(ctx, "GatewayPorts", c.checkGatewayPorts)
 	}
-	c.report.advise(c.forwardingAdvice()...)
+	c.report.advise(c.policy().Hints()...)
 	return control
 }
 
@@ -56,37 +58,27 @@ func (c *checker) refusal(err error) outcome {
 	var open *tunnel.OpenError
 	switch {
 	case !errors.As(err, &open):
-	case open.Listen, prohibited(err):
+	case open.Listen, hint.Prohibited(err):
 		o.advice = nil
-	case unresolved(open):
+	case hint.Unresolved(err):
 		o.text = "the gateway does not know the name: " + open.Err.Error()
-		o.advice = []string{"is " + c.host + " the FTP server's name, as the gateway knows it? from there: ping " + c.host}
+		o.advice = hint.FTPName(c.host)
 	}
 	return o
-}
-
-func prohibited(err error) bool {
-	var open *tunnel.OpenError
-	return errors.As(err, &open) && open.Prohibited && !unresolved(open)
-}
-
-func refusedToListen(err error) bool {
-	var open *tunnel.OpenError
-	return errors.As(err, &open) && open.Listen
 }
 
 // checkGatewayPorts finds out for whom the gateway's ports are. To be granted
 // an address means little: sshd listens on its loopback instead.
 func (c *checker) checkGatewayPorts(ctx context.Context) outcome {
-	at := c.p.data.forwarder.ActiveAddress.String()
-	if !c.p.data.forwarder.ActiveAddress.IsValid() {
+	at := c.p.settings.FTP.ActiveAddress.String()
+	if !c.p.settings.FTP.ActiveAddress.IsValid() {
 		at = c.gatewayAddress()
 	}
 	refused, unreached := c.listenAndDial(ctx, "0.0.0.0", at)
 	switch {
 	case refused != nil:
 		return note("the gateway does not listen on all its addresses: its ports serve FTP servers on itself only")
-	case prohibited(unreached):
+	case hint.Prohibited(unreached):
 		return note("unknown: the gateway forbids connections to %s, where this would show", at)
 	case unreached != nil:
 		return note("off, it seems: ports on the gateway cannot be reached at %s, so they serve FTP servers on the gateway itself only", at)
@@ -153,42 +145,10 @@ func arrives(ctx context.Context, l net.Listener, out net.Conn) error {
 	return nil
 }
 
-// forwardingAdvice makes out of the gateway's answers which option is behind
-// them. One alone does not tell: SSH knows no reasons.
-func (c *checker) forwardingAdvice() []string {
-	there, back := prohibited(c.there), refusedToListen(c.back)
-	if c.isDropbear() {
-		return dropbearAdvice(there, back)
+// policy returns what the gateway answered.
+func (c *checker) policy() hint.Policy {
+	return hint.Policy{
+		Server: c.server, Dropbear: strings.Contains(strings.ToLower(c.version), "dropbear"),
+		Connect: c.there, Listen: c.back, Reach: c.round,
 	}
-	every := net.JoinHostPort(c.host, "*")
-	keys := "; in authorized_keys look for restrict, no-port-forwarding, "
-	switch {
-	case there && back:
-		return []string{"in the gateway's sshd_config AllowTcpForwarding seems to be no, or DisableForwarding yes: set AllowTcpForwarding yes and DisableForwarding no" + keys + "permitopen"}
-	case there && c.round == nil && c.back == nil:
-		return []string{"in the gateway's sshd_config PermitOpen seems to leave out " + c.server + ": add PermitOpen " + every + " (names are compared literally; data connections use other ports)" + keys + "permitopen"}
-	case there:
-		return []string{"in the gateway's sshd_config AllowTcpForwarding seems to be remote (set it to yes), or PermitOpen leaves out " + c.server + " (add PermitOpen " + every + ")" + keys + "permitopen"}
-	case c.onlyOnePort():
-		return []string{"for passive mode: in the gateway's sshd_config PermitOpen seems to allow no more than " + c.server + ", and data connections use other ports: PermitOpen " + every + keys + "permitopen"}
-	case back && ftpfwd.OnGateway(c.server):
-		return []string{"for active mode: in the gateway's sshd_config AllowTcpForwarding seems to be local (set it to yes), or PermitListen leaves out 127.0.0.1 (add PermitListen 127.0.0.1:*)" + keys + "permitlisten; passive mode does without"}
-	}
-	return nil
-}
-
-// onlyOnePort reports whether the gateway connects to the FTP server, but to no
-// other port of it.
-func (c *checker) onlyOnePort() bool {
-	return c.there == nil && prohibited(c.round) && ftpfwd.OnGateway(c.server)
-}
-
-func dropbearAdvice(there, back bool) (lines []string) {
-	if there {
-		lines = append(lines, "the gateway's Dropbear seems to run with -j, which forbids connections: start it without; in authorized_keys look for no-port-forwarding, restrict, permitopen")
-	}
-	if back {
-		lines = append(lines, "for active mode: the gateway's Dropbear seems to run with -k, which forbids ports for others to connect to: start it without; passive mode does without")
-	}
-	return lines
 }

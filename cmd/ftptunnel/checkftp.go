@@ -9,7 +9,8 @@ import (
 	"net/textproto"
 	"strings"
 
-	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 )
 
 // A control is a control connection.
@@ -82,7 +83,7 @@ func (f *control) greeting(ctx context.Context) (said, instead string, err error
 	}
 	buffered, _ := f.text.R.Peek(f.text.R.Buffered())
 	said, _, _ = strings.Cut(string(buffered), "\n")
-	instead, err = readGreeting(f.text)
+	instead, err = greeting.Read(f.text)
 	return said, instead, because(ctx, err)
 }
 
@@ -92,9 +93,9 @@ func (c *checker) checkGreeting(ctx context.Context) bool {
 		said, instead, err := c.control.greeting(ctx)
 		switch {
 		case instead != "":
-			return fail(&greetingError{server: c.server, said: instead})
+			return fail(&greeting.Error{Server: c.server, Line: instead})
 		case err != nil:
-			return fail(&greetingError{server: c.server, err: hungUp(err)})
+			return fail(greeting.NewError(ctx, c.server, err))
 		}
 		c.greeted = true
 		return pass("%s", said)
@@ -143,7 +144,7 @@ func (c *checker) checkLogin(ctx context.Context) bool {
 	var err error
 	if c.password, err = c.ftpPassword(ctx); err != nil {
 		o := fail(err)
-		o.advice = []string{"set the environment variable FTP_PASSWORD, or run it at a terminal"}
+		o.advice = []string{hint.FTPPassword}
 		c.report.add("login", 0, o)
 		return false
 	}
@@ -160,9 +161,7 @@ func (c *checker) sendUser(ctx context.Context) (reply, outcome) {
 		return r, pass("%s needs no password: %v", c.p.check.user, r)
 	case r.code != 331:
 		o := fail(fmt.Errorf("the FTP server refuses user %s: %v", c.p.check.user, r))
-		if o.advice = tlsAdvice(r); o.advice == nil {
-			o.advice = []string{"is " + c.p.check.user + " a user of the FTP server, and not of the gateway?"}
-		}
+		o.advice = hint.FTPReply(r.code, r.text, hint.FTPUser)
 		return r, o
 	}
 	return r, pass("%v", r)
@@ -183,19 +182,8 @@ func (c *checker) sendPassword(ctx context.Context) outcome {
 		return pass("%s is let in: %s", c.p.check.user, said)
 	}
 	o := fail(fmt.Errorf("the FTP server does not let %s in: %s", c.p.check.user, said))
-	if o.advice = tlsAdvice(r); o.advice == nil {
-		o.advice = []string{"check the name and the password of the FTP server's user, which need not be the gateway's"}
-	}
+	o.advice = hint.FTPReply(r.code, r.text, hint.FTPLogin)
 	return o
-}
-
-// tlsAdvice is what to do about a refusal that has to do with TLS; none if r
-// has not.
-func tlsAdvice(r reply) []string {
-	if !ftpfwd.RequiresTLS(r.code, r.text) {
-		return nil
-	}
-	return []string{"the FTP server insists on TLS, which ftptunnel does not speak: have it allow plain FTP from the gateway, since the tunnel encrypts"}
 }
 
 // logInAgain makes a new control connection, after a transfer broke the old
@@ -208,8 +196,11 @@ func (c *checker) logInAgain(ctx context.Context) error {
 	}
 	c.control = newControl(conn)
 	_, instead, err := c.control.greeting(ctx)
-	if err != nil || instead != "" {
-		return &greetingError{server: c.server, said: instead, err: err}
+	switch {
+	case err != nil:
+		return greeting.NewError(ctx, c.server, err)
+	case instead != "":
+		return &greeting.Error{Server: c.server, Line: instead}
 	}
 	r, o := c.sendUser(ctx)
 	if o.result != failed && r.code == 331 {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -21,7 +23,7 @@ var ftpModes = []string{"EPSV", "PASV", "EPRT", "PORT"}
 func (c *checker) ftpPassword(ctx context.Context) (string, error) {
 	password, set := os.LookupEnv("FTP_PASSWORD")
 	if !set {
-		ask := newAsker()
+		ask := terminal.NewAsker()
 		if ask == nil || c.batch {
 			return "", errors.New("the FTP server wants a password, and there is nobody to ask for it")
 		}
@@ -71,7 +73,7 @@ func (c *checker) tryPassive(ctx context.Context, mode string) outcome {
 	data, err := c.tunnel.DialContext(ctx, "tcp", net.JoinHostPort(c.host, fmt.Sprint(named.Port())))
 	if err != nil {
 		o := fail(fmt.Errorf("data connection: %w", err))
-		if c.onlyOnePort() {
+		if c.policy().OnePortOnly() {
 			o.advice = nil // it has been given
 		}
 		return o
@@ -100,7 +102,7 @@ func (c *checker) elsewhere(named netip.Addr) bool {
 }
 
 func (c *checker) tryActive(ctx context.Context, mode string) outcome {
-	address := c.p.data.forwarder.ActiveAddress
+	address := c.p.settings.FTP.ActiveAddress
 	host, _ := netip.ParseAddr(c.host)
 	switch {
 	case address.IsValid():
@@ -120,7 +122,7 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 	}
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
-	r, err := c.control.send(ctx, ftpfwd.ActiveCommand(mode, netip.AddrPortFrom(address, addrOf(l.Addr()).Port())))
+	r, err := c.control.send(ctx, ftpfwd.ActiveCommand(mode, netip.AddrPortFrom(address, l.Addr().(*net.TCPAddr).AddrPort().Port())))
 	switch {
 	case err != nil:
 		return fail(err)
@@ -128,15 +130,15 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 		return c.refuses(mode, r)
 	}
 	first, o := c.list(ctx, l.Accept)
-	if o.result == failed && !first.good(1) && address == c.p.data.forwarder.ActiveAddress {
-		o.advice = hints(&ftpfwd.ActiveAddressError{Address: address})
+	if o.result == failed && !first.good(1) && address == c.p.settings.FTP.ActiveAddress {
+		o.advice = hint.ActiveAddress(&ftpfwd.ActiveAddressError{Address: address})
 	}
 	return o
 }
 
 func (c *checker) refuses(mode string, r reply) outcome {
 	o := fail(fmt.Errorf("the FTP server refuses %s: %v", mode, r))
-	o.advice = tlsAdvice(r)
+	o.advice = hint.FTPReply(r.code, r.text)
 	return o
 }
 
@@ -150,7 +152,7 @@ func (c *checker) list(ctx context.Context, open func() (net.Conn, error)) (repl
 		return first, fail(fmt.Errorf("LIST: %w", err))
 	case !first.good(1):
 		o := fail(fmt.Errorf("LIST: %v", first))
-		o.advice = tlsAdvice(first)
+		o.advice = hint.FTPReply(first.code, first.text)
 		return first, o
 	}
 	n, err := receiveAll(ctx, open)

@@ -23,11 +23,10 @@ func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tu
 	if hops == nil {
 		return nil
 	}
-	cfg := c.p.tunnelConfig(ctx, hops)
-	log := newLogger(c.p.stderr, c.p.logFormat, c.p.verbose, c.p.verbose == 0)
-	tell := logTunnel(log, c.p.stderr)
+	cfg := tunnelConfig(ctx, c.p.in.Gateway, hops, c.stream)
+	publish := cfg.Observe
 	cfg.Observe = func(e tunnel.Event) {
-		tell(e)
+		publish(e)
 		if e.Kind == tunnel.Down {
 			lost(e.Err)
 		}
@@ -55,14 +54,14 @@ func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tu
 // checkConfiguration returns the hops, or nil.
 func (c *checker) checkConfiguration(ctx context.Context) []tunnel.Hop {
 	began := time.Now()
-	hops, err := sshconfig.Resolve(ctx, c.p.destination, c.p.ssh)
+	hops, err := sshconfig.Resolve(ctx, c.p.in.Gateway, c.p.in.SSH)
 	took := time.Since(began)
 	if err != nil {
 		c.report.add("configuration", took, fail(err))
 		return nil
 	}
 	by := "ssh's files, read by ftptunnel itself: there is no OpenSSH client to ask"
-	if path, err := sshconfig.FindSSH(ctx, c.p.ssh); err == nil && path != "" {
+	if path, err := sshconfig.FindSSH(ctx, c.p.in.SSH); err == nil && path != "" {
 		by = "as " + path + " -G says"
 	}
 	c.report.add("configuration", took, pass("%s", by))

@@ -11,39 +11,44 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
 // runCommand opens the tunnel, waits for the FTP greeting, runs command, and
 // sets the exit status to the command's own.
 func (p *program) runCommand(ctx context.Context, command []string) error {
-	if len(p.forwards) != 1 {
-		return &usageError{"a command is run with one FTP server", "give -L once, or not at all"}
+	if len(p.settings.Forwards) != 1 {
+		return &settings.Error{Text: "a command is run with one FTP server", Hint: "give -L once, or not at all"}
 	}
 	up, stop := signal.NotifyContext(ctx, stopSignals...)
 	defer stop()
-	log := newLogger(p.stderr, p.logFormat, p.verbose, p.quiet)
-	listeners, err := p.openListeners(up, log)
+	stream := p.logEvents(p.settings.Log)
+	defer stream.Close(patience)
+	listeners, err := forward.Listen(up, p.settings.Forwards)
 	if err != nil {
 		return err
 	}
-	defer closeAll(listeners)
-	g, err := p.openGateways(ctx, log)
+	defer listeners.Close()
+	pool, group, err := p.gateways(ctx, stream)
 	if err != nil {
 		return err
 	}
-	defer g.Close()
-	if err := g.choose(up); err != nil {
+	defer pool.Close()
+	if err := group.Choose(up); err != nil {
 		return unlessInterrupted(up, err)
 	}
 	stop() // from here on signals are the command's
 
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() { served <- p.forwardAll(serving, nil, g, listeners, log) }()
+	go func() { served <- p.forwardAll(serving, nil, pool, group, listeners, stream) }()
 	status, err := runChild(command, listeners[0].Addr())
 	end()
 	if serveErr := <-served; serveErr != nil {
-		log.Error("the tunnel failed while the command ran", "error", serveErr.Error())
+		stream.Publish(events.Event{Kind: events.ServeFailed, Err: serveErr})
 	}
 	p.status = status
 	if err != nil {
@@ -64,8 +69,8 @@ func unlessInterrupted(ctx context.Context, err error) error {
 // arguments, passes signals on to it, and returns its exit status as a shell
 // would give it.
 func runChild(command []string, a net.Addr) (status int, err error) {
-	at := addrOf(a)
-	host, port, url := at.Addr().String(), fmt.Sprint(at.Port()), ftpURL(a)
+	at := forward.Address(a)
+	host, port, url := at.Addr().String(), fmt.Sprint(at.Port()), forward.URL(a)
 	args := make([]string, len(command))
 	for i, arg := range command {
 		args[i] = strings.NewReplacer("{host}", host, "{port}", port, "{url}", url).Replace(arg)

@@ -26,25 +26,9 @@ func (c *checker) conclude() {
 	if r.Works {
 		r.Summary = append(r.Summary, "Start with: "+c.commandLine())
 	}
-	if c.greeted && !ftpfwd.OnGateway(c.server) && !c.p.data.forwarder.ActiveAddress.IsValid() {
-		r.advise("for active mode to an FTP server that is not on the gateway: " + c.activeNeeds() + "--active-address=ADDRESS of the gateway; passive mode does without")
+	if c.greeted && !ftpfwd.OnGateway(c.server) && !c.p.settings.FTP.ActiveAddress.IsValid() {
+		r.advise(c.policy().ForActiveMode(c.gatewayPorts))
 	}
-}
-
-// activeNeeds is what must be changed on the gateway before an FTP server on
-// another host can connect to a port there.
-func (c *checker) activeNeeds() string {
-	switch {
-	case c.gatewayPorts:
-		return ""
-	case c.isDropbear() && c.back != nil:
-		return "start the gateway's Dropbear with -a and without -k, and add "
-	case c.isDropbear():
-		return "start the gateway's Dropbear with -a, and add "
-	case c.back != nil:
-		return "set AllowTcpForwarding yes and GatewayPorts clientspecified in the gateway's sshd_config, and add "
-	}
-	return "set GatewayPorts clientspecified in the gateway's sshd_config, and add "
 }
 
 // firstFailure names what stands in the way.
@@ -82,10 +66,10 @@ func (c *checker) concludeModes() {
 func (c *checker) concludeUntried() {
 	r := c.report
 	passive, active := "should work", "should work"
-	if c.onlyOnePort() {
+	if c.policy().OnePortOnly() {
 		passive = "will not"
 	}
-	if c.back != nil || !ftpfwd.OnGateway(c.server) && !(c.gatewayPorts && c.p.data.forwarder.ActiveAddress.IsValid()) {
+	if c.back != nil || !ftpfwd.OnGateway(c.server) && !(c.gatewayPorts && c.p.settings.FTP.ActiveAddress.IsValid()) {
 		active = "will not"
 	}
 	r.Works = passive != "will not" || active != "will not"
@@ -129,5 +113,3 @@ func shellWord(s string) string {
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
-
-func (c *checker) isDropbear() bool { return strings.Contains(strings.ToLower(c.version), "dropbear") }

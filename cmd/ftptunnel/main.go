@@ -8,8 +8,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/knownhosts"
 )
 
 func main() {
@@ -20,7 +27,7 @@ func main() {
 // after a signal, 1 for a failure, 2 for a usage error; with "run" the
 // command's own.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := &program{stdout: stdout, stderr: stderr}
+	p := &program{stdout: stdout, stderr: stderr, in: settings.Defaults()}
 	root := p.command()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -29,4 +36,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return p.report(err)
 	}
 	return p.status
+}
+
+// report writes err to standard error, a line "error:" and then lines "hint:",
+// and returns the exit status.
+func (p *program) report(err error) int {
+	p.warn(err)
+	fmt.Fprintf(p.stderr, "error: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	for _, h := range hint.For(err) {
+		fmt.Fprintf(p.stderr, "hint: %s\n", h)
+	}
+	if setting := new(settings.Error); errors.As(err, &setting) {
+		return 2
+	}
+	return 1
+}
+
+// warn writes the warning that ssh writes if err is about a host key that has
+// changed.
+func (p *program) warn(err error) {
+	var host *knownhosts.HostKeyError
+	if errors.As(err, &host) {
+		if w := host.Warning(); w != "" {
+			fmt.Fprintln(p.stderr, w)
+		}
+	}
 }

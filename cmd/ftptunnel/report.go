@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 )
 
 // A verdict says how a step of a check went.
@@ -82,7 +85,7 @@ func skip(format string, args ...any) outcome {
 // fail is that err stands in the way; the advice is that which the program
 // gives about err elsewhere.
 func fail(err error) outcome {
-	return outcome{result: failed, text: err.Error(), advice: hints(err)}
+	return outcome{result: failed, text: err.Error(), advice: hint.For(err)}
 }
 
 // add adds a step that took a time.
@@ -108,7 +111,7 @@ func (r *report) advise(lines ...string) {
 
 // oneLine makes what others wrote fit to be shown on one line.
 func oneLine(s string) string {
-	return strings.Join(strings.Fields(printable(s)), " ")
+	return strings.Join(strings.Fields(terminal.Printable(s)), " ")
 }
 
 // String is a line: what, how it went, how long it took, and why.

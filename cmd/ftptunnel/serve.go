@@ -4,17 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/connect"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // How long sessions have to end once the program stops, before the SSH
@@ -64,115 +70,104 @@ func signalled(ctx context.Context) (first context.Context, second <-chan struct
 }
 
 func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
-	log := newLogger(p.stderr, p.logFormat, p.verbose, p.quiet)
-	listeners, err := p.openListeners(ctx, log)
+	stream := p.logEvents(p.settings.Log)
+	defer stream.Close(patience)
+	listeners, err := forward.Listen(ctx, p.settings.Forwards)
 	if err != nil {
 		return err
 	}
-	defer closeAll(listeners)
-	g, err := p.openGateways(ctx, log)
+	defer listeners.Close()
+	for _, address := range listeners.Exposed() {
+		stream.Publish(events.Event{Kind: events.PortExposed, Listener: address})
+	}
+	pool, group, err := p.gateways(ctx, stream)
 	if err != nil {
 		return err
 	}
-	defer g.Close()
-	if err := p.chooseGateway(ctx, g, log); err != nil {
+	defer pool.Close()
+	if err := group.Open(ctx); err != nil {
 		return err
 	}
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	defer p.reloadOnHangup(ctx, g, hangUp)()
+	defer p.reloadOnHangup(ctx, pool, hangUp)()
+	stream.Flush(patience) // what led to it is logged before the ports are ready
 	for _, l := range listeners {
-		fmt.Fprintf(p.stdout, "%s\n", ftpURL(l.Addr()))
+		fmt.Fprintf(p.stdout, "%s\n", forward.URL(l.Addr()))
 	}
-	return p.forwardAll(ctx, hurry, g, listeners, log)
+	return p.forwardAll(ctx, hurry, pool, group, listeners, stream)
 }
 
-// openListeners opens all ports or none.
-func (p *program) openListeners(ctx context.Context, log *slog.Logger) (listeners []net.Listener, err error) {
-	defer func() {
+// gateways returns the gateways of the settings.
+func (p *program) gateways(ctx context.Context, stream *events.Stream) (*gateway.Pool, *gateway.Group, error) {
+	resolve := func(ctx context.Context, name string) ([]tunnel.Hop, error) {
+		return sshconfig.Resolve(ctx, name, p.settings.SSH)
+	}
+	open := func(ctx context.Context, name string, hops []tunnel.Hop) (gateway.Tunnel, error) {
+		t, err := tunnel.Open(ctx, tunnelConfig(ctx, name, hops, stream))
 		if err != nil {
-			closeAll(listeners)
+			return nil, err // not a nil *tunnel.Tunnel
 		}
-	}()
-	for _, f := range p.forwards {
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", f.listen)
-		if err != nil {
-			return listeners, &listenError{f.listen, err}
-		}
-		listeners = append(listeners, l)
-		if at := addrOf(l.Addr()); !at.Addr().IsLoopback() {
-			log.Warn("other hosts can connect to this port, unencrypted", "listener", l.Addr().String())
-		}
+		return t, nil
 	}
-	return listeners, nil
+	pool := gateway.NewPool(resolve, open, stream.Publish)
+	group, err := pool.Group(ctx, p.settings.Gateways, p.settings.Servers())
+	return pool, group, err
 }
 
-func closeAll(listeners []net.Listener) {
-	for _, l := range listeners {
-		_ = l.Close()
-	}
+// patience bounds the wait for standard error to be read.
+const patience = time.Second
+
+// logEvents returns a stream of events whose observer is the log.
+func (p *program) logEvents(s settings.Log) *events.Stream {
+	stream := &events.Stream{}
+	stream.Observe(eventlog.New(p.stderr, s).Observer())
+	return stream
 }
 
-// chooseGateway chooses a gateway. That a server behind it does not answer is
-// told and no more if time can mend it: clients will see for themselves. That the
-// gateway forbids the way is an error, for only a person can mend it.
-func (p *program) chooseGateway(ctx context.Context, g *gateways, log *slog.Logger) error {
-	err := g.choose(ctx)
-	var silent *silentError
-	var open *tunnel.OpenError
-	if !errors.As(err, &silent) || errors.As(err, &open) && open.Prohibited || ctx.Err() != nil {
-		return err
-	}
-	log.Warn("the FTP server does not answer yet", errorAttr(err), hintAttr(err))
-	return nil
-}
-
-// tunnelConfig is how to connect to hops, asking the person at the terminal if
-// there is one.
-func (p *program) tunnelConfig(ctx context.Context, hops []tunnel.Hop) tunnel.Config {
-	cfg := tunnel.Config{Hops: hops, Stderr: os.Stderr}
-	warn := func(text string) {
-		if !p.quiet {
-			fmt.Fprintln(p.stderr, text)
+// tunnelConfig returns how to connect to a gateway's hops.
+func tunnelConfig(ctx context.Context, gateway string, hops []tunnel.Hop, stream *events.Stream) tunnel.Config {
+	ask := terminal.NewAsker()
+	if terminal := ask; terminal != nil {
+		ask = func(ctx context.Context, question string, echo bool) (string, error) {
+			stream.Flush(patience) // a banner comes before the question
+			return terminal(ctx, question, echo)
 		}
 	}
-	var ask func(string) (string, error)
-	if a := newAsker(); a != nil {
-		cfg.Ask = a
-		ask = func(question string) (string, error) { return a(ctx, question, true) }
-	}
-	cfg.HostKeys = hostKeys(ask, warn)
+	cfg := connect.Config(ctx, hops, ask, func(text string) {
+		stream.Publish(events.Event{Kind: events.HostKeyNotice, Gateway: gateway, Text: text})
+	})
+	cfg.Observe = func(e tunnel.Event) { stream.Publish(events.OfTunnel(gateway, e)) }
 	return cfg
 }
 
 // forwardAll serves every listener until ctx is done or no gateway can be used
 // any more. Once ctx is done, transfers have until hurry is closed, or the time of
 // --drain-timeout is over.
-func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gateways, listeners []net.Listener, log *slog.Logger) error {
+func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, pool *gateway.Pool, group *gateway.Group, listeners forward.Listeners, stream *events.Stream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var servers, watch sync.WaitGroup
 	ended := make(chan struct{})
 	watch.Go(func() {
 		select {
-		case <-g.Done():
-			cancel(g.Err())
+		case <-group.Done():
+			cancel(group.Err())
 		case <-ctx.Done():
-			log.Info("stopping", "transfers may go on for", p.data.drain)
+			stream.Publish(events.Event{Kind: events.Stopping, Wait: p.settings.FTP.DrainTimeout})
 		}
 		select {
-		case <-time.After(p.data.drain + stopAtMost):
-			g.Close()
+		case <-time.After(p.settings.FTP.DrainTimeout + stopAtMost):
+			pool.Close()
 		case <-hurry:
-			g.Close()
+			pool.Close()
 		case <-ended:
 		}
 	})
 	for i, l := range listeners {
-		f := p.data.forwarder
-		f.Server, f.Connect = p.forwards[i].server, g.Connect
-		f.Observe = logSessions(log)
+		f := newForwarder(p.settings.FTP)
+		f.Server, f.Connect = p.settings.Forwards[i].Server, group.Connect
+		f.Observe = func(e ftpfwd.Event) { stream.Publish(events.OfSession(e)) }
 		servers.Go(func() {
 			if err := f.Serve(ctx, l); err != nil {
 				cancel(err)
@@ -188,28 +183,11 @@ func (p *program) forwardAll(ctx context.Context, hurry <-chan struct{}, g *gate
 	return nil
 }
 
-// ftpURL is how a client is pointed at a listener.
-func ftpURL(a net.Addr) string {
-	at := addrOf(a)
-	if at.Addr().IsUnspecified() {
-		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
+// newForwarder returns a forwarder with the settings of s.
+func newForwarder(s settings.FTP) *ftpfwd.Forwarder {
+	return &ftpfwd.Forwarder{
+		Owner: owner.Of, Users: s.Users, Targets: s.Targets, MaxClients: s.MaxClients,
+		ServerMode: s.ServerMode, ActiveAddress: s.ActiveAddress, ReplyNetworks: s.ReplyNetworks, ForeignPorts: s.ForeignPorts,
+		DataTimeout: s.DataTimeout, DrainTimeout: s.DrainTimeout,
 	}
-	return "ftp://" + at.String()
 }
-
-func addrOf(a net.Addr) netip.AddrPort {
-	at := a.(*net.TCPAddr).AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-}
-
-// A listenError says that a port here could not be opened.
-type listenError struct {
-	address string
-	err     error
-}
-
-func (e *listenError) Error() string {
-	return fmt.Sprintf("cannot listen on %s: %v", e.address, e.err)
-}
-
-func (e *listenError) Unwrap() error { return e.err }

@@ -34,14 +34,3 @@ func notifyHangup(c chan<- os.Signal) {
 		signal.Notify(c, syscall.SIGHUP)
 	}
 }
-
-// hasTerminal reports whether there is a terminal whose hangup would come as a
-// signal.
-func hasTerminal() bool {
-	t, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		return false
-	}
-	_ = t.Close()
-	return true
-}

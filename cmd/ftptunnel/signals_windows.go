@@ -14,5 +14,3 @@ func exitStatus(s *os.ProcessState) int { return s.ExitCode() }
 
 // There is no signal for a hangup.
 func notifyHangup(chan<- os.Signal) {}
-
-func hasTerminal() bool { return false }
