@@ -24,6 +24,7 @@ type dataPath struct {
 	asked        command // the client's command; without a verb if it sent none
 	line         []byte  // as it was received
 	clientMethod string  // the verb that the client's endpoint comes from; empty for its default data port
+	serverMethod string  // likewise the server's; empty until the server has accepted it
 	state        pathState
 	owed         bool // the client waits for the reply to asked
 

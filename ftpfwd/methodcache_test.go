@@ -128,3 +128,11 @@ func TestExactModeRefusesPORTThatTheServerCannotReach(t *testing.T) {
 		}
 	})
 }
+
+func TestTheDefaultPathUsesEPSVAfterEPSVALL(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.setParameters([2]string{"EPSV ALL", "200 ok"})
+		r.client.say("RETR x")
+		r.server.hear("EPSV")
+	})
+}

@@ -51,7 +51,7 @@ func (s *session) open(ctx context.Context, p *dataPath) {
 	s.opened++
 	p.number = s.opened
 	p.left = s.methodsFor(p.asked.verb)
-	if p.asked.verb == "EPSV" && p.asked.argument != "" && !s.params.onlyEPSV && (s.f.ServerMode == Auto || s.f.ServerMode == Passive || s.f.ServerMode == "") {
+	if p.asked.verb == "EPSV" && p.asked.argument != "" && !s.params.onlyEPSV && s.f.ServerMode != Active && s.f.ServerMode != Exact {
 		p.left = append([]method{epsv}, p.left...) // as asked, and without the family, which may be another there
 	}
 	s.askNext(ctx, p)
@@ -180,9 +180,11 @@ func (s *session) pathReply(p *dataPath) answer {
 // line is the client's reply if native is set.
 func (s *session) accepted(ctx context.Context, p *dataPath, line []byte, l replyLine, native bool) disposition {
 	s.timers.stop(&s.openingBy)
-	switch {
-	case p.state == closed:
+	if p.state == closed {
 		return s.failed(p, errClosedPath)
+	}
+	p.serverMethod = p.method.verb
+	switch {
 	case verbKinds[p.asked.verb] == verbPassive && !p.client.listens():
 		if err := p.listenLocally(ctx, s); err != nil {
 			return s.failed(p, fmt.Errorf("cannot listen for the client: %w", err))

@@ -247,7 +247,7 @@ func failureText(t *transfer) string {
 func (s *session) endTransfer(t *transfer, code int) {
 	t.Reply, t.Duration, t.Bytes = code, time.Since(t.began), t.moved()
 	if t.path != nil {
-		t.Method, t.ServerMethod = t.path.clientMethod, t.path.method.verb
+		t.Method, t.ServerMethod = t.path.clientMethod, t.path.serverMethod
 	}
 	s.transfers = slices.DeleteFunc(s.transfers, func(other *transfer) bool { return other == t })
 	s.reportSuccess() // of the transfer before
