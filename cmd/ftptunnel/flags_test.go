@@ -135,3 +135,9 @@ func TestHelpSaysHowToBegin(t *testing.T) {
 		assert.Empty(t, stderr.String())
 	}
 }
+
+func TestWordsAreQuotedForAShell(t *testing.T) {
+	assert.Equal(t, "alice@gateway", shellWord("alice@gateway"))
+	assert.Equal(t, `'[::1]:21'`, shellWord("[::1]:21"))
+	assert.Equal(t, `'it'\''s'`, shellWord("it's"))
+}

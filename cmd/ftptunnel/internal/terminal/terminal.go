@@ -96,3 +96,7 @@ func Printable(s string) string {
 		return -1
 	}, s)
 }
+
+// OneLine returns s as one line: printable, and with each run of white space as
+// one space.
+func OneLine(s string) string { return strings.Join(strings.Fields(Printable(s)), " ") }

@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ type noTunnel struct {
 // newChecker returns a checker that has connected to s.
 func newChecker(t *testing.T, s *ftptest.Server) *checker {
 	t.Setenv("FTP_PASSWORD", "secret")
-	c := &checker{p: &program{settings: &settings.Settings{}, check: checkFlags{user: "bob"}}, tunnel: &noTunnel{}, host: "127.0.0.1"}
+	c := &checker{Options: Options{Settings: &settings.Settings{}, User: "bob"}, tunnel: &noTunnel{}, host: "127.0.0.1"}
 	c.report = &report{Modes: map[string]bool{}}
 	c.server = ftptest.Start(t, s, "127.0.0.1")
 	conn, err := c.tunnel.DialContext(t.Context(), "tcp", c.server)
@@ -158,17 +158,11 @@ func TestKeyExchangesThatResistQuantumComputersAreKnown(t *testing.T) {
 	}
 }
 
-func TestWordsAreQuotedForAShell(t *testing.T) {
-	assert.Equal(t, "alice@gateway", shellWord("alice@gateway"))
-	assert.Equal(t, `'[::1]:21'`, shellWord("[::1]:21"))
-	assert.Equal(t, `'it'\''s'`, shellWord("it's"))
-}
-
 func TestCheckSaysWhoReadTheConfiguration(t *testing.T) {
 	for ssh, want := range map[string]string{"none": "read by ftptunnel itself", "": "ssh -G"} {
-		c := &checker{p: &program{in: settings.Input{Gateway: "ann@gateway"}}, report: &report{}}
-		c.p.in.SSH = sshconfig.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
-		if path, err := sshconfig.FindSSH(t.Context(), c.p.in.SSH); ssh == "" && (path == "" || err != nil) {
+		c := &checker{Options: Options{Settings: &settings.Settings{}}, gateway: "ann@gateway", report: &report{}}
+		c.Settings.SSH = sshconfig.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
+		if path, err := sshconfig.FindSSH(t.Context(), c.Settings.SSH); ssh == "" && (path == "" || err != nil) {
 			t.Log("there is no ssh to ask")
 			continue
 		}

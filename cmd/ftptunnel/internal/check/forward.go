@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"context"
@@ -15,44 +15,51 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// checkForwarding asks the gateway for all kinds of forwarding, and returns the
+// Names of steps.
+const (
+	stepConnect = "forward there"
+	stepListen  = "forward back"
+)
+
+// checkForwarding asks the gateway for each kind of forwarding, and returns the
 // connection to the FTP server, or nil.
 func (c *checker) checkForwarding(ctx context.Context) (control net.Conn) {
-	c.step(ctx, "forward there", func(ctx context.Context) outcome {
-		control, c.there = c.tunnel.DialContext(ctx, "tcp", c.server)
-		if c.there != nil {
-			return c.refusal(c.there)
+	c.answers.Server, c.answers.Dropbear = c.server, strings.Contains(strings.ToLower(c.version), "dropbear")
+	c.step(ctx, stepConnect, func(ctx context.Context) outcome {
+		control, c.answers.Connect = c.tunnel.DialContext(ctx, "tcp", c.server)
+		if c.answers.Connect != nil {
+			return c.refusal(c.answers.Connect)
 		}
 		return pass("the gateway connects to %s: what passive mode needs", c.server)
 	})
-	c.step(ctx, "forward back", func(ctx context.Context) outcome {
+	c.step(ctx, stepListen, func(ctx context.Context) outcome {
 		bind, at := "127.0.0.1", "127.0.0.1"
 		if ftpfwd.OnGateway(c.server) {
-			at = c.host // as data connections of passive mode will say
+			at = c.host // where data connections of passive mode go
 		}
 		if ip, err := netip.ParseAddr(at); err == nil && ip.Is6() {
 			bind = at
 		}
-		c.back, c.round = c.listenAndDial(ctx, bind, at)
+		c.answers.Listen, c.answers.Reach = c.listenAndDial(ctx, bind, at)
 		switch {
-		case c.back != nil:
-			return c.refusal(c.back)
-		case hint.Prohibited(c.round):
-			return pass("the gateway listens on %s: what active mode needs; untried, for it forbids connections to there", bind)
-		case c.round != nil:
-			return fail(fmt.Errorf("the gateway grants a port on %s, but nothing comes from it: %w", bind, c.round))
+		case c.answers.Listen != nil:
+			return c.refusal(c.answers.Listen)
+		case hint.Prohibited(c.answers.Reach):
+			return pass("the gateway listens on %s: what active mode needs; untried, since it prohibits connections to that address", bind)
+		case c.answers.Reach != nil:
+			return fail(fmt.Errorf("the gateway listens on %s, but what connects there does not arrive here: %w", bind, c.answers.Reach))
 		}
 		return pass("the gateway listens on %s, and what connects there arrives here: what active mode needs", bind)
 	})
-	if c.back == nil {
+	if c.answers.Listen == nil {
 		c.step(ctx, "GatewayPorts", c.checkGatewayPorts)
 	}
-	c.report.advise(c.policy().Hints()...)
+	c.report.advise(c.answers.Hints()...)
 	return control
 }
 
-// refusal is what the gateway said. The advice about what it forbids comes once
-// all its answers are known.
+// refusal reports why the gateway does not forward. Advice about what it
+// prohibits follows when all its answers are known.
 func (c *checker) refusal(err error) outcome {
 	o := fail(err)
 	var open *tunnel.OpenError
@@ -61,34 +68,35 @@ func (c *checker) refusal(err error) outcome {
 	case open.Listen, hint.Prohibited(err):
 		o.advice = nil
 	case hint.Unresolved(err):
-		o.text = "the gateway does not know the name: " + open.Err.Error()
+		o.text = "the gateway cannot resolve the name: " + open.Err.Error()
 		o.advice = hint.FTPName(c.host)
 	}
 	return o
 }
 
-// checkGatewayPorts finds out for whom the gateway's ports are. To be granted
-// an address means little: sshd listens on its loopback instead.
+// checkGatewayPorts finds out whether other hosts can connect to the gateway's
+// listening ports. That it grants an address is no proof: sshd may listen on its
+// loopback all the same.
 func (c *checker) checkGatewayPorts(ctx context.Context) outcome {
-	at := c.p.settings.FTP.ActiveAddress.String()
-	if !c.p.settings.FTP.ActiveAddress.IsValid() {
+	at := c.Settings.FTP.ActiveAddress.String()
+	if !c.Settings.FTP.ActiveAddress.IsValid() {
 		at = c.gatewayAddress()
 	}
 	refused, unreached := c.listenAndDial(ctx, "0.0.0.0", at)
 	switch {
 	case refused != nil:
-		return note("the gateway does not listen on all its addresses: its ports serve FTP servers on itself only")
+		return note("the gateway does not listen on all its addresses: its ports serve only FTP servers on the gateway itself")
 	case hint.Prohibited(unreached):
-		return note("unknown: the gateway forbids connections to %s, where this would show", at)
+		return note("unknown: the gateway prohibits connections to %s, which would show it", at)
 	case unreached != nil:
-		return note("off, it seems: ports on the gateway cannot be reached at %s, so they serve FTP servers on the gateway itself only", at)
+		return note("off, it seems: ports on the gateway cannot be reached at %s, so they serve only FTP servers on the gateway itself", at)
 	}
 	c.gatewayPorts = true
-	return note("on: other hosts reach ports on the gateway; an FTP server behind it can use active mode with --active-address=%s, or its address on that side", at)
+	return note("on: other hosts reach ports on the gateway; an FTP server behind it can use active mode with --active-address=%s, or with its address on that side", at)
 }
 
-// gatewayAddress is an address of the gateway that is not its loopback, as good
-// as this machine knows it.
+// gatewayAddress returns an address of the gateway that is not a loopback
+// address, or else its name.
 func (c *checker) gatewayAddress() string {
 	if c.remote != nil {
 		if host, _, err := net.SplitHostPort(c.remote.String()); err == nil {
@@ -101,9 +109,9 @@ func (c *checker) gatewayAddress() string {
 	return host
 }
 
-// listenAndDial has the gateway listen at bind and connect to that port, at an
-// address of itself. It returns why it would not listen, or why that
-// connection did not arrive here.
+// listenAndDial has the gateway listen on bind, and connect to that port at one
+// of its addresses. It returns why the gateway does not listen, or why that
+// connection does not arrive here.
 func (c *checker) listenAndDial(ctx context.Context, bind, at string) (refused, unreached error) {
 	l, err := c.tunnel.Listen(ctx, "tcp", net.JoinHostPort(bind, "0"))
 	if err != nil {
@@ -123,7 +131,7 @@ func (c *checker) listenAndDial(ctx context.Context, bind, at string) (refused, 
 	return nil, because(ctx, arrives(ctx, l, out))
 }
 
-// arrives checks that out is connected to l, and nobody else is.
+// arrives returns an error unless the connection that l accepts is out's.
 func arrives(ctx context.Context, l net.Listener, out net.Conn) error {
 	sent := rand.Text()
 	if _, err := io.WriteString(out, sent); err != nil {
@@ -140,15 +148,7 @@ func arrives(ctx context.Context, l net.Listener, out net.Conn) error {
 		return err
 	}
 	if string(got) != sent {
-		return errors.New("somebody else connected")
+		return errors.New("another connection arrived")
 	}
 	return nil
-}
-
-// policy returns what the gateway answered.
-func (c *checker) policy() hint.Policy {
-	return hint.Policy{
-		Server: c.server, Dropbear: strings.Contains(strings.ToLower(c.version), "dropbear"),
-		Connect: c.there, Listen: c.back, Reach: c.round,
-	}
 }

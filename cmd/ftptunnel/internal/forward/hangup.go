@@ -1,4 +1,4 @@
-package main
+package forward
 
 import (
 	"context"
@@ -6,14 +6,13 @@ import (
 	"os/signal"
 	"sync"
 
-	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 )
 
-// reloadOnHangup reloads when SIGHUP comes. Where it comes because the terminal
-// is gone that the program was started in, it calls hangUp, as ssh would end
-// then. What it returns has to be called.
-func (p *program) reloadOnHangup(ctx context.Context, pool *gateway.Pool, hangUp func()) (stop func()) {
+// OnHangup calls reload for each SIGHUP. If the terminal in which the program
+// was started has been closed, it calls end instead, as ssh ends then. Call
+// stop to end the watch.
+func OnHangup(ctx context.Context, reload func(context.Context), end func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 1)
 	notifyHangup(signals)
@@ -27,10 +26,10 @@ func (p *program) reloadOnHangup(ctx context.Context, pool *gateway.Pool, hangUp
 				return
 			}
 			if atTerminal && !terminal.Controlling() {
-				hangUp()
+				end()
 				return
 			}
-			pool.Reload(ctx)
+			reload(ctx)
 		}
 	})
 	return func() {

@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"context"
@@ -20,15 +20,15 @@ type control struct {
 	err  error // why it cannot be used any more
 }
 
-// maxSaid bounds what a server may say on one control connection.
-const maxSaid = 1 << 20
+// maxReceived bounds what a server may send on one control connection.
+const maxReceived = 1 << 20
 
 func newControl(conn net.Conn) *control {
 	type limited struct {
 		io.Reader
 		io.WriteCloser
 	}
-	return &control{conn: conn, text: textproto.NewConn(limited{io.LimitReader(conn, maxSaid), conn})}
+	return &control{conn: conn, text: textproto.NewConn(limited{io.LimitReader(conn, maxReceived), conn})}
 }
 
 func (f *control) close() {
@@ -37,7 +37,7 @@ func (f *control) close() {
 	}
 }
 
-// A reply is a reply to a command, all of its lines.
+// A reply is a reply to a command, with all of its lines.
 type reply struct {
 	code int
 	text string
@@ -49,7 +49,7 @@ func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
 // intermediate (RFC 959, 4.2).
 func (r reply) good(class int) bool { return r.code/100 == class }
 
-// send sends a command and returns its reply. Any error ends f's use.
+// send sends a command and returns its reply. After an error f cannot be used.
 func (f *control) send(ctx context.Context, line string) (reply, error) {
 	if f.err == nil {
 		f.err = because(ctx, f.text.PrintfLine("%s", line))
@@ -68,29 +68,30 @@ func (f *control) receive(ctx context.Context) (r reply, err error) {
 		err = errors.New("the FTP server closed the connection")
 	}
 	if err == nil && r.code == 421 {
-		f.err = errors.New(r.String()) // it says so, and closes
+		f.err = errors.New(r.String()) // the server closes the connection
 		return r, f.err
 	}
 	f.err = because(ctx, err)
 	return r, f.err
 }
 
-// greeting waits for the greeting and returns its first line.
-func (f *control) greeting(ctx context.Context) (said, instead string, err error) {
+// greeting waits for the greeting and returns its first line, and as [greeting.Read]
+// does, what was sent instead.
+func (f *control) greeting(ctx context.Context) (line, instead string, err error) {
 	defer context.AfterFunc(ctx, func() { _ = f.conn.Close() })()
 	if _, err := f.text.R.Peek(1); err != nil {
 		return "", "", because(ctx, err)
 	}
 	buffered, _ := f.text.R.Peek(f.text.R.Buffered())
-	said, _, _ = strings.Cut(string(buffered), "\n")
+	line, _, _ = strings.Cut(string(buffered), "\n")
 	instead, err = greeting.Read(f.text)
-	return said, instead, because(ctx, err)
+	return line, instead, because(ctx, err)
 }
 
-// checkGreeting reports whether an FTP server greets, and asks what it can do.
+// checkGreeting reports whether an FTP server greets, and asks for its features.
 func (c *checker) checkGreeting(ctx context.Context) bool {
 	c.step(ctx, "greeting", func(ctx context.Context) outcome {
-		said, instead, err := c.control.greeting(ctx)
+		line, instead, err := c.control.greeting(ctx)
 		switch {
 		case instead != "":
 			return fail(&greeting.Error{Server: c.server, Line: instead})
@@ -98,7 +99,7 @@ func (c *checker) checkGreeting(ctx context.Context) bool {
 			return fail(greeting.NewError(ctx, c.server, err))
 		}
 		c.greeted = true
-		return pass("%s", said)
+		return pass("%s", line)
 	})
 	if !c.greeted {
 		return false
@@ -109,14 +110,14 @@ func (c *checker) checkGreeting(ctx context.Context) bool {
 		case err != nil:
 			return fail(err)
 		case !r.good(2):
-			return note("the server lists none: %v", r)
+			return note("the FTP server lists none: %v", r)
 		}
 		return pass("%s", features(r.text))
 	})
 	return o.result != failed
 }
 
-// features are the lines of a reply to FEAT between the first and the last.
+// features returns the lines of a reply to FEAT between the first and the last.
 func features(text string) string {
 	lines := strings.Split(text, "\n")
 	var names []string
@@ -131,7 +132,7 @@ func features(text string) string {
 	return strings.Join(names, ", ")
 }
 
-// checkLogin logs in, and reports whether the server let the user in.
+// checkLogin logs in, and reports whether the server accepted the login.
 func (c *checker) checkLogin(ctx context.Context) bool {
 	var asked reply
 	o := c.step(ctx, "user", func(ctx context.Context) (o outcome) {
@@ -153,41 +154,41 @@ func (c *checker) checkLogin(ctx context.Context) bool {
 }
 
 func (c *checker) sendUser(ctx context.Context) (reply, outcome) {
-	r, err := c.control.send(ctx, "USER "+c.p.check.user)
+	r, err := c.control.send(ctx, "USER "+c.User)
 	switch {
 	case err != nil:
 		return r, fail(err)
 	case r.good(2):
-		return r, pass("%s needs no password: %v", c.p.check.user, r)
+		return r, pass("%s needs no password: %v", c.User, r)
 	case r.code != 331:
-		o := fail(fmt.Errorf("the FTP server refuses user %s: %v", c.p.check.user, r))
+		o := fail(fmt.Errorf("the FTP server rejects user %s: %v", c.User, r))
 		o.advice = hint.FTPReply(r.code, r.text, hint.FTPUser)
 		return r, o
 	}
 	return r, pass("%v", r)
 }
 
-// sendPassword keeps the password out of what it returns: servers have been
-// seen to quote it.
+// sendPassword sends the password. Its outcome does not show the password, which
+// some servers quote.
 func (c *checker) sendPassword(ctx context.Context) outcome {
 	r, err := c.control.send(ctx, "PASS "+c.password)
-	said := r.String()
+	answer := r.String()
 	if err != nil {
-		said = err.Error()
+		answer = err.Error()
 	}
 	if c.password != "" {
-		said = strings.ReplaceAll(said, c.password, "***")
+		answer = strings.ReplaceAll(answer, c.password, "***")
 	}
 	if err == nil && r.good(2) {
-		return pass("%s is let in: %s", c.p.check.user, said)
+		return pass("%s is logged in: %s", c.User, answer)
 	}
-	o := fail(fmt.Errorf("the FTP server does not let %s in: %s", c.p.check.user, said))
+	o := fail(fmt.Errorf("the FTP server rejects the login of %s: %s", c.User, answer))
 	o.advice = hint.FTPReply(r.code, r.text, hint.FTPLogin)
 	return o
 }
 
-// logInAgain makes a new control connection, after a transfer broke the old
-// one: what is refused once is not asked for again.
+// logInAgain logs in on a new control connection, after a transfer has broken the
+// one before.
 func (c *checker) logInAgain(ctx context.Context) error {
 	c.control.close()
 	conn, err := c.tunnel.DialContext(ctx, "tcp", c.server)

@@ -1,9 +1,8 @@
-package main
+package check
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -16,14 +15,14 @@ import (
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
-// connect resolves the destination and connects to it, hop by hop. It returns
-// nil if that fails, and calls lost if the SSH connection ends later.
+// connect resolves the gateway and connects to it, hop by hop. It returns nil if
+// that fails. If the SSH connection ends later, it calls lost.
 func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tunnel.Tunnel {
 	hops := c.checkConfiguration(ctx)
 	if hops == nil {
 		return nil
 	}
-	cfg := tunnelConfig(ctx, c.p.in.Gateway, hops, c.stream)
+	cfg := c.Connect(ctx, c.gateway, hops)
 	publish := cfg.Observe
 	cfg.Observe = func(e tunnel.Event) {
 		publish(e)
@@ -54,15 +53,15 @@ func (c *checker) connect(ctx context.Context, lost context.CancelCauseFunc) *tu
 // checkConfiguration returns the hops, or nil.
 func (c *checker) checkConfiguration(ctx context.Context) []tunnel.Hop {
 	began := time.Now()
-	hops, err := sshconfig.Resolve(ctx, c.p.in.Gateway, c.p.in.SSH)
+	hops, err := sshconfig.Resolve(ctx, c.gateway, c.Settings.SSH)
 	took := time.Since(began)
 	if err != nil {
 		c.report.add("configuration", took, fail(err))
 		return nil
 	}
-	by := "ssh's files, read by ftptunnel itself: there is no OpenSSH client to ask"
-	if path, err := sshconfig.FindSSH(ctx, c.p.in.SSH); err == nil && path != "" {
-		by = "as " + path + " -G says"
+	by := "ssh's files, read by ftptunnel itself: no OpenSSH client is installed"
+	if path, err := sshconfig.FindSSH(ctx, c.Settings.SSH); err == nil && path != "" {
+		by = "as " + path + " -G reports it"
 	}
 	c.report.add("configuration", took, pass("%s", by))
 	for _, h := range hops {
@@ -83,7 +82,7 @@ func newHopReport(h tunnel.Hop) *hopReport {
 	return r
 }
 
-// outcome says where and as whom to connect.
+// outcome describes where and as whom to connect.
 func (r *hopReport) outcome() outcome {
 	keys := "no key files"
 	if len(r.IdentityFiles) > 0 {
@@ -109,15 +108,16 @@ func (r *hopReport) algorithms(n tunnel.Negotiation) outcome {
 	return pass("key exchange %s (%s), host key %s, cipher %s; %s", n.KeyExchange, quantum, n.HostKey, n.Cipher, n.ServerVersion)
 }
 
-// A walker reports about each hop as the tunnel comes to it.
+// A walker reports the steps at each hop while the tunnel connects.
 type walker struct {
 	*checker
 	trust func(tunnel.Hop) (ssh.HostKeyCallback, []string, error)
 	at    int       // index of the hop
-	since time.Time // when the step that is under way began
+	since time.Time // when the current step began
 }
 
-// hostKeys is the tunnel's HostKeys: the tunnel calls it as it comes to a hop.
+// hostKeys is the tunnel's HostKeys. The tunnel calls it before it connects to a
+// hop.
 func (w *walker) hostKeys(h tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
 	if w.at+1 == len(w.report.Hops) {
 		return nil, nil, errOnce
@@ -147,10 +147,10 @@ func (w *walker) hostKeys(h tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
 	}, algorithms, nil
 }
 
-// errOnce ends a tunnel that would connect again.
+// errOnce keeps a tunnel from connecting again.
 var errOnce = errors.New("a check connects only once")
 
-// done reports a step that began when the last one was done.
+// done reports a step that began when the last one ended.
 func (w *walker) done(name string, o outcome) {
 	if len(w.report.Hops) > 1 && name != "connect" {
 		o.text = w.report.Hops[w.at].Name + ": " + o.text
@@ -166,7 +166,7 @@ func (w *walker) authenticated() {
 	if r.Credential != "" {
 		with = " with " + r.Credential
 	}
-	w.done("authentication", pass("%s is let in%s", r.User, with))
+	w.done("authentication", pass("%s is logged in%s", r.User, with))
 }
 
 // failed reports why there is no tunnel.
@@ -174,7 +174,7 @@ func (w *walker) failed(err error) {
 	var host *knownhosts.HostKeyError
 	if errors.As(err, &host) {
 		if text := host.Warning(); text != "" {
-			fmt.Fprintln(w.p.stderr, text)
+			w.Warn(text)
 		}
 	}
 	name := "connect"

@@ -1,4 +1,4 @@
-package main
+package check
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"example.org/ftptunnel/ftpfwd"
 )
 
-// ftpModes are FTP's ways to come to a data connection, in the order in which
+// ftpModes are the commands that open a data connection, in the order in which
 // they are tried.
 var ftpModes = []string{"EPSV", "PASV", "EPRT", "PORT"}
 
@@ -25,15 +25,15 @@ func (c *checker) ftpPassword(ctx context.Context) (string, error) {
 	if !set {
 		ask := terminal.NewAsker()
 		if ask == nil || c.batch {
-			return "", errors.New("the FTP server wants a password, and there is nobody to ask for it")
+			return "", errors.New("the FTP server asks for a password, and there is no terminal to ask for it")
 		}
 		var err error
-		if password, err = ask(ctx, fmt.Sprintf("Password of FTP user %s at %s: ", c.p.check.user, c.server), false); err != nil {
+		if password, err = ask(ctx, fmt.Sprintf("Password of FTP user %s at %s: ", c.User, c.server), false); err != nil {
 			return "", err
 		}
 	}
 	if strings.ContainsAny(password, "\r\n\x00") {
-		return "", errors.New("a password cannot have line ends in FTP")
+		return "", errors.New("a password cannot contain line ends in FTP")
 	}
 	return password, nil
 }
@@ -44,7 +44,7 @@ func (c *checker) checkModes(ctx context.Context) {
 		o := c.step(ctx, mode, func(ctx context.Context) outcome {
 			if c.control.err != nil {
 				if err := c.logInAgain(ctx); err != nil {
-					return fail(fmt.Errorf("cannot log in again after the last mode: %w", err))
+					return fail(fmt.Errorf("cannot log in again: %w", err))
 				}
 			}
 			if mode == "EPSV" || mode == "PASV" {
@@ -68,29 +68,29 @@ func (c *checker) tryPassive(ctx context.Context, mode string) outcome {
 	case !r.good(2):
 		return c.refuses(mode, r)
 	case !found:
-		return fail(fmt.Errorf("the FTP server's answer has no port: %v", r))
+		return fail(fmt.Errorf("the FTP server's reply has no port: %v", r))
 	}
 	data, err := c.tunnel.DialContext(ctx, "tcp", net.JoinHostPort(c.host, fmt.Sprint(named.Port())))
 	if err != nil {
 		o := fail(fmt.Errorf("data connection: %w", err))
-		if c.policy().OnePortOnly() {
-			o.advice = nil // it has been given
+		if c.answers.OnePortOnly() {
+			o.advice = nil // it was given before
 		}
 		return o
 	}
 	defer data.Close()
 	r, o := c.list(ctx, func() (net.Conn, error) { return data, nil })
-	if (r.code == 450 || r.code == 550) && o.advice == nil { // what is missing is a right, not a way
-		o = pass("the data connection is made, though LIST is refused: %v", r)
+	if (r.code == 450 || r.code == 550) && o.advice == nil { // the user lacks a permission; the mode works
+		o = pass("the data connection works; LIST is refused: %v", r)
 	}
 	if c.elsewhere(named.Addr()) {
-		o.text += fmt.Sprintf("; the server's 227 names %v, and ftptunnel connects to %s all the same (see --pasv-address)", named.Addr(), c.host)
+		o.text += fmt.Sprintf("; the server's 227 names %v, but ftptunnel connects to %s (see --pasv-address)", named.Addr(), c.host)
 	}
 	return o
 }
 
-// elsewhere reports whether a 227 is known to name another address than the
-// control connection's: of a name only the gateway knows the address.
+// elsewhere reports whether a 227 names another address than the control
+// connection's, as far as can be known: only the gateway resolves names.
 func (c *checker) elsewhere(named netip.Addr) bool {
 	if !named.IsValid() {
 		return false
@@ -102,12 +102,12 @@ func (c *checker) elsewhere(named netip.Addr) bool {
 }
 
 func (c *checker) tryActive(ctx context.Context, mode string) outcome {
-	address := c.p.settings.FTP.ActiveAddress
+	address := c.Settings.FTP.ActiveAddress
 	host, _ := netip.ParseAddr(c.host)
 	switch {
 	case address.IsValid():
 	case !ftpfwd.OnGateway(c.server):
-		return skip("the FTP server is not on the gateway, so it needs an address of the gateway to connect to: --active-address")
+		return skip("the FTP server is not on the gateway, and needs an address of the gateway to connect to: --active-address")
 	case host.Is6():
 		address = netip.IPv6Loopback()
 	default:
@@ -130,7 +130,7 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 		return c.refuses(mode, r)
 	}
 	first, o := c.list(ctx, l.Accept)
-	if o.result == failed && !first.good(1) && address == c.p.settings.FTP.ActiveAddress {
+	if o.result == failed && !first.good(1) && address == c.Settings.FTP.ActiveAddress {
 		o.advice = hint.ActiveAddress(&ftpfwd.ActiveAddressError{Address: address})
 	}
 	return o
@@ -142,9 +142,8 @@ func (c *checker) refuses(mode string, r reply) outcome {
 	return o
 }
 
-// list has the server list the directory on the data connection that open
-// returns once the server has said that it begins. It returns the first reply
-// as well.
+// list lists the directory, on the data connection that open returns after the
+// preliminary reply. It returns the first reply as well.
 func (c *checker) list(ctx context.Context, open func() (net.Conn, error)) (reply, outcome) {
 	first, err := c.control.send(ctx, "LIST")
 	switch {
@@ -157,7 +156,7 @@ func (c *checker) list(ctx context.Context, open func() (net.Conn, error)) (repl
 	}
 	n, err := receiveAll(ctx, open)
 	if err != nil {
-		c.control.err = err // for a reply is outstanding
+		c.control.err = err // a reply is outstanding
 		return first, fail(fmt.Errorf("data connection: %w", err))
 	}
 	last, err := c.control.receive(ctx)
