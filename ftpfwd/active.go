@@ -11,11 +11,12 @@ import (
 	"net/netip"
 )
 
-// port deals with PORT and EPRT. What does not parse, or does not name the
-// client, goes no further: the server would connect to whatever it names, which
-// may be its own loopback, and rewriting it would take away the server's own
-// protection against being used to bounce (RFC 2577, 3).
-func (s *session) port(ctx context.Context, c command, line []byte, whole bool) {
+// active opens a path for PORT or EPRT: the client's endpoint will be dialled. An
+// argument that does not parse, or does not name the client, is refused: the
+// server would connect to whatever it names, which may be its own loopback, and
+// rewriting it would disable the server's own protection against bounce attacks
+// (RFC 2577, 3).
+func (s *session) active(ctx context.Context, c command, line []byte, whole bool) {
 	parse := parseHostPort
 	if c.verb == "EPRT" {
 		parse = parseExtended
@@ -26,96 +27,90 @@ func (s *session) port(ctx context.Context, c command, line []byte, whole bool) 
 		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
 	case err != nil:
 		s.refuse(c, fmt.Sprintf("501 %s refused: %v", c.verb, err))
-	case !s.isClient(address.Addr()) && s.f.ForeignPorts:
-		s.pass(c, line, slot{kind: verbOther})
-	case !s.isClient(address.Addr()):
+	case !sameHost(s.clientPeer, address.Addr()) && s.f.ForeignPorts:
+		s.pass(c, line, &request{kind: verbOther})
+	case !sameHost(s.clientPeer, address.Addr()):
 		s.refuse(c, fmt.Sprintf("500 %s refused: %v is not your address", c.verb, address.Addr()))
 	case address.Port() < 1024:
 		s.refuse(c, fmt.Sprintf("501 %s refused: port %d is below 1024", c.verb, address.Port()))
 	default:
-		s.open(ctx, &opening{asked: c, line: line, path: &path{mode: c.verb, client: half{address: address.String()}}})
+		s.open(ctx, &dataPath{asked: c, line: line, owed: true, clientMethod: c.verb, client: endpoint{address: address.String()}})
 	}
 }
 
-// isClient reports whether address is the client's own: the one it came from
-// or, where it came from this machine, any of this machine's.
-func (s *session) isClient(address netip.Addr) bool {
-	return address == s.clientPeer || (s.clientPeer.IsLoopback() && owns(address))
+// sameHost reports whether address is the client's own: the one that it connects
+// from or, if it is on this machine, any of this machine's.
+func sameHost(client, address netip.Addr) bool {
+	return address == client || (client.IsLoopback() && owns(address))
 }
 
-// isServer reports whether a connection from address to a remote listener can be
-// the FTP server's: the far end may let others connect there than were meant. A
-// far end that does not say where it comes from is believed, and so is a server
-// that only the far end knows by name.
-func (s *session) isServer(address netip.Addr) bool {
-	named, err := netip.ParseAddr(s.target.host)
-	switch {
-	case !address.IsValid():
-		return true
-	case s.target.onGateway():
-		return address.IsLoopback() || address == s.f.ActiveAddress
-	default:
-		return err != nil || address == named.Unmap()
-	}
-}
-
-// listenFor opens the remote listener that a PORT or EPRT needs: on the far
-// end's loopback, where a server on that host expects a client that reached it
-// from there, or at the address that was configured for servers elsewhere.
-func (s *session) listenFor(ctx context.Context, o *opening) {
+// listenFor opens the remote listener that a PORT or EPRT needs: on the gateway's
+// loopback, where a server on that host expects a client that connected from
+// there, or at the address that is configured for servers on other hosts.
+func (s *session) listenFor(ctx context.Context, p *dataPath) {
+	r := remoteListener{network: s.remote, active: s.f.ActiveAddress, ipv6: p.method.ipv6, methods: s.methods}
 	s.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
 		defer cancel()
-		l, err := s.listenAt(ctx, o.way)
-		if !s.post(listened{opening: o, listener: l, err: err}) && l != nil {
+		l, err := r.listen(ctx)
+		if !s.post(listened{path: p, listener: l, err: err}) && l != nil {
 			_ = l.Close()
 		}
 	})
 }
 
-func (s *session) listenAt(ctx context.Context, w way) (net.Listener, error) {
-	address := s.f.ActiveAddress
+// A remoteListener is a listener on the gateway that is to be opened. It runs
+// in a goroutine of its own, and so knows nothing of the session.
+type remoteListener struct {
+	network Network
+	active  netip.Addr // [Forwarder].ActiveAddress
+	ipv6    bool
+	methods *serverMethods
+}
+
+func (r remoteListener) listen(ctx context.Context) (net.Listener, error) {
+	address := r.active
 	switch {
 	case address.IsValid():
-	case w.ipv6:
+	case r.ipv6:
 		address = netip.IPv6Loopback()
 	default:
 		address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	l, err := s.remote.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
-	if err != nil || address != s.f.ActiveAddress || s.target.known.addressTested() {
+	l, err := r.network.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
+	if err != nil || address != r.active || r.methods.addressTested() {
 		return l, err
 	}
-	if err := s.dialBack(ctx, l, address); err != nil {
+	if err := r.dialBack(ctx, l); err != nil {
 		_ = l.Close()
 		return nil, &ActiveAddressError{address, err}
 	}
-	s.target.known.addressWorks()
+	r.methods.addressWorks()
 	return l, nil
 }
 
-// An ActiveAddressError says that a listener at [Forwarder.ActiveAddress] was
-// granted, but cannot be reached there.
+// An ActiveAddressError reports that the far network listens at
+// [Forwarder.ActiveAddress], but that connections to it do not arrive.
 type ActiveAddressError struct {
 	Address netip.Addr
 	Err     error
 }
 
 func (e *ActiveAddressError) Error() string {
-	return fmt.Sprintf("the active address %v does not lead here: %v", e.Address, e.Err)
+	return fmt.Sprintf("connections to the active address %v do not arrive: %v", e.Address, e.Err)
 }
 
 func (e *ActiveAddressError) Unwrap() error { return e.Err }
 
-// dialBack connects to l at address, from where it listens: that the far end
-// grants an address does not mean that it listens there. A number tells our own
-// connection from a stranger's.
-func (s *session) dialBack(ctx context.Context, l net.Listener, address netip.Addr) error {
+// dialBack connects to l at the active address, through the gateway: a gateway that grants
+// an address does not always listen there. A random number tells our own
+// connection from another's.
+func (r remoteListener) dialBack(ctx context.Context, l net.Listener) error {
 	const size = 16
 	var sent, got [size]byte
 	_, _ = rand.Read(sent[:]) // never fails
-	there := netip.AddrPortFrom(address, addrOf(l.Addr()).Port())
-	out, err := s.remote.DialContext(ctx, "tcp", there.String())
+	there := netip.AddrPortFrom(r.active, addrOf(l.Addr()).Port())
+	out, err := r.network.DialContext(ctx, "tcp", there.String())
 	if err != nil {
 		return err
 	}
@@ -135,7 +130,7 @@ func (s *session) dialBack(ctx context.Context, l net.Listener, address netip.Ad
 		return errors.Join(ctx.Err(), err)
 	}
 	if subtle.ConstantTimeCompare(sent[:], got[:]) != 1 {
-		return errors.New("somebody else connected to it")
+		return errors.New("another connection arrived in its place")
 	}
 	return nil
 }

@@ -75,15 +75,14 @@ func TestAServersHalfIsForTheServerOnly(t *testing.T) {
 		{"10.0.0.6:21", "10.0.0.5", []string{"10.0.0.6"}, []string{"10.0.0.5", "10.0.0.7", "127.0.0.1"}},
 		{"ftp.internal:21", "10.0.0.5", []string{"10.0.0.6"}, nil}, // only the far end knows its address
 	} {
-		f := &Forwarder{Server: c.server}
-		f.ActiveAddress, _ = netip.ParseAddr(c.active)
-		s := &session{f: f, target: newTarget(c.server)}
-		assert.True(t, s.isServer(netip.Addr{}), "a far end that does not tell")
+		active, _ := netip.ParseAddr(c.active)
+		target := newTarget(c.server)
+		assert.True(t, target.mayBe(netip.Addr{}, active), "a far end that does not tell")
 		for _, a := range c.own {
-			assert.True(t, s.isServer(netip.MustParseAddr(a)), "%s to %s", a, c.server)
+			assert.True(t, target.mayBe(netip.MustParseAddr(a), active), "%s to %s", a, c.server)
 		}
 		for _, a := range c.others {
-			assert.False(t, s.isServer(netip.MustParseAddr(a)), "%s to %s", a, c.server)
+			assert.False(t, target.mayBe(netip.MustParseAddr(a), active), "%s to %s", a, c.server)
 		}
 	}
 }
@@ -97,7 +96,7 @@ func TestWhoIsNotTheServerIsTurnedAwayAtItsHalf(t *testing.T) {
 		require.NoError(t, err)
 		_, err = stranger.Read(make([]byte, 1))
 		assert.Error(t, err)
-		assert.Contains(t, r.told(Warned)[0].Text, "10.0.0.7")
+		assert.ErrorContains(t, r.told(Warned)[0].Err, "10.0.0.7")
 
 		r.far.From = netip.Addr{}
 		server, err := r.far.DialContext(t.Context(), "tcp", at)

@@ -9,15 +9,15 @@ const (
 	telnetWill = 251
 )
 
-// A command is a line from the client as far as the forwarder looks at it.
+// A command is what the forwarder reads of a line from the client.
 type command struct {
 	verb     string // upper case
 	argument string // without surrounding blanks and line end
 	prefix   int    // how many bytes of Telnet stand in front
 }
 
-// parseCommand reads line, which may lack its end. Case and leading blanks do
-// not matter: where the server is stricter, the server says so.
+// parseCommand parses line, which may lack its end. Case and leading blanks do
+// not matter: a server that is stricter refuses the command itself.
 func parseCommand(line []byte) command {
 	prefix := telnetPrefix(line)
 	text := strings.Trim(string(line[prefix:]), " \t\r\n\x00")
@@ -49,24 +49,23 @@ func telnetPrefix(line []byte) int {
 	return min(i, len(line))
 }
 
-// A verbKind says what the forwarder has to do with a command.
+// A verbKind says how the forwarder treats a command.
 type verbKind int
 
 const (
-	verbOther    verbKind = iota // passes, looked at no further
-	verbPassive                  // PASV, EPSV
-	verbActive                   // PORT, EPRT
-	verbDownload                 // the server sends data
-	verbUpload                   // the client sends data
-	verbRestart                  // REST
-	verbAbort                    // ABOR
-	verbFeatures                 // FEAT
-	verbMode                     // MODE: stream, block, compressed
-	verbOnlyEPSV                 // EPSV ALL: the client promises to use nothing but EPSV (RFC 2428, 4)
-	verbReset                    // REIN: the session begins anew
-	verbUser                     // USER
-	verbSecurity                 // asks for TLS or another encryption
-	verbUnknown                  // opens data ports in a way that nothing here follows
+	verbOther     verbKind = iota // passes
+	verbPassive                   // PASV, EPSV
+	verbActive                    // PORT, EPRT
+	verbDownload                  // the server sends data
+	verbUpload                    // the client sends data
+	verbRestart                   // REST
+	verbAbort                     // ABOR
+	verbFeatures                  // FEAT
+	verbParameter                 // sets a parameter of later commands: MODE, TYPE, CWD, EPSV ALL (RFC 2428, 4)
+	verbReset                     // REIN: the session begins anew
+	verbUser                      // USER
+	verbSecurity                  // asks for TLS or another encryption
+	verbUnknown                   // opens data ports in a way that is not carried
 )
 
 var verbKinds = map[string]verbKind{
@@ -77,7 +76,9 @@ var verbKinds = map[string]verbKind{
 	"REST": verbRestart,
 	"ABOR": verbAbort,
 	"FEAT": verbFeatures,
-	"MODE": verbMode,
+	"MODE": verbParameter, "TYPE": verbParameter,
+	"CWD": verbParameter, "CDUP": verbParameter, "PWD": verbParameter,
+	"XCWD": verbParameter, "XCUP": verbParameter, "XPWD": verbParameter,
 	"REIN": verbReset,
 	"USER": verbUser,
 
@@ -92,7 +93,7 @@ var verbKinds = map[string]verbKind{
 
 func (c command) kind() verbKind {
 	if c.verb == "EPSV" && strings.EqualFold(c.argument, "ALL") {
-		return verbOnlyEPSV
+		return verbParameter
 	}
 	return verbKinds[c.verb]
 }

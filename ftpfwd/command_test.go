@@ -28,7 +28,7 @@ func TestCommandsAreReadAsServersReadThem(t *testing.T) {
 }
 
 func TestEPSVALLOpensNothing(t *testing.T) {
-	assert.Equal(t, verbOnlyEPSV, parseCommand([]byte("EPSV all\r\n")).kind())
+	assert.Equal(t, verbParameter, parseCommand([]byte("EPSV all\r\n")).kind())
 	assert.Equal(t, verbPassive, parseCommand([]byte("EPSV 2\r\n")).kind())
 	assert.Equal(t, verbPassive, parseCommand([]byte("epsv\r\n")).kind())
 }

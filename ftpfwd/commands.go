@@ -1,219 +1,231 @@
 package ftpfwd
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// commandsHeld reports whether the client's commands have to wait: for the
-// server, for a path that may have to be opened in another way, for the client
-// to connect to it, or for an upload that is being broken off.
+// ownReplyAtMost is how long a reply of ours waits for a server that does not
+// reply to the commands before it.
+const ownReplyAtMost = 10 * time.Second
+
+// commandsHeld reports whether the client's commands wait: for the server, for a
+// path that may have to be opened with another method, for the client to connect
+// to it, or for an upload that is being aborted.
 func (s *session) commandsHeld() bool {
-	return s.connecting || s.opening != nil || s.gathering || s.breaking != nil || s.dialUnproven()
+	return s.phase == connecting || s.phase == greeting && s.routing != nil ||
+		s.opening != nil || s.abort != nil || s.gathersClient() || s.dialUnproven()
 }
 
-// dialUnproven reports whether the server's half of the path is being dialled
-// without being known to work.
+// gathersClient reports whether a transfer command waits for the client to
+// connect.
+func (s *session) gathersClient() bool {
+	p := s.paths.newest()
+	return p != nil && p.gather == gathering
+}
+
+// dialUnproven reports whether the server's endpoint is being dialled without
+// being known to work.
 func (s *session) dialUnproven() bool {
-	p := s.path()
-	if p == nil || p.live == nil || p.client.address != "" {
+	p := s.paths.newest()
+	if p == nil || p.live == nil || p.client.dials() {
 		return false
 	}
 	d := p.live
-	return d.dialling && d.server == nil && d.transfer == nil && len(p.left) > 0 && !s.target.known.worked(p.way)
+	return d.state == dialingOther && d.server == nil && d.transfer == nil && len(p.left) > 0 && !s.methods.worked(p.method)
 }
 
-// forwardCommands passes on what the client has said, as far as it is not held.
-func (s *session) forwardCommands(ctx context.Context) {
-	if !s.raw && !s.spoken && (s.server.conn != nil || s.lobby != nil) && beginsTLS(s.client.lines.buf) {
-		s.startsTLS()
+// nextCommand passes on or answers the next line from the client, and reports
+// whether there was one.
+func (s *session) nextCommand(ctx context.Context) bool {
+	if s.clientBeginsTLS() {
+		s.clientSpeaksTLS()
+		return true
 	}
-	for s.midLine() || !s.commandsHeld() {
-		p, ok := s.client.lines.next(s.client.ended || s.raw)
-		switch {
-		case !ok:
+	if s.commandsHeld() && !s.midLine() {
+		return false
+	}
+	p, ok := s.client.lines.next(s.client.ended || s.phase == passthrough)
+	switch {
+	case !ok:
+		return false
+	case s.phase == passthrough, p.tail && !s.dropTail:
+		s.server.queue(p.bytes)
+		s.flushAsked()
+	case p.tail:
+	case s.phase == awaitTarget:
+		s.dropTail = !p.whole
+		s.routingCommand(ctx, parseCommand(p.bytes))
+	default:
+		s.dropTail = false
+		s.command(ctx, p)
+	}
+	return true
+}
+
+// command passes on a command of the client's, or answers it. Of a long line
+// only the beginning is here; the rest is treated alike.
+func (s *session) command(ctx context.Context, p piece) {
+	c := parseCommand(p.bytes)
+	line := p.bytes[c.prefix:]
+	switch c.kind() {
+	case verbSecurity:
+		s.dropTail = !p.whole
+		s.refuse(c, refusedSecurity(c))
+	case verbUnknown:
+		s.dropTail = !p.whole
+		s.refuse(c, "502 "+c.verb+" is not carried by this tunnel: use EPSV, PASV, EPRT or PORT")
+	case verbActive:
+		s.dropTail = !p.whole
+		s.active(ctx, c, line, p.whole)
+	case verbPassive:
+		s.dropTail = !p.whole
+		s.passive(ctx, c, line, p.whole)
+	case verbDownload, verbUpload, verbRestart:
+		if !s.preparePath(ctx, c) {
+			s.client.lines.back(p) // until the path is there
 			return
-		case s.raw, p.tail && !s.discarding:
-			s.server.queue(p.bytes)
-			s.askLater()
-		case p.tail:
-		case s.server.conn == nil:
-			s.lobbyCommand(ctx, p)
-		default:
-			s.discarding = false
-			s.command(ctx, p)
 		}
+		s.preparedCommand(c, line, p.whole)
+	case verbAbort:
+		s.pass(c, line, &request{kind: verbAbort})
+		s.clientAborts()
+	case verbUser:
+		line = s.loginLine(c, line)
+		s.source.user = parseCommand(line).argument
+		s.pass(c, line, &request{kind: verbUser})
+	case verbParameter, verbReset:
+		s.pass(c, line, &request{kind: c.kind(), answer: s.parameterReply(c)})
+	default:
+		s.pass(c, line, &request{kind: c.kind()})
 	}
 }
 
-// midLine reports whether the server has the head of a long line of the client's
-// and not yet its end.
-func (s *session) midLine() bool {
-	return s.server.conn != nil && s.client.lines.inTail && !s.discarding
+// parameterReply returns what deals with the reply to a command that sets a
+// parameter.
+func (s *session) parameterReply(c command) answer {
+	return func(_ context.Context, line []byte, l replyLine) disposition {
+		switch {
+		case !l.positive():
+		case c.kind() == verbReset:
+			s.params = defaultParameters()
+			for len(s.paths) > 0 && s.paths[0] != s.opening {
+				s.paths.drop(s.paths[0]) // a transfer that is running continues (RFC 959, 4.1.1)
+			}
+		default:
+			s.params.accept(c, string(line[l.text:]))
+		}
+		return relay(line)
+	}
 }
 
-// ask sends the server a command of our own, behind the line that is under way.
+// preparePath reports whether a command that belongs to a transfer can be passed
+// on. If not, it opens a path to the client's default data port, where the
+// client has asked for none; or it waits for a client that is about to connect,
+// so that another method can be tried should the server's port not answer.
+func (s *session) preparePath(ctx context.Context, c command) bool {
+	p := s.paths.newest()
+	switch {
+	case s.prepared, s.pending.path() != nil, s.f.ServerMode == Exact:
+		return true // there is one, or it is being opened, or the server is to refuse the command
+	case p == nil || p.spent():
+		if c.kind() == verbRestart {
+			return true // what opens a path may come behind it
+		}
+		s.prepared = true
+		s.openDefault(ctx)
+		return false
+	case p.client.listens() && !p.used && p.gather == notGathered && len(p.left) > 0 && !s.methods.worked(p.method):
+		p.gather = gathering
+		s.timers.start(&p.gatherBy, gatherAtMost, func() { s.endGathering(p) })
+		return false
+	}
+	return true
+}
+
+// endGathering lets the commands continue that wait for the client to connect to
+// p.
+func (s *session) endGathering(p *dataPath) {
+	if p.gather == gathering {
+		p.gather = gathered
+		s.timers.stop(&p.gatherBy)
+	}
+}
+
+// preparedCommand passes on a command that belongs to a transfer.
+func (s *session) preparedCommand(c command, line []byte, whole bool) {
+	if c.kind() == verbRestart {
+		s.params.restart = c.argument
+		s.pass(c, line, &request{kind: verbRestart})
+		return
+	}
+	if s.prepared && s.params.restart != "" {
+		s.repeatRestart()
+	}
+	s.prepared = false
+	s.commandTransfer(c, line, whole)
+}
+
+// repeatRestart sends the client's REST again: the server may have forgotten it
+// over the commands that opened the default path.
+func (s *session) repeatRestart() {
+	c := command{verb: "REST", argument: s.params.restart}
+	s.ask([]byte(c.redact() + "\r\n"))
+	s.pending.add(&request{kind: verbRestart, answer: unasked})
+	s.source.line(Tunnel, Server, c.redact(), c.redact())
+}
+
+// unasked drops the reply to a command of ours.
+func unasked(context.Context, []byte, replyLine) disposition { return drop() }
+
+// pass sends a command's line on to the server. An empty line is no command: no
+// reply will come.
+func (s *session) pass(c command, line []byte, r *request) {
+	s.server.queue(line)
+	if c.verb == "" {
+		return
+	}
+	s.client.goodbye = s.client.goodbye || c.verb == "QUIT"
+	if !c.secret() {
+		r.argument = c.argument
+	}
+	s.pending.add(r)
+	s.source.line(Client, Server, c.redact(), parseCommand(line).redact())
+}
+
+// refuse answers a command here. The reply is sent behind those to the commands
+// before it, since clients send several commands at once.
+func (s *session) refuse(c command, reply string) {
+	s.source.line(Client, Server, c.redact(), "")
+	s.pending.add(&request{state: requestLocal, text: reply})
+}
+
+// midLine reports whether the server has the beginning of a long line of the
+// client's and not yet its end.
+func (s *session) midLine() bool {
+	return s.server.conn != nil && s.client.lines.inTail && !s.dropTail
+}
+
+// ask sends the server a command of our own, behind the line that is being
+// passed on.
 func (s *session) ask(line []byte) {
 	s.asking = append(s.asking, line...)
-	s.askLater()
+	s.flushAsked()
 }
 
-func (s *session) askLater() {
+func (s *session) flushAsked() {
 	if !s.midLine() {
 		s.server.queue(s.asking)
 		s.asking = nil
 	}
 }
 
-// command passes on a line of the client, or deals with it. Of a long line only
-// the head is here; the rest goes the same way.
-func (s *session) command(ctx context.Context, p piece) {
-	c := parseCommand(p.bytes)
-	line := p.bytes[c.prefix:]
-	switch c.kind() {
-	case verbSecurity:
-		s.discarding = !p.whole
-		s.refuse(c, refusedSecurity(c))
-	case verbUnknown:
-		s.discarding = !p.whole
-		s.refuse(c, "502 "+c.verb+" is not carried by this tunnel: use EPSV, PASV, EPRT or PORT")
-	case verbActive:
-		s.discarding = !p.whole
-		s.port(ctx, c, line, p.whole)
-	case verbPassive:
-		s.discarding = !p.whole
-		s.passive(ctx, c, line, p.whole)
-	case verbDownload, verbUpload, verbRestart:
-		if s.pathNotReady(ctx, c) {
-			s.client.lines.back(p)
-			return
-		}
-		s.preparedCommand(c, line)
-	case verbAbort:
-		s.pass(c, line, slot{kind: verbAbort})
-		s.abort()
-	case verbUser:
-		s.pass(c, s.loginLine(c, line), slot{kind: verbUser})
-	default:
-		s.pass(c, line, slot{kind: c.kind()})
+// loginLine returns the line that takes a USER to the server: without the
+// server's name if that is how the client chose it.
+func (s *session) loginLine(c command, line []byte) []byte {
+	user, named, ok := cutLast(c.argument)
+	if s.routing == nil || !ok || named != s.routing.named {
+		return line
 	}
-}
-
-// preparedCommand passes on a command that belongs to a transfer whose path is
-// there.
-func (s *session) preparedCommand(c command, line []byte) {
-	if c.kind() == verbRestart {
-		s.restart = c.argument
-		s.pass(c, line, slot{kind: verbRestart})
-		return
-	}
-	if s.prepared && s.restart != "" {
-		// The server may have forgotten it over the commands of ours.
-		again := command{verb: "REST", argument: s.restart}
-		s.ask([]byte(again.redact() + "\r\n"))
-		s.ledger.sent(slot{kind: verbRestart, unheard: true})
-		s.tell(Event{Kind: LinePassed, Line: Line{From: Tunnel, To: Server, Received: again.redact(), Sent: again.redact()}})
-	}
-	s.prepared = false
-	s.transferCommand(c, line)
-}
-
-// pathNotReady reports whether a command has to wait for a path, and sees to it
-// that there will be one: at the client's default data port, if it has asked
-// for none; or if it is about to connect, so that another way can be tried
-// should the server's port not answer.
-func (s *session) pathNotReady(ctx context.Context, c command) bool {
-	p := s.path()
-	switch {
-	case s.prepared, s.ledger.opening() != nil:
-		return false // one is there, or on its way
-	case p == nil || p.spent():
-		if c.kind() == verbRestart {
-			return false // what opens a path may come behind it
-		}
-		s.prepared = true
-		s.openDefault(ctx)
-		return true
-	case p.client.waits() && !p.used && !p.gathered && len(p.left) > 0 && !s.target.known.worked(p.way):
-		p.gathered, s.gathering = true, true
-		s.alarms.in("gather", gatherAtMost, s.gathered)
-		return true
-	}
-	return false
-}
-
-// gathered lets the commands go on that waited for the client to connect.
-func (s *session) gathered() {
-	s.gathering = false
-	s.alarms.cancel("gather")
-}
-
-// pass sends a command's line on to the server. An empty line is no command:
-// no reply will come.
-func (s *session) pass(c command, line []byte, sl slot) {
-	s.server.queue(line)
-	if c.verb == "" {
-		return
-	}
-	s.quit = s.quit || c.verb == "QUIT"
-	if c.kind() == verbUser {
-		s.user = c.argument
-	}
-	if !c.secret() {
-		sl.argument = c.argument
-	}
-	s.ledger.sent(sl)
-	s.tell(Event{Kind: LinePassed, Line: Line{From: Client, To: Server, Received: c.redact(), Sent: parseCommand(line).redact()}})
-}
-
-// refuse answers a command ourselves. The reply leaves when its turn comes,
-// since clients send several commands at once.
-func (s *session) refuse(c command, reply string) {
-	s.tell(Event{Kind: LinePassed, Line: Line{From: Client, To: Server, Received: c.redact()}})
-	s.ledger.sent(slot{own: reply})
-}
-
-// ownReplies sends the replies of our own whose turn has come, if no reply of
-// the server's is half way out. One that waits for a server that says nothing
-// goes out after a while, unless a transfer is what keeps the server busy: even
-// one whose data does not move will be answered.
-func (s *session) ownReplies() {
-	if s.reader.open != 0 || s.server.lines.inTail || s.held != nil {
-		return
-	}
-	for s.greeted {
-		reply, ok := s.ledger.due()
-		if !ok {
-			break
-		}
-		s.reply(reply)
-	}
-	if !s.ledger.ownWaits() {
-		s.alarms.cancel("own reply")
-		return
-	}
-	s.alarms.keep("own reply", ownReplyWaits, func() {
-		if len(s.transfers) == 0 {
-			s.greeted = true
-			s.ledger.forget()
-		}
-	})
-}
-
-// lateReplies sends the replies of our own that waited for a command which the
-// server has passed over: they stand before the reply that has come.
-func (s *session) lateReplies() {
-	for s.ledger.late > 0 {
-		reply, ok := s.ledger.due()
-		if !ok {
-			s.ledger.late = 0
-			return
-		}
-		s.reply(reply)
-	}
-}
-
-// reply sends the client a reply of our own.
-func (s *session) reply(text string) {
-	s.heard()
-	text = oneLine(text)
-	s.tell(Event{Kind: LinePassed, Line: Line{From: Tunnel, To: Client, Received: text, Sent: text}})
-	s.client.queue([]byte(text + "\r\n"))
+	return []byte(c.verb + " " + user + "\r\n")
 }

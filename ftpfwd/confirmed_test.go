@@ -29,7 +29,7 @@ func TestASuccessThatTheClientDidNotReadIsNone(t *testing.T) {
 		ended := r.told(TransferEnded)
 		require.Len(t, ended, 1)
 		tr := ended[0].Transfer
-		assert.ErrorIs(t, tr.Err, errUnheard)
+		assert.ErrorIs(t, tr.Err, errUnread)
 		assert.Equal(t, Client, tr.Blame)
 		assert.EqualValues(t, 4, tr.Bytes)
 		assert.Zero(t, tr.Reply, "nobody has heard one")
@@ -55,7 +55,7 @@ func TestASuccessIsReportedWhenTheClientGoesOn(t *testing.T) {
 	for name, goOn := range map[string]func(r *rig){
 		"with a command": func(r *rig) { r.client.say("NOOP") },
 		"by an end":      func(r *rig) { require.NoError(r.t, r.client.conn.Close()) },
-		"not at all":     func(*rig) { pass(heardAtMost) },
+		"not at all":     func(*rig) { pass(readAtMost) },
 		"without it":     func(r *rig) { require.NoError(r.t, r.server.conn.Close()) },
 	} {
 		t.Run(name, func(t *testing.T) {

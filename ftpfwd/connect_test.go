@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,7 +52,7 @@ func TestASessionStaysOnTheNetworkThatItsControlConnectionIsOn(t *testing.T) {
 				network = other
 			}
 			conn, err := named{network}.DialContext(ctx, "tcp", server)
-			return Route{Conn: conn, Network: named{network}}, err
+			return Route{Conn: conn, Network: named{network}, Gateway: fmt.Sprint("gw", asked)}, err
 		}
 	})
 	listeners, _ := other.Open()

@@ -69,7 +69,7 @@ var commandLines = []struct {
 	{"telnet", "proftpd/proftpd#1023", "pass test\r\n", verbOther, "PASS ****", 0},
 	{"telnet", "proftpd/proftpd#1023", "rnfr test-orig\r\n", verbOther, "RNFR test-orig", 0},
 	{"telnet", "proftpd/proftpd#1023", "quit\r\n", verbOther, "QUIT", 0},
-	{"FluentFTP", "robinrodricks/FluentFTP#388", "cwd pgmrprs\r\n", verbOther, "CWD pgmrprs", 0},
+	{"FluentFTP", "robinrodricks/FluentFTP#388", "cwd pgmrprs\r\n", verbParameter, "CWD pgmrprs", 0},
 	{"libunftp's tester", "bolcom/libunftp#311", "stat\r\n", verbOther, "STAT", 0},
 	{"icetee", "icetee/remote-ftp#1031", "LIST -al /\r\n", verbDownload, "LIST -al /", 0},
 	{"FluentFTP", "robinrodricks/FluentFTP#677", "LIST ['DEVCDP.*']\r\n", verbDownload, "LIST ['DEVCDP.*']", 0},

@@ -72,91 +72,99 @@ var transferTalks = []struct{ product, source, talk, left string }{
 	{"vsftpd, idle, then time out", "liximomo/vscode-sftp#781", ">ABOR|225 No transfer to ABOR.|421 Timeout.|421 Timeout.", ""},
 }
 
-func TestTheLedgerFindsWhatEndsATransfer(t *testing.T) {
+func TestPendingFindsTheReplyThatEndsATransfer(t *testing.T) {
 	for _, c := range transferTalks {
 		var r replyReader
-		l := outstanding()
+		p := outstanding()
 		for _, line := range strings.Split(c.talk, "|") {
-			if said, ok := strings.CutPrefix(line, ">"); ok {
-				l.sent(outstanding(parseCommand([]byte(said)).verb).slots[0])
+			if command, ok := strings.CutPrefix(line, ">"); ok {
+				p.add((*outstanding(parseCommand([]byte(command)).verb))[0])
 				continue
 			}
 			line, ends := strings.CutPrefix(line, "*")
-			assert.Equal(t, ends, hearReply(l, &r, line), "%s (%s): whether %q ends the transfer", c.product, c.source, line)
+			assert.Equal(t, ends, endsOne(p, &r, line), "%s (%s): whether %q ends the transfer", c.product, c.source, line)
 		}
-		assert.Equal(t, outstanding(strings.Fields(c.left)...).kinds(), l.kinds(), "%s (%s): what is outstanding", c.product, c.source)
+		assert.Equal(t, kinds(*outstanding(strings.Fields(c.left)...)), kinds(*p), "%s (%s): what is outstanding", c.product, c.source)
 	}
 }
 
-// hearReply takes a line of the server, and reports whether it ends a transfer.
-func hearReply(l *ledger, r *replyReader, line string) bool {
+// endsOne takes a line of the server's, and reports whether it ends a transfer.
+func endsOne(p *pending, r *replyReader, line string) bool {
 	reply := r.next([]byte(line))
-	switch refuses := reply.negative() && l.transferNext(); {
+	switch refuses := reply.negative() && p.transferNext(); {
 	case reply.first && refuses && !reply.last, !reply.first && !(refuses && reply.last):
 		return false // refusals of several lines count at their end
 	case reply.preliminary():
-		l.preliminary()
+		announce(p)
 		return false
 	}
-	if _, ok := findAnnouncement(reply.code, line[reply.text:]); ok && l.awaits(verbPassive) {
-		l.announced()
+	if _, ok := findAnnouncement(reply.code, line[reply.text:]); ok && p.awaits(verbPassive) {
+		p.matchAddress()
 		return false
 	}
-	s, ok := l.answered(reply.code)
-	return ok && s.transfer != nil
+	answered, _ := p.match(reply.code)
+	return answered != nil && answered.transfer != nil
 }
 
-func (l *ledger) kinds() []verbKind {
+// announce lets a 1yz reply begin the transfer that is next.
+func announce(p *pending) {
+	if t := p.begin(); t != nil && !t.begun() {
+		t.enter(begun)
+	}
+}
+
+func kinds(p pending) []verbKind {
 	kinds := []verbKind{}
-	for _, s := range l.slots {
-		kinds = append(kinds, s.kind)
+	for _, r := range p {
+		kinds = append(kinds, r.kind)
 	}
 	return kinds
 }
 
-func FuzzLedger(f *testing.F) {
+func FuzzPending(f *testing.F) {
 	f.Add([]byte("R1\xe2"))
 	f.Add([]byte("P=S1\xfa\xe3"))
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		verbs := map[byte]string{'R': "RETR", 'S': "STOR", 'P': "PASV", 'T': "PORT", 'A': "ABOR", 'N': "NOOP", '=': "="}
-		l := outstanding()
+		p := outstanding()
 		own, given := 0, 0
-		for _, step := range steps[:min(len(steps), maxSlots)] {
-			before := len(l.slots)
+		for _, step := range steps[:min(len(steps), maxPending)] {
+			had := len(*p)
+			var before []*request
 			switch verb := verbs[step]; {
 			case verb != "":
-				l.sent(outstanding(verb).slots[0])
+				p.add((*outstanding(verb))[0])
 				if verb == "=" {
 					own++
 				}
 			case step == '1':
-				l.preliminary()
+				announce(p)
 			case step == '2':
-				l.announced()
+				_, before = p.matchAddress()
 			default:
-				s, ok := l.answered(100 + int(step)*2)
-				require.Empty(t, s.own, "a reply of our own is not the server's to answer")
-				if ok {
-					require.Less(t, len(l.slots), before, "what is answered is forgotten")
-				} else {
-					require.GreaterOrEqual(t, len(l.slots), before-1, "and else no more than an ABOR that gets no answer")
+				var r *request
+				r, before = p.match(100 + int(step)*2)
+				if r == nil {
+					require.GreaterOrEqual(t, len(*p), had-1, "no more is forgotten than an ABOR that gets no reply")
+					break
 				}
+				require.NotEqual(t, requestLocal, r.state, "a reply of our own is not the server's to send")
+				require.Less(t, len(*p), had, "what is answered is forgotten")
 			}
-			given += dueOf(l)
+			given += len(before) + dueOf(p)
 		}
-		l.forget()
-		given += dueOf(l)
+		p.forgetServer()
+		given += dueOf(p)
 		require.Equal(t, own, given, "every reply of our own is given once")
-		require.Empty(t, l.slots)
+		require.Empty(t, *p)
 	})
 }
 
-// dueOf takes the own replies that are due, and returns how many they were.
-func dueOf(l *ledger) (n int) {
-	for {
-		if _, ok := l.due(); !ok {
-			return n
-		}
+// dueOf takes the replies of our own that are due, and returns how many they
+// were.
+func dueOf(p *pending) (n int) {
+	for p.due() != nil {
 		n++
 	}
+	return n
 }

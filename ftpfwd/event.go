@@ -61,7 +61,8 @@ const (
 	ForeignAddress    Warning = "foreign_address"    // a 227 names another host than the one that is dialled
 	MethodReplaced    Warning = "method_replaced"    // data connections are opened with another command than the client's
 	NoDataConnection  Warning = "no_data_connection" // no data connection could be opened
-	DataRejected      Warning = "data_rejected"      // a data connection came from somebody who may not use it
+	DataRejected      Warning = "data_rejected"      // a data connection came from another host or user than the client or server
+	InternalError     Warning = "internal_error"     // a session was closed because of a fault of the program
 )
 
 // A Direction says which way a transfer's data goes.

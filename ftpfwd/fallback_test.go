@@ -40,7 +40,7 @@ func TestAClientThatHasConnectedIsHeldWhileAnotherWayIsTried(t *testing.T) {
 		r.download(server, client)
 		tr := r.transfer()
 		assert.Equal(t, [2]string{"EPSV", "PASV"}, [2]string{tr.Method, tr.ServerMethod})
-		assert.Equal(t, "PASV is used in place of EPSV", r.told(Warned)[0].Text)
+		assert.ErrorContains(t, r.told(Warned)[0].Err, "PASV is used in place of EPSV")
 	})
 }
 
@@ -198,7 +198,7 @@ func TestAnActiveAddressIsDialledBackBeforeItIsUsed(t *testing.T) {
 		r.server.hear("EPSV")
 		r.server.say("229 ok (|||4000|)")
 		r.declines("PASV")
-		assert.Contains(t, r.client.line(), "425 PORT refused: the active address 10.0.0.5 does not lead here")
+		assert.Contains(t, r.client.line(), "425 PORT refused: connections to the active address 10.0.0.5 do not arrive")
 	}, elsewhere(func(n named) Network { return lying{n} }))
 }
 

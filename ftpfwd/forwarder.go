@@ -1,6 +1,7 @@
 package ftpfwd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,9 @@ import (
 	"time"
 )
 
-// A Forwarder forwards each control connection it accepts to an FTP server, and
-// makes the data connections that it announces take the same path. Set its
-// fields before calling Serve; the zero value of an optional field means its
+// A Forwarder forwards each control connection that it accepts to an FTP server,
+// and the data connections that it announces. Set its fields before calling
+// Serve, and do not copy it; the zero value of an optional field means its
 // default.
 type Forwarder struct {
 	// Server is the FTP server's host:port, as Remote names it. If empty, each
@@ -31,19 +32,19 @@ type Forwarder struct {
 	// network of the route that it returns.
 	Connect func(ctx context.Context, server string) (Route, error)
 
-	// Owner returns the user whose process made a connection to us, by a name of
-	// its own choice, or "" if that is somebody on another host; an error
-	// refuses the connection. Only owners among Users are let in, any if that is
-	// nil, and data connections that come to us must have the owner of their
-	// control connection. If Owner is nil, it does not matter who connects.
+	// Owner returns the user whose process made a connection to a listener of
+	// Local, by a name of its own choice, or "" if the process is on another
+	// host; an error rejects the connection. Only owners among Users are
+	// accepted, any if that is nil, and a data connection must have the owner of
+	// its control connection. If Owner is nil, every connection is accepted.
 	Owner func(net.Conn) (string, error)
 	Users []string
 
-	// MaxClients bounds how many clients are served at a time; more are turned
-	// away with a 421. If zero, all are served.
+	// MaxClients bounds how many clients are served at a time; others receive a
+	// 421. If zero, all are served.
 	MaxClients int
 
-	// ServerMode says in which ways data connections may be opened with the
+	// ServerMode says with which methods data connections may be opened with the
 	// server, whatever clients use; if empty, [Auto].
 	ServerMode ServerMode
 
@@ -60,40 +61,51 @@ type Forwarder struct {
 
 	// ForeignPorts passes on a PORT or EPRT that names another address than the
 	// client's, unchanged, for transfers between two servers (FXP, RFC 959,
-	// 5.2). The server may refuse it. Otherwise we do.
+	// 5.2). Otherwise such a command is refused.
 	ForeignPorts bool
 
 	DialTimeout  time.Duration // bounds each dial and remote listen; if zero, 30 seconds
 	DataTimeout  time.Duration // bounds how long a data listener waits for its first connection; if zero, 5 minutes
 	LoginTimeout time.Duration // bounds how long a client takes to log in; if zero, 5 minutes, as with most servers
 
-	// DrainTimeout bounds how long a session may go on once Serve's context is
-	// done: sessions that move data, or whose client has ended its side, have
-	// that long to come to their end. If zero, they are broken off at once.
+	// DrainTimeout bounds how long a session may continue once Serve's context
+	// is done: sessions that move data, or whose client has ended its side, have
+	// that long to finish. If zero, they are closed at once.
 	DrainTimeout time.Duration
 
 	// Observe, if not nil, is called with what happens. It must not block.
 	// Sessions call it concurrently.
 	Observe func(Event)
+
+	methods  methodCache
+	mu       sync.Mutex
+	sessions map[*session]struct{}
 }
 
-// A Route leads to an FTP server: the control connection, and the network that
-// the data connections of its session take.
+// A Route leads to an FTP server: the control connection, which the session
+// closes, and the network that its data connections take.
 type Route struct {
 	Conn    net.Conn
 	Network Network
 	Gateway string // names the route in events
+
+	// Key is equal for routes that reach a server in the same way: what a
+	// session has learned about a server holds for them all. If empty, it is
+	// Gateway.
+	Key string
 }
+
+func (r Route) key() string { return cmp.Or(r.Key, r.Gateway) }
 
 // sessionIDs counts sessions, so that an ID is unique in the process.
 var sessionIDs atomic.Int64
 
 var errTooMany = errors.New("too many clients are connected")
 
-func (f *Forwarder) dialTimeout() time.Duration { return orDefault(f.DialTimeout, 30*time.Second) }
-func (f *Forwarder) dataTimeout() time.Duration { return orDefault(f.DataTimeout, 5*time.Minute) }
+func (f *Forwarder) dialTimeout() time.Duration { return cmp.Or(f.DialTimeout, 30*time.Second) }
+func (f *Forwarder) dataTimeout() time.Duration { return cmp.Or(f.DataTimeout, 5*time.Minute) }
 func (f *Forwarder) loginTimeout() time.Duration {
-	return orDefault(f.LoginTimeout, 5*time.Minute)
+	return cmp.Or(f.LoginTimeout, 5*time.Minute)
 }
 
 // connect makes the control connection to server.
@@ -111,17 +123,11 @@ func (f *Forwarder) followsReply(address netip.Addr) bool {
 	return slices.ContainsFunc(f.ReplyNetworks, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
-}
-
 // Serve accepts control connections from l and forwards each in a session of
 // its own. It closes l and returns when ctx is done or accepting fails, after
 // every session has ended; the error is nil if ctx was the cause. When ctx is
-// done clients are told with a 421, as soon as [Forwarder.DrainTimeout] allows.
+// done, clients receive a 421 as soon as [Forwarder.DrainTimeout] allows. Serve
+// may be called several times at once, with different listeners.
 func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 	if f.Server != "" {
 		if _, _, err := net.SplitHostPort(f.Server); err != nil {
@@ -129,7 +135,6 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 			return fmt.Errorf("FTP server %q: %w", f.Server, err)
 		}
 	}
-	var known knowledge
 	var clients atomic.Int64
 	ctx, cancel := context.WithCancel(ctx)
 	var sessions sync.WaitGroup
@@ -151,25 +156,27 @@ func (f *Forwarder) Serve(ctx context.Context, l net.Listener) error {
 		}
 		id := sessionIDs.Add(1)
 		sessions.Go(func() {
-			owner, err := f.owner(conn, f.Users)
+			owner, err := f.checkOwner(conn, f.Users)
 			if err != nil {
-				f.turnAway(ctx, id, conn, err)
+				f.reject(ctx, id, conn, err)
 				return
 			}
 			n := clients.Add(1)
 			if f.MaxClients > 0 && n > int64(f.MaxClients) {
 				clients.Add(-1)
-				f.turnAway(ctx, id, conn, errTooMany)
+				f.reject(ctx, id, conn, errTooMany)
 				return
 			}
 			defer clients.Add(-1)
-			newSession(f, id, &known, conn, owner).run(ctx, conn)
+			s := newSession(f, id, conn, owner)
+			defer f.enlist(s)()
+			s.run(ctx, conn)
 		})
 	}
 }
 
-// accept waits for the next connection. Running out of descriptors, or a client
-// that is gone already, is no reason to stop: it tries again, at ever longer
+// accept waits for the next connection. When the process has run out of
+// descriptors, or the client is gone already, it tries again, at growing
 // intervals.
 func accept(ctx context.Context, l net.Listener) (net.Conn, error) {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {

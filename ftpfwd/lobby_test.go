@@ -93,7 +93,7 @@ func TestWhoeverDoesNotLogInMakesRoom(t *testing.T) {
 	t.Run("and names no server", func(t *testing.T) {
 		withLobby(t, nil, func(r *rig) {
 			pass(r.forwarder.loginTimeout() + time.Second)
-			r.client.hear("421 nobody has logged in")
+			r.client.hear("421 no login within the time limit")
 			r.client.over()
 		})
 	})
@@ -103,7 +103,7 @@ func TestWhoeverDoesNotLogInMakesRoom(t *testing.T) {
 			r.client.say("NOOP")
 			r.server.hear("NOOP")
 			pass(2 * time.Second)
-			r.client.hear("421 nobody has logged in")
+			r.client.hear("421 no login within the time limit")
 			r.client.over()
 			r.server.over()
 		})
@@ -131,7 +131,7 @@ func TestAServerThatTurnsItsClientsAwayIsHeard(t *testing.T) {
 func TestWhatIsNoFTPServerEndsTheSession(t *testing.T) {
 	withLobby(t, nil, func(r *rig) {
 		r.enter("USER bob@ftp.example.com", "SSH-2.0-OpenSSH_9.2")
-		assert.Contains(t, r.client.line(), `421 the server is no FTP server: it begins with "SSH-2.0-`)
+		assert.Contains(t, r.client.line(), `421 this is not an FTP server: it begins with "SSH-2.0-`)
 	})
 }
 

@@ -122,7 +122,7 @@ func (c *conversation) talk() {
 	c.flushed()
 	client.leave()
 	<-c.stopped
-	pass(lingerAtMost + heldAtMost + farewellAtMost)
+	pass(lingerAtMost + dataAtMost + farewellAtMost)
 }
 
 // flushed lets the transfers that are left come to their end.

@@ -51,8 +51,8 @@ func TestDataIsOnlyForTheUserWhoAskedForIt(t *testing.T) {
 
 func TestOnlyUsersAreLetIn(t *testing.T) {
 	for name, want := range map[string]string{
-		"bob":    "421 it is user bob's, who has no business here",
-		"nobody": "421 nobody can tell whose connection it is: no such socket",
+		"bob":    "421 user bob may not use this port",
+		"nobody": "421 the owner of the connection is not known: no such socket",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var who atomic.Value

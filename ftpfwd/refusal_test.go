@@ -120,7 +120,7 @@ func TestAServerThatInsistsOnTLSIsToldOnce(t *testing.T) {
 				return
 			}
 			require.Len(t, told, 1, reply)
-			assert.Contains(t, told[0].Text, "insists on TLS")
+			assert.Equal(t, TLSRequired, told[0].Warning)
 		})
 	}
 }

@@ -96,7 +96,7 @@ func (r *rig) told(kind EventKind) (events []Event) {
 
 // ended returns the transfers that have ended. None is reported later than this.
 func (r *rig) ended() (transfers []Transfer) {
-	pass(heardAtMost)
+	pass(readAtMost)
 	for _, e := range r.told(TransferEnded) {
 		transfers = append(transfers, e.Transfer)
 	}

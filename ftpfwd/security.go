@@ -1,56 +1,90 @@
 package ftpfwd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 )
 
-// refusedSecurity is the reply to a command that asks for encryption (RFC 2228,
-// 5.1: 534, denied for policy reasons). Clients set to "TLS if available" go on
-// in clear, inside the tunnel.
+// refusedSecurity returns the reply to a command that asks for encryption (RFC
+// 2228, 5.1: 534, denied for policy reasons). Clients set to "TLS if available"
+// continue in clear, inside the tunnel.
 func refusedSecurity(c command) string {
-	return "534 " + c.verb + " refused: the tunnel encrypts this connection already, and must read along"
+	return "534 " + c.verb + " refused: the tunnel encrypts this connection, and must read it; use plain FTP"
 }
 
-// startsTLS deals with a client that begins with TLS: where there is a server,
-// it may answer.
-func (s *session) startsTLS() {
+// clientBeginsTLS reports whether the client sends TLS before the server has
+// greeted (implicit FTPS).
+func (s *session) clientBeginsTLS() bool {
+	return s.phase != passthrough && s.server.received == 0 && (s.server.conn != nil || s.routing != nil) &&
+		beginsTLS(s.client.lines.buf)
+}
+
+// clientSpeaksTLS lets the server answer such a client, if there is one.
+func (s *session) clientSpeaksTLS() {
 	if s.server.conn == nil {
-		s.giveUp(errors.New("this port speaks FTP in clear: the tunnel encrypts it"))
+		s.giveUp(errors.New("this port takes plain FTP, which the tunnel encrypts: turn TLS off in the client"))
 		return
 	}
-	s.passRaw("the client speaks TLS at once (implicit FTPS)")
+	s.passThrough("the client speaks TLS at once (implicit FTPS)")
+}
+
+// checkSpeaksFTP looks at the first bytes from the server.
+func (s *session) checkSpeaksFTP(b []byte) {
+	what := notFTP(b)
+	switch {
+	case what == "" || s.phase == passthrough || s.ended():
+	case s.routing != nil:
+		s.giveUp(errors.New(what))
+	default:
+		s.passThrough(what)
+	}
+}
+
+// passThrough stops reading what passes: it is not FTP in clear.
+func (s *session) passThrough(why string) {
+	s.enter(passthrough)
+	s.source.warn(NotFTP, "bytes pass unread, and data connections do not work", errors.New(why))
+}
+
+// notFTP describes a server that begins with b, if that is not FTP.
+func notFTP(b []byte) string {
+	switch {
+	case bytes.HasPrefix(b, []byte("SSH-")), bytes.HasPrefix(b, []byte("HTTP/")):
+	case b[0] >= ' ' && b[0] <= '~', b[0] == telnetIAC, b[0] == '\r', b[0] == '\n', b[0] == '\t':
+		return ""
+	}
+	return fmt.Sprintf("this is not an FTP server: it begins with %q", b[:min(len(b), 40)])
 }
 
 // beginsTLS reports whether b begins like a TLS handshake record.
 func beginsTLS(b []byte) bool { return len(b) >= 2 && b[0] == 0x16 && b[1] == 0x03 }
 
-var insistence = regexp.MustCompile(`(?i)\b(TLS|SSL|AUTH|PROT|encrypt\w*|unencrypted|cleartext|secure connections?)\b`)
+// tlsWords are those with which servers refuse plain FTP.
+var tlsWords = regexp.MustCompile(`(?i)\b(TLS|SSL|AUTH|PROT|encrypt\w*|unencrypted|cleartext|secure connections?)\b`)
 
-// InsistsOnTLS reports whether a server's reply refuses to go on without an
-// encryption of its own, as far as its words tell.
-func InsistsOnTLS(code int, text string) bool { return insistsOnTLS(code, text, "") }
+// RequiresTLS reports whether a server's reply refuses to work without TLS, as
+// far as its words show.
+func RequiresTLS(code int, text string) bool { return requiresTLS(code, text, "") }
 
-// insistsOnTLS is InsistsOnTLS, but words that the server repeats, such as the
+// requiresTLS is RequiresTLS, but words that the server repeats, such as the
 // name of a file, do not count.
-func insistsOnTLS(code int, text, repeated string) bool {
+func requiresTLS(code int, text, repeated string) bool {
 	if repeated != "" {
 		text = strings.ReplaceAll(text, repeated, "")
 	}
 	switch code {
 	case 421, 431, 503, 504, 521, 522, 530, 533, 534, 550:
-		return insistence.MatchString(text)
+		return tlsWords.MatchString(text)
 	}
 	return false
 }
 
-// tellInsistence says once what a server wants that cannot be had here.
-func (s *session) tellInsistence(line []byte, l replyLine, answered slot) {
-	if insistsOnTLS(l.code, string(line[l.text:]), answered.argument) && s.target.known.first("TLS") {
-		said := strings.TrimSpace(string(line[:min(len(line), 200)]))
-		s.tell(Event{Kind: Warned, Warning: TLSRequired, Err: fmt.Errorf("it says: %s", oneLine(said)), Text: "the FTP server insists on TLS, " +
-			"which would hide the ports of its data connections from the tunnel: it must allow plain FTP from the gateway"})
+// warnTLSRequired reports once for each server that it works with TLS only.
+func (s *session) warnTLSRequired(line []byte, l replyLine, repeated string) {
+	if requiresTLS(l.code, string(line[l.text:]), repeated) && s.methods.first("TLS") {
+		s.source.warn(TLSRequired, "the FTP server requires TLS: it must allow plain FTP from the gateway", fmt.Errorf("it replied %q", excerpt(line)))
 	}
 }

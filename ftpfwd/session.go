@@ -1,98 +1,98 @@
 package ftpfwd
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 )
 
-// Bounds that have no setting.
-const (
-	heldAtMost     = time.Minute      // a final reply waits for data that does not move
-	ownReplyWaits  = 10 * time.Second // a reply of ours waits for a server that says nothing
-	lingerAtMost   = time.Minute      // a session whose one side has ended waits for the other while nothing moves
-	farewellAtMost = 2 * time.Second  // a client takes to close, once it has been told that all is over
-	maxPaths       = 4                // data listeners of one session
-)
-
-// A session is one control connection from a client, the one opened to the
-// server for it, and their data connections. One goroutine, run, owns all of
-// its state; the others move bytes and send it events.
+// A session is one control connection from a client, the one to the server that
+// was opened for it, and their data connections. One goroutine, run, owns all
+// of its state; the others move bytes and send it events.
 type session struct {
-	f          *Forwarder
-	id         int64
-	known      *knowledge
-	target     *target // the FTP server; nil until the client has named it
-	gateway    string  // the name of the route to it
-	user       string  // the argument of the last USER
-	numbered   int64   // transfers so far
-	local      Network
-	remote     Network    // nil until the server is connected
-	owner      string     // the user who has the control connection; empty if that does not matter
-	clientPeer netip.Addr // where the client is
-	clientEnd  netip.Addr // where it reached us
+	f      *Forwarder
+	phase  phase
+	began  time.Time
+	source source // of events
 
-	client, server *leg
-	ledger         ledger
-	reader         replyReader
-	transfers      []*transfer // commanded, without a final reply
-	paths          []*path     // the last is the newest
-	data           []*dataConn
-	alarms         alarms
-	openings       int      // how many there have been
-	asking         []byte   // commands of our own that wait for the end of a line
-	postponed      []func() // what is asked when an upload has been broken off
+	// The two sides.
+	client, server *controlConn
+	clientPeer     netip.Addr     // where the client is
+	clientEnd      netip.Addr     // where it connected to us
+	owner          string         // the user who owns the client's connection; empty if that does not matter
+	local, remote  Network        // remote is nil until the server is connected
+	target         *target        // the FTP server; nil until the client has named it
+	routing        *loginRouting  // not nil if the login names the server
+	methods        *serverMethods // that work with this server; nil until it is connected
+	unsupported    serverMethods  // that the server has refused in this session
 
-	connecting bool       // the server is being dialled: commands are held
-	lobby      *lobby     // the client has been greeted by us
-	opening    *opening   // a path is being opened: commands are held
-	gathering  bool       // the client is about to connect: commands are held
-	confirmed  *Transfer  // succeeded, and is not reported yet
-	held       *heldReply // a final reply waits for its data: replies are held
-	breaking   *breakOff  // an upload is being broken off: commands are held, replies swallowed
-	rewriting  *path      // the listener that the other lines of a multi-line 227 name too
-	swallowing bool       // the rest of this reply goes nowhere
-	discarding bool       // the rest of this long command goes nowhere
-	refusing   bool       // within a refusal of several lines, which may turn out to be none
-	refusal    string     // the first of those lines, which gives the reason
-	features   bool       // within the reply to FEAT
-	restart    string     // of REST: the next transfer command must reach the server
-	prepared   bool       // a path was opened for the next transfer command
-	mode       string     // the transfer mode
-	onlyEPSV   bool       // after EPSV ALL
-	raw        bool       // not FTP: nothing is looked at
-	loggedIn   bool       // the server has said so
-	spoken     bool       // the server has said something
-	greeted    bool       // its greeting has begun, which answers no command
-	takenLeave bool       // the server has said that it ends the session (221, 421)
-	quit       bool       // the client has said so
-	odd        bool       // a server's address that is not its own has been told
-	stopping   bool       // ends as soon as nothing moves
-	leaving    bool       // the client gets a 421, and nothing else passes
-	over       bool
-	err        error // why the session ended, if not by a side closing it
-	ender      Side  // who ended it: the side that was first to end or has failed, or Tunnel
+	// The control connection.
+	pending  pending     // commands without a final reply, oldest first
+	reader   replyReader // how the server's lines make up replies
+	reply    disposition // of the reply whose lines are being read
+	asking   []byte      // commands of our own that wait for the end of a client's long line
+	dropTail bool        // the rest of the client's long line is dropped
+	params   parameters
+	foreign  bool // a ForeignAddress was reported
 
-	events chan any
-	done   chan struct{} // closed when run stops listening to events
-	wg     sync.WaitGroup
+	// Data connections and transfers.
+	paths     dataPaths // that are open, the newest last
+	opening   *dataPath // that is being opened, and holds the client's commands
+	opened    int       // paths so far
+	postponed []func()  // what is asked once the abort is over
+	prepared  bool      // a path was opened for the transfer command that comes next
+	data      dataConns
+	transfers []*transfer // without a final reply, oldest first
+	numbered  int64       // transfers so far
+	finishing *transfer   // whose final reply waits for its data: replies are held
+	delivered *transfer   // whose success is not reported yet
+	abort     *abort      // of an upload; nil if there is none
+
+	// The end.
+	draining bool  // the session ends as soon as no data moves
+	err      error // why it ended, if not by a side that closed it
+	ender    Side  // the side that ended first or failed, or Tunnel
+
+	timers     timers
+	login      timer // for the client to log in
+	greetingBy timer // for a server that a login named to greet
+	openingBy  timer // for the server to answer while commands are held
+	ownReplyBy timer // for a reply of ours to be sent
+	finishBy   timer // for the data of finishing
+	reportBy   timer // for a sign that the client has read of delivered
+	drainBy    timer // for a session that drains
+	lingerBy   timer // for the other side, once one has ended
+	farewellBy timer // for the client to close
+
+	events  chan event
+	stopped chan struct{} // closed when run handles no more events
+	workers sync.WaitGroup
 }
 
-func newSession(f *Forwarder, id int64, known *knowledge, conn net.Conn, owner string) *session {
+// Bounds that have no setting.
+const (
+	lingerAtMost   = time.Minute     // a session whose one side has ended waits for the other while nothing moves
+	farewellAtMost = 2 * time.Second // a client has this long to close once its session is over
+)
+
+// An event is what another goroutine sends to the session.
+type event interface {
+	apply(ctx context.Context, s *session)
+}
+
+func newSession(f *Forwarder, id int64, conn net.Conn, owner string) *session {
 	s := &session{
-		f: f, id: id, known: known, local: f.Local, owner: owner, mode: modeStream,
+		f: f, began: time.Now(), local: f.Local, owner: owner,
+		source:     newSource(f, id, conn),
+		params:     defaultParameters(),
 		clientPeer: addrOf(conn.RemoteAddr()).Addr(),
 		clientEnd:  addrOf(conn.LocalAddr()).Addr(),
-		client:     newLeg(),
-		server:     newLeg(),
-		events:     make(chan any),
-		done:       make(chan struct{}),
+		client:     newControlConn(Client),
+		server:     newControlConn(Server),
+		events:     make(chan event),
+		stopped:    make(chan struct{}),
 	}
 	if s.local == nil {
 		s.local = host{s.clientEnd}
@@ -108,126 +108,76 @@ func newSession(f *Forwarder, id int64, known *knowledge, conn net.Conn, owner s
 func (s *session) run(stop context.Context, conn net.Conn) {
 	keepUrgentInline(conn)
 	s.client.start(s, conn)
-	s.tell(Event{Kind: SessionOpened})
-	s.alarms.in("login", s.f.loginTimeout(), func() {
-		if !s.loggedIn && !s.raw {
-			s.giveUp(errNoLogin)
-		}
-	})
+	s.source.emit(Event{Kind: SessionOpened})
 	// While a session drains, what it opens must not end with stop.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
-	if s.target != nil {
-		s.connect(ctx)
-	} else {
-		s.receive()
-	}
 	s.loop(ctx, stop.Done())
 	cancel()
 	s.tearDown()
-	s.tell(Event{Kind: SessionClosed, Err: s.err})
+	s.source.emit(Event{Kind: SessionClosed, Err: s.err})
 }
 
-// loop handles events until the session is over.
+// loop handles events until the session is over. After each it does whatever
+// can be done: one line, or one reply of ours, at a time.
 func (s *session) loop(ctx context.Context, stop <-chan struct{}) {
-	for s.forward(ctx); !s.over; s.forward(ctx) {
+	defer s.recoverImpossible()
+	s.timers.start(&s.login, s.f.loginTimeout(), func() {
+		if !s.source.loggedIn && s.phase != passthrough {
+			s.giveUp(errNoLogin)
+		}
+	})
+	if s.target == nil {
+		s.awaitLogin()
+	} else {
+		s.connect(ctx)
+	}
+	for {
+		for s.step(ctx) {
+		}
+		s.settle()
+		if s.phase == done {
+			return
+		}
 		select {
 		case e := <-s.events:
-			s.handle(ctx, e)
-		case <-s.alarms.next():
-			s.alarms.ring()
+			e.apply(ctx, s)
+		case <-s.timers.next():
+			s.timers.fire()
 		case <-stop:
 			stop = nil
-			s.stopping = true
-			s.alarms.in("drain", s.f.DrainTimeout, func() { s.giveUp(errStopping) })
+			s.draining = true
+			s.timers.start(&s.drainBy, s.f.DrainTimeout, func() { s.giveUp(errStopping) })
 		}
 	}
 }
 
-// forward moves what can be moved after each event: commands and replies that
-// are not held, what is queued, and the readers.
-func (s *session) forward(ctx context.Context) {
-	if s.leaving {
-		s.takeLeave()
+// step does one thing that can be done now, and reports whether there was one.
+// What the server sent comes first: it cannot answer a command that has not
+// been passed on yet.
+func (s *session) step(ctx context.Context) bool {
+	if s.ended() {
+		return false
+	}
+	return s.sendOwnReply() || s.nextReplyLine(ctx) || s.askPostponed() || s.nextCommand(ctx)
+}
+
+// settle ends what is over, writes what is queued and lets the readers
+// continue.
+func (s *session) settle() {
+	if s.phase == closing {
+		s.awaitFarewell()
 		return
 	}
-	s.askPostponed()
-	s.forwardCommands(ctx)
-	s.forwardReplies(ctx)
-	s.forwardCommands(ctx) // a reply may have let commands go on
-	s.ownReplies()
-	s.checkEnd()
+	s.boundOwnReplies()
+	s.passOnEnds()
 	s.client.flush()
 	s.server.flush()
-	if (s.midLine() || !s.commandsHeld()) && len(s.server.pending) < maxQueued && len(s.client.pending) < maxQueued {
-		s.client.readOn() // some of what it says we answer ourselves
+	if (s.midLine() || !s.commandsHeld()) && !s.server.full() && !s.client.full() {
+		s.client.readOn() // some of its commands are answered here
 	}
-	if s.held == nil && !s.uploaderAwaited() && len(s.client.pending) < maxQueued {
+	if !s.repliesHeld() && !s.client.full() {
 		s.server.readOn()
-	}
-}
-
-func (s *session) handle(ctx context.Context, e any) {
-	switch e := e.(type) {
-	case received:
-		s.received(e)
-	case written:
-		s.written(e)
-	case arrived:
-		s.arrived(ctx, e)
-	case connected:
-		s.connected(e)
-	case dialled:
-		s.dialled(ctx, e)
-	case listened:
-		s.listened(ctx, e)
-	case filesEnded:
-		e.flow.files += e.count
-		s.releaseIfDue()
-	case flowEnded:
-		s.flowEnded(e)
-	}
-}
-
-func (s *session) received(e received) {
-	e.leg.paused = true
-	e.leg.lines.feed(e.data)
-	if e.leg == s.client && (e.err == nil || errors.Is(e.err, io.EOF)) {
-		s.heard()
-	}
-	switch {
-	case e.err == nil:
-	case errors.Is(e.err, io.EOF):
-		e.leg.ended = true
-		s.ender = cmp.Or(s.ender, s.side(e.leg))
-	case e.leg == s.server:
-		s.giveUp(fmt.Errorf("control connection to the FTP server: %w", e.err))
-	default:
-		// The client is gone without a word: nobody is left to be told.
-		s.unheard(e.err)
-		s.fail(fmt.Errorf("control connection from the client: %w", e.err))
-	}
-}
-
-// side returns whose a leg is.
-func (s *session) side(l *leg) Side {
-	if l == s.client {
-		return Client
-	}
-	return Server
-}
-
-func (s *session) written(e written) {
-	e.leg.writing = false
-	if e.err == nil {
-		return
-	}
-	e.leg.failed = true
-	if e.leg == s.client {
-		s.unheard(e.err)
-		s.fail(fmt.Errorf("control connection to the client: %w", e.err))
-	} else if !s.server.ended {
-		s.giveUp(fmt.Errorf("control connection to the FTP server: %w", e.err))
 	}
 }
 
@@ -235,48 +185,54 @@ func (s *session) written(e written) {
 // connections (a server must not take the end of an upload for its end of
 // file), and waits for every goroutine.
 func (s *session) tearDown() {
-	close(s.done)
-	s.heard()
+	close(s.stopped)
+	s.reportSuccess()
 	s.server.close()
 	s.closeData(0)
 	s.client.close()
-	s.alarms.stop()
-	s.wg.Wait()
+	s.timers.close()
+	s.workers.Wait()
+}
+
+// recoverImpossible ends a session that has met a transition that cannot be,
+// instead of the program.
+func (s *session) recoverImpossible() {
+	if !recoverImpossible {
+		return
+	}
+	p := recover()
+	if p == nil {
+		return
+	}
+	err, ok := p.(impossible)
+	if !ok {
+		panic(p)
+	}
+	s.source.warn(InternalError, "the session is closed", err)
+	s.err, s.ender, s.phase = err, Tunnel, done
 }
 
 // spawn runs f in a goroutine that tearDown waits for.
-func (s *session) spawn(f func()) { s.wg.Go(f) }
+func (s *session) spawn(f func()) { s.workers.Go(f) }
 
 // post sends an event to the session, and reports whether it was taken.
-func (s *session) post(e any) bool {
+func (s *session) post(e event) bool {
 	select {
 	case s.events <- e:
 		return true
-	case <-s.done:
+	case <-s.stopped:
 		return false
 	}
 }
 
-// login notes that the server has accepted the client's login.
-func (s *session) login() {
-	if !s.loggedIn {
-		s.loggedIn = true
-		s.tell(Event{Kind: LoggedIn})
-	}
-}
-
-// tell reports an event to the observer.
-func (s *session) tell(e Event) {
-	if s.f.Observe == nil {
+// clientFailed ends a session whose client can no longer be sent a reply.
+func (s *session) clientFailed(err error) {
+	s.reportUnread(err)
+	if s.phase == done {
 		return
 	}
-	e.Time, e.Session, e.Gateway = time.Now(), s.id, s.gateway
-	if s.target != nil {
-		e.Server = s.target.address
+	s.enter(done)
+	if s.err == nil {
+		s.err, s.ender = err, Client
 	}
-	if s.loggedIn {
-		e.User = s.user
-	}
-	e.Client, e.Listener = s.client.conn.RemoteAddr().String(), s.client.conn.LocalAddr().String()
-	s.f.Observe(e)
 }

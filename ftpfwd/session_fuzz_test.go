@@ -180,7 +180,7 @@ func (z *fuzzed) close(n int) {
 func (z *fuzzed) end() {
 	_ = z.client.conn.Close()
 	_ = z.server.conn.Close()
-	pass(lingerAtMost + heldAtMost + z.forwarder.dialTimeout())
+	pass(lingerAtMost + dataAtMost + z.forwarder.dialTimeout())
 	for _, c := range slices.Concat(z.atClient, z.atServer) {
 		_ = c.Close()
 	}

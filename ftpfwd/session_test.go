@@ -110,7 +110,8 @@ func TestAServerThatIsNotFTPPassesAndIsTold(t *testing.T) {
 			r.server.hearBytes("PASV \x00\x01")
 			noticed := r.told(Warned)
 			require.Len(t, noticed, 1)
-			assert.Contains(t, noticed[0].Text, "no FTP server")
+			assert.Equal(t, NotFTP, noticed[0].Warning)
+			assert.ErrorContains(t, noticed[0].Err, "not an FTP server")
 			r.close()
 		})
 	}
@@ -122,7 +123,7 @@ func TestAClientThatSpeaksTLSAtOncePassesAndIsTold(t *testing.T) {
 		r.connect()
 		r.client.raw("\x16\x03\x01\x02")
 		r.server.hearBytes("\x16\x03\x01\x02")
-		assert.Contains(t, r.told(Warned)[0].Text, "implicit FTPS")
+		assert.ErrorContains(t, r.told(Warned)[0].Err, "implicit FTPS")
 		r.close()
 	})
 }
@@ -212,7 +213,7 @@ func TestAnEndWithoutAWordIsNoticed(t *testing.T) {
 				r.client.over()
 				require.Len(t, r.told(Warned), c.noticed)
 				for _, e := range r.told(Warned) {
-					assert.ErrorIs(t, e.Err, ErrWordless)
+					assert.ErrorIs(t, e.Err, ErrNoGoodbye)
 				}
 			})
 		})

@@ -2,13 +2,13 @@ package knownhosts
 
 import (
 	"slices"
-	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// plainAlgorithms are the host key algorithms, and those of a certificate's
-// signature, that OpenSSH accepts by default, most preferred first.
+// plainAlgorithms are the host key algorithms of plain keys that OpenSSH
+// offers by default, most preferred first. They are also the algorithms that it
+// allows by default for the signature of a certificate.
 var plainAlgorithms = []string{
 	ssh.KeyAlgoED25519,
 	ssh.KeyAlgoECDSA256,
@@ -20,7 +20,8 @@ var plainAlgorithms = []string{
 	ssh.KeyAlgoRSASHA256,
 }
 
-// certificateAlgorithms are those of certificates, in the same order.
+// certificateAlgorithms are the host key algorithms of certificates that
+// OpenSSH offers by default, most preferred first.
 var certificateAlgorithms = []string{
 	ssh.CertAlgoED25519v01,
 	ssh.CertAlgoECDSA256v01,
@@ -32,72 +33,66 @@ var certificateAlgorithms = []string{
 	ssh.CertAlgoRSASHA256v01,
 }
 
-// Algorithms returns the host key algorithms to ask host for, most preferred
-// first: those of preferred, or if that is empty of OpenSSH's default list,
-// with the types of key first that are known for host. No algorithm is left out
-// for not being known; left out are those that x/crypto does not implement, and
-// those of certificates unless an @cert-authority line is about host, on its port
-// or bare. If that would leave none, it returns preferred unchanged.
+// Algorithms returns the host key algorithms to offer to host, most preferred
+// first. It takes them from preferred, or from OpenSSH's default list if that is
+// empty, and moves those whose type of key is known for host to the front. As
+// with ssh, it keeps the order if the type of the first is known.
 //
-// If the most preferred algorithm's type of key is known, the order stays as it
-// is, as with ssh. The only error is one of Command.
+// It omits algorithms that golang.org/x/crypto/ssh does not implement, and those
+// of certificates unless an @cert-authority line matches host, with or without
+// its port. If that would leave none, it returns a copy of preferred.
+//
+// The only error is one of Command. Files and lines that cannot be read are
+// skipped without a warning; Verify warns about them.
 func (v *Verifier) Algorithms(host Host, preferred []string) ([]string, error) {
-	db := readFiles(v.files(), func(string) {})
-	commanded, err := v.command("ORDER", lower(host.Name), nil) // the bare name, as ssh has it
+	files := readFiles(v.files(), func(string) {})
+	printed, err := v.command("ORDER", lower(host.Name), nil) // as ssh does, without the port
 	if err != nil {
 		return nil, err
 	}
-	entries := append(db.about(host.name()), commanded.about(host.name())...)
+	entries := append(files.matching(host.name()), printed.matching(host.name())...)
+	certificates := entries.hasAuthority() || files.matching(host.bareName()).hasAuthority()
 
-	candidates := preferred
-	if len(candidates) == 0 {
-		candidates = slices.Concat(certificateAlgorithms, plainAlgorithms)
-	}
-	implemented := append(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys...)
-	certificates := entries.hasAuthority() || db.about(host.bareName()).hasAuthority()
-	known := func(algorithm string) bool {
-		return isCertificate(algorithm) && entries.hasAuthority() || entries.hasKeyOfType(plainType(algorithm))
-	}
-
-	var usable, first, last []string
-	for _, algorithm := range candidates {
-		if !slices.Contains(implemented, algorithm) || isCertificate(algorithm) && !certificates {
-			continue
-		}
-		usable = append(usable, algorithm)
-		if known(algorithm) {
-			first = append(first, algorithm)
-		} else {
-			last = append(last, algorithm)
-		}
-	}
+	usable := usableAlgorithms(preferred, certificates)
 	switch {
 	case len(usable) == 0:
 		return slices.Clone(preferred), nil
 	case entries.hasKeyOfType(plainType(usable[0])):
 		return usable, nil
 	default:
-		return append(first, last...), nil
+		return entries.knownFirst(usable), nil
 	}
 }
 
-// isCertificate reports whether algorithm is one of certificates.
-func isCertificate(algorithm string) bool { return strings.Contains(algorithm, "-cert-v01@") }
-
-// keyType returns the type of key that goes with a host key algorithm: RSA keys
-// have one type and several algorithms (RFC 8332, 2).
-func keyType(algorithm string) string {
-	switch algorithm {
-	case ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512:
-		return ssh.KeyAlgoRSA
-	case ssh.CertAlgoRSASHA256v01, ssh.CertAlgoRSASHA512v01:
-		return ssh.CertAlgoRSAv01
+// usableAlgorithms returns those of preferred, or of the default list if that is
+// empty, that package ssh implements. It omits those of certificates unless
+// certificates is set.
+func usableAlgorithms(preferred []string, certificates bool) []string {
+	candidates := preferred
+	if len(candidates) == 0 {
+		candidates = slices.Concat(certificateAlgorithms, plainAlgorithms)
 	}
-	return algorithm
+	implemented := append(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys...)
+	var usable []string
+	for _, algorithm := range candidates {
+		if slices.Contains(implemented, algorithm) && (certificates || !isCertificate(algorithm)) {
+			usable = append(usable, algorithm)
+		}
+	}
+	return usable
 }
 
-// plainType returns the type of key that goes with algorithm or, if that is one
-// of certificates, the type of the key they certify.
-func plainType(algorithm string) string {
-	return keyType(strings.Replace(algorithm, "-cert-v01@openssh.com", "", 1))
+// knownFirst returns algorithms with those first for whose type of key db has a
+// host key or, if they are of certificates, an authority. It keeps the order
+// otherwise.
+func (db database) knownFirst(algorithms []string) []string {
+	var first, last []string
+	for _, algorithm := range algorithms {
+		if isCertificate(algorithm) && db.hasAuthority() || db.hasKeyOfType(plainType(algorithm)) {
+			first = append(first, algorithm)
+		} else {
+			last = append(last, algorithm)
+		}
+	}
+	return append(first, last...)
 }

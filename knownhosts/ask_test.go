@@ -15,7 +15,7 @@ import (
 
 var errInterrupted = errors.New("interrupted")
 
-func TestAnswerIsReadAsInSSH(t *testing.T) {
+func TestVerifyParsesAnswersLikeSSH(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	fingerprint := ssh.FingerprintSHA256(key)
@@ -61,7 +61,7 @@ func TestAnswerIsReadAsInSSH(t *testing.T) {
 	}
 }
 
-func TestErrorOfAskIsPassedOn(t *testing.T) {
+func TestVerifyReturnsErrorOfAsk(t *testing.T) {
 	t.Parallel()
 	v := Verifier{
 		UserFiles: []string{filepath.Join(t.TempDir(), "known_hosts")},
@@ -72,7 +72,7 @@ func TestErrorOfAskIsPassedOn(t *testing.T) {
 	assert.NoFileExists(t, v.UserFiles[0])
 }
 
-func TestQuestionNamesTheAddressConnectedTo(t *testing.T) {
+func TestQuestionContainsRemoteAddress(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	tests := []struct {
@@ -99,11 +99,11 @@ func TestQuestionNamesTheAddressConnectedTo(t *testing.T) {
 	}
 }
 
-func TestHomeDirectoryIsShortened(t *testing.T) {
+func TestShortenHomeReplacesHomeDirectory(t *testing.T) {
 	t.Parallel()
 	home, err := os.UserHomeDir()
 	if err != nil || filepath.Dir(home) == home {
-		t.Skip("no home directory of its own")
+		t.Skip("there is no home directory, or it is the root")
 	}
 	file := filepath.Join(home, ".ssh", "known_hosts")
 	assert.Equal(t, filepath.Join("~", ".ssh", "known_hosts"), shortenHome(file))

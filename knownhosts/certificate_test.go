@@ -10,7 +10,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// certify returns key with a host certificate that edit may change before ca signs it.
+// certify returns a certificate of key, by default a host certificate for "host",
+// after edit, if not nil, has changed it and ca has signed it.
 func certify(t testing.TB, key ssh.PublicKey, ca ssh.Signer, edit func(*ssh.Certificate)) *ssh.Certificate {
 	t.Helper()
 	cert := &ssh.Certificate{
@@ -24,7 +25,7 @@ func certify(t testing.TB, key ssh.PublicKey, ca ssh.Signer, edit func(*ssh.Cert
 	return cert
 }
 
-func TestCertificateIsAcceptedOnlyIfItsAuthorityAndItselfAre(t *testing.T) {
+func TestCertificateNeedsMatchingAuthorityAndValidity(t *testing.T) {
 	t.Parallel()
 	key, ca := newSigner(t, ssh.KeyAlgoED25519).PublicKey(), newSigner(t, ssh.KeyAlgoECDSA256)
 	host := Host{Name: "Host", Port: 2222}
@@ -34,12 +35,12 @@ func TestCertificateIsAcceptedOnlyIfItsAuthorityAndItselfAre(t *testing.T) {
 		host        Host
 		want        bool
 	}{
-		{"authority for all", "*", nil, host, true},
+		{"authority for every host", "*", nil, host, true},
 		{"authority for the name with port", "[host]:2222", nil, host, true},
-		{"authority for the bare name", "host", nil, host, true},
+		{"authority for the name without port", "host", nil, host, true},
 		{"authority for another host", "other", nil, host, false},
 		{"alias is the principal", "*", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"alias"} }, Host{Name: "host", Alias: "Alias"}, true},
-		{"other principal", "*", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"other"} }, host, false},
+		{"another principal", "*", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"other"} }, host, false},
 		{"principal with port", "*", func(c *ssh.Certificate) { c.ValidPrincipals = []string{"[host]:2222"} }, host, false},
 		{"any principal", "*", func(c *ssh.Certificate) { c.ValidPrincipals = nil }, host, true},
 		{"user certificate", "*", func(c *ssh.Certificate) { c.CertType = ssh.UserCert }, host, false},
@@ -61,16 +62,16 @@ func TestCertificateIsAcceptedOnlyIfItsAuthorityAndItselfAre(t *testing.T) {
 			var refused *HostKeyError
 			require.ErrorAs(t, err, &refused)
 			assert.Equal(t, Unknown, refused.Kind)
-			assert.True(t, sameKey(key, refused.Key), "the certified key was judged")
+			assert.True(t, sameKey(key, refused.Key), "the certified key is checked")
 
 			require.NoError(t, appendLine(file, "host "+keyText(key)+"\n"))
 			require.NoError(t, appendLine(file, "alias "+keyText(key)+"\n"))
-			assert.NoError(t, v.Verify(test.host, remote, cert), "its key is known")
+			assert.NoError(t, v.Verify(test.host, remote, cert), "the certified key is known")
 		})
 	}
 }
 
-func TestCertificateSignedWithSHA1IsNotAccepted(t *testing.T) {
+func TestCertificateSignedWithSHA1IsNotTrusted(t *testing.T) {
 	t.Parallel()
 	ca := newSigner(t, ssh.KeyAlgoRSA).(ssh.AlgorithmSigner)
 	for algorithm, want := range map[string]bool{ssh.KeyAlgoRSA: false, ssh.KeyAlgoRSASHA256: true} {
@@ -82,22 +83,23 @@ func TestCertificateSignedWithSHA1IsNotAccepted(t *testing.T) {
 	}
 }
 
-func TestSignatureAlgorithmsSayWhatCertificatesMayBeSignedWith(t *testing.T) {
+func TestSignatureAlgorithmsRestrictCertificateSignatures(t *testing.T) {
 	t.Parallel()
 	ca := newSigner(t, ssh.KeyAlgoRSA)
 	file := writeFile(t, "@cert-authority host "+keyText(ca.PublicKey())+"\n")
 	for _, algorithm := range []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512} {
 		signer, err := ssh.NewSignerWithAlgorithms(ca.(ssh.AlgorithmSigner), []string{algorithm})
 		require.NoError(t, err)
-		cert := certify(t, newSigner(t, ssh.KeyAlgoED25519).PublicKey(), signer, func(c *ssh.Certificate) { c.ValidPrincipals = []string{"host"} })
-		for _, accepted := range []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoED25519} {
-			v := Verifier{UserFiles: []string{file}, Policy: Strict, SignatureAlgorithms: []string{accepted}}
-			assert.Equal(t, accepted == algorithm, v.Verify(Host{Name: "host"}, remote, cert) == nil, "%s, %s", algorithm, accepted)
+		cert := certify(t, newSigner(t, ssh.KeyAlgoED25519).PublicKey(), signer, nil)
+		for _, allowed := range []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoED25519} {
+			v := Verifier{UserFiles: []string{file}, Policy: Strict, SignatureAlgorithms: []string{allowed}}
+			err := v.Verify(Host{Name: "host"}, remote, cert)
+			assert.Equal(t, allowed == algorithm, err == nil, "signed with %s, allowed %s: %v", algorithm, allowed, err)
 		}
 	}
 }
 
-func TestRevocationReachesCertificates(t *testing.T) {
+func TestCertificateWithRevokedKeyOrSignerIsRevoked(t *testing.T) {
 	t.Parallel()
 	key, ca := newSigner(t, ssh.KeyAlgoED25519).PublicKey(), newSigner(t, ssh.KeyAlgoED25519)
 	cert := certify(t, key, ca, nil)
@@ -111,7 +113,7 @@ func TestRevocationReachesCertificates(t *testing.T) {
 	}
 }
 
-func TestAlgorithmsHaveCertificatesForAnAuthorityOfTheBareHost(t *testing.T) {
+func TestAlgorithmsIncludeCertificatesForAuthorityWithoutPort(t *testing.T) {
 	t.Parallel()
 	ca := keyText(newSigner(t, ssh.KeyAlgoED25519).PublicKey())
 	v := Verifier{UserFiles: []string{writeFile(t, "@cert-authority host "+ca)}}

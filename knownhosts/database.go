@@ -1,7 +1,6 @@
 package knownhosts
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,18 +11,18 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A database is the entries of known_hosts files, in their order.
+// A database holds the entries of known_hosts files in order.
 type database []entry
 
-// readFiles reads known_hosts files. A missing one is empty; what cannot be
-// read of the others, a file or a line, is skipped and told to warn.
+// readFiles reads known_hosts files. It skips missing files, and other files and
+// lines that cannot be read with a warning.
 func readFiles(files []string, warn func(message string)) database {
 	var db database
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
-				warn(fmt.Sprintf("known hosts file skipped: %v", err))
+				warn(fmt.Sprintf("known_hosts file skipped: %v", err))
 			}
 			continue
 		}
@@ -32,7 +31,8 @@ func readFiles(files []string, warn func(message string)) database {
 	return db
 }
 
-// parse returns the entries of text, which is in file.
+// parse returns the entries of text, the content of file. It skips malformed
+// lines with a warning.
 func parse(file, text string, warn func(message string)) database {
 	var db database
 	number := 0
@@ -51,21 +51,21 @@ func parse(file, text string, warn func(message string)) database {
 	return db
 }
 
-// about returns the entries about host, which must be in lower case. No entry
-// is about the empty name, which patterns would match.
-func (db database) about(host string) database {
-	var matching database
+// matching returns the entries that match host, which must be in lower case. The
+// empty name, which some patterns match, has none.
+func (db database) matching(host string) database {
+	var found database
 	for _, e := range db {
 		if host != "" && e.names.match(host) {
-			matching = append(matching, e)
+			found = append(found, e)
 		}
 	}
-	return matching
+	return found
 }
 
-// revoking returns the entry that revokes key or, if that is a certificate,
-// its signer. It returns nil if there is none.
-func (db database) revoking(key ssh.PublicKey) *entry {
+// revocation returns the entry that revokes key or, if key is a certificate, its
+// key or its signer. It returns nil if there is none.
+func (db database) revocation(key ssh.PublicKey) *entry {
 	plain, signer := key, key
 	if cert, ok := key.(*ssh.Certificate); ok {
 		plain, signer = cert.Key, cert.SignatureKey
@@ -88,17 +88,19 @@ func (db database) hasAuthority() bool {
 	return false
 }
 
-// hasKeyOfType reports whether db has a usable host key of the given type.
+// hasKeyOfType reports whether db has a host key of the given type that it does
+// not revoke.
 func (db database) hasKeyOfType(name string) bool {
 	for _, e := range db {
-		if e.marker == hostKey && e.key.Type() == name && db.revoking(e.key) == nil {
+		if e.marker == hostKey && e.key.Type() == name && db.revocation(e.key) == nil {
 			return true
 		}
 	}
 	return false
 }
 
-// otherNames returns where and under which names, other than host, key is known.
+// otherNames returns file, line and names of the entries that have key and do
+// not match host.
 func (db database) otherNames(host string, key ssh.PublicKey) []string {
 	var found []string
 	for _, e := range db {
@@ -126,33 +128,4 @@ func shortenHome(path string) string {
 		return path
 	}
 	return "~" + separator + rest
-}
-
-// sameKey reports whether a and b are the same public key.
-func sameKey(a, b ssh.PublicKey) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
-
-// appendLine appends line to file in one write, on a line of its own. It
-// creates the file for its owner alone, and the directory it is in as well.
-func appendLine(file, line string) error {
-	_ = os.Mkdir(filepath.Dir(file), 0o700) // mostly there already; if not for another reason, opening fails
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	if unended(f) {
-		line = "\n" + line
-	}
-	_, err = f.WriteString(line)
-	return errors.Join(err, f.Close())
-}
-
-// unended reports whether the last line of f lacks its end.
-func unended(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
-		return false
-	}
-	last := make([]byte, 1)
-	_, err = f.ReadAt(last, info.Size()-1)
-	return err == nil && last[0] != '\n'
 }

@@ -1,35 +1,66 @@
-// Package knownhosts decides whether to trust a host key, from known_hosts
-// files (the section SSH_KNOWN_HOSTS FILE FORMAT of sshd(8)), a policy
-// (StrictHostKeyChecking in ssh_config(5)) and the user's answer.
+// Package knownhosts decides whether to trust the host key of an SSH server.
 //
-// It gives the verdict that ssh(1) gives on the same files, and tells it in the
-// same words. A [Verifier] is used twice for each connection:
-// [Verifier.Algorithms] says which host key algorithms to ask for, so that a
-// host presents a key that is known, and [Verifier.Verify] judges the key. Both
-// read the files afresh.
+// It reads known_hosts files, applies the policy that StrictHostKeyChecking
+// names in ssh_config(5), and asks the user if the policy requires it. It decides
+// as ssh(1) does with the same files, and its questions and warnings are those of
+// ssh. The formats are defined in
 //
-// A host is looked up by its alias as it stands, otherwise as host on port 22
-// and as [host]:port on any other. If nothing is known of the latter, a key
-// that is known for the bare host will do. A name with a key on file that then
-// presents another one has changed, whatever the types of the two keys. A
-// certificate is accepted if an @cert-authority line for the host names its
-// signer and it is valid for the host; if not, its key is judged like any
-// other.
+//   - sshd(8), section SSH_KNOWN_HOSTS FILE FORMAT: known_hosts files
+//   - PROTOCOL.certkeys in the sources of OpenSSH: host certificates
+//   - PROTOCOL.krl in the sources of OpenSSH: key revocation lists
 //
-// The departures from ssh are few. A key that is revoked for the bare host is
-// revoked on every port, where ssh warns but then lets the policy decide. A line
-// that cannot be read is skipped with a warning, where ssh is silent.
-// Certificates are not asked for where no @cert-authority line could accept
-// them. A line is added on a line of its own even if the last one lacks its end,
-// and not at all if its name would mean something else in the file.
+// # Use
 //
-// A key on a file of RevokedHostKeys is refused under every policy, and so is
-// every key if such a file cannot be read. What KnownHostsCommand prints counts
-// like one more file, except, as with ssh, for the bare name of a host on
-// another port than 22. Where ssh goes on without a command that cannot be
-// started, that is an error here, as is one that fails.
+// A [Verifier] is used twice for each connection. [Verifier.Algorithms] returns
+// the host key algorithms to offer, so that a host with several keys presents
+// one that is known. [Verifier.Verify] checks the key that the host presents.
+// They supply HostKeyAlgorithms and HostKeyCallback of ClientConfig in
+// golang.org/x/crypto/ssh. Both read the files again at each call.
 //
-// The package does not ask the DNS for keys (VerifyHostKeyDNS), look up
-// addresses beside names (CheckHostIP) or learn further keys from the host
-// (UpdateHostKeys).
+// # Order of the checks
+//
+// Verify takes these steps until one decides:
+//
+//  1. A key in one of RevokedFiles is refused under every policy. So is every
+//     key if one of these files cannot be read.
+//  2. A key in a matching @revoked line is revoked.
+//  3. A certificate is trusted if a matching @cert-authority line has the key
+//     that signed it and the certificate is valid for the host. If only the
+//     first holds, the plain key that it certifies is checked instead.
+//  4. A plain key is trusted if a matching line has the same key. It has
+//     changed if matching lines have only other keys, whatever their types.
+//  5. If the port is not 22 and there is no alias, steps 2 to 4 and 6 are
+//     repeated for the name without the port. Only a trusted or revoked key
+//     decides here.
+//  6. If the key is a certificate, steps 2 to 5 are repeated for the plain key
+//     that it certifies.
+//  7. The key is unknown. The policy decides whether to refuse it, to ask the
+//     user, or to add it to the first of UserFiles and trust it.
+//
+// A revoked certificate is one whose key or whose signer is revoked, or whose
+// serial number or key ID is in a key revocation list.
+//
+// A host is looked up by its alias if it has one, otherwise as host if the port
+// is 22, and as [host]:port if not. Lines printed by KnownHostsCommand count
+// like those of one more file, except in step 5, where they must match the name
+// with the port as well.
+//
+// # Differences from ssh
+//
+//   - A key that is revoked for the name without the port is revoked for every
+//     port. For other ports, ssh prints a warning and applies the policy.
+//   - A malformed line is skipped with a warning. ssh skips it silently.
+//   - Certificate algorithms are offered only if a matching @cert-authority line
+//     exists. ssh always offers them.
+//   - If the file does not end in a newline, one is added before a new key. A
+//     key is not added if its host name would be read back as a pattern, a
+//     marker or a comment.
+//   - A KnownHostsCommand that cannot be started is an error. ssh continues
+//     without it.
+//
+// # Not supported
+//
+// The package does not query the DNS for keys (VerifyHostKeyDNS), look up the
+// address of a host beside its name (CheckHostIP) or add further keys that the
+// host offers (UpdateHostKeys).
 package knownhosts

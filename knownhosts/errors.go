@@ -7,35 +7,42 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A Kind says why a host key is not trusted.
+// A Kind is the reason why a host key is not trusted.
 type Kind int
 
 const (
-	Unknown Kind = iota // no key is known of the host
-	Changed             // another key is known of the host
-	Revoked             // the key is marked as revoked
+	Unknown Kind = iota // no key of the host is known
+	Changed             // other keys of the host are known, but not this one
+	Revoked             // the key is revoked
 )
 
-// A HostKeyError reports a host key that is not trusted.
+// A HostKeyError reports a host key that is not trusted. Error describes it in
+// one line; [HostKeyError.Warning] returns the text that ssh prints.
 type HostKeyError struct {
 	Kind Kind
-	Host string        // the host as known_hosts names it
-	Key  ssh.PublicKey // what the host presented; of a certificate that was not accepted, its key
+	Host string        // the host as in known_hosts files: name, [name]:port or alias
+	Key  ssh.PublicKey // the key presented; for a certificate that is not accepted, the certified key
 
-	// File and Line say where the known_hosts entry is that speaks against the
-	// key, and Known is the key in it. They are not set if Kind is Unknown. Of
-	// a file of RevokedHostKeys only its name is.
+	// File and Line, counted from 1, are the position of the known_hosts line
+	// that has another key or that revokes the key, and Known is the key in it.
+	// They are zero if Kind is Unknown. If a file of RevokedFiles revokes the
+	// key, only File is set. For a line of KnownHostsCommand, File is
+	// "KnownHostsCommand-HOSTNAME".
 	File  string
 	Line  int
 	Known ssh.PublicKey
 
-	Declined  bool // the user was asked and did not accept the key
-	Tolerated bool // the policy is to go on, but to give this host no password or answer that it could pass on
+	Declined bool // the user was asked and did not accept the key
 
-	userFile string // where a key would be added; empty if nowhere
+	// Tolerated is set if the policy is Off and a known_hosts line makes the key
+	// changed or revoked. In this case ssh continues with password and
+	// keyboard-interactive authentication disabled, so that a man in the middle
+	// learns no secret. The caller decides whether to do the same.
+	Tolerated bool
+
+	userFile string // the first of UserFiles; empty if there is none
 }
 
-// Error says in one line what is wrong.
 func (e *HostKeyError) Error() string {
 	presented := typeName(e.Key) + " host key"
 	switch {
@@ -52,9 +59,9 @@ func (e *HostKeyError) Error() string {
 	}
 }
 
-// Warning returns what ssh prints for e, in several lines, without the end of
-// the last and without the line "Host key verification failed." It is empty if
-// the user has declined the key.
+// Warning returns the text that ssh prints for e, without its last line, "Host
+// key verification failed." The text may have several lines and does not end in a
+// newline. It is empty if Declined is set.
 func (e *HostKeyError) Warning() string {
 	var lines []string
 	switch {
@@ -98,7 +105,7 @@ func (e *HostKeyError) changedLines() []string {
 		fmt.Sprintf("Add correct host key in %s to get rid of this message.", userFile),
 		fmt.Sprintf("Offending %s key in %s:%d", typeName(e.Known), e.File, e.Line),
 	}
-	if !strings.HasPrefix(e.File, commandTag) {
+	if !strings.HasPrefix(e.File, commandFile) {
 		lines = append(lines, "  remove with:", fmt.Sprintf(`  ssh-keygen -f "%s" -R "%s"`, e.File, e.Host))
 	}
 	if !e.Tolerated {

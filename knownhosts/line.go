@@ -9,13 +9,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A marker says what a line's key is to the hosts it is about.
+// A marker is the optional first field of a line: the meaning of the key for the
+// hosts that the line matches.
 type marker int
 
 const (
-	hostKey   marker = iota // a key of theirs
-	authority               // @cert-authority: signs their certificates
-	revoked                 // @revoked: must never be accepted from them
+	hostKey   marker = iota // no marker: a host key
+	authority               // @cert-authority: a key that signs host certificates
+	revoked                 // @revoked: a key that must never be accepted
 )
 
 // An entry is one line of a known_hosts file.
@@ -24,11 +25,11 @@ type entry struct {
 	names  names
 	key    ssh.PublicKey
 	file   string
-	line   int
+	line   int // from 1
 }
 
-// parseLine parses one line of a known_hosts file. It returns nil and no error
-// for an empty line or a comment.
+// parseLine parses one line of a known_hosts file. For an empty line or a
+// comment it returns nil and no error.
 func parseLine(line string) (*entry, error) {
 	rest := strings.Trim(line, " \t\r\n")
 	if rest == "" || rest[0] == '#' {
@@ -55,8 +56,8 @@ func parseLine(line string) (*entry, error) {
 	return &e, nil
 }
 
-// cutMarker cuts the marker off the front of s. Unlike other fields it must end
-// with a space, not a tab, or ssh does not know it.
+// cutMarker returns the marker that s begins with, and the rest of s. As in ssh,
+// a space must follow a marker: a tab does not end it.
 func cutMarker(s string) (marker, string, error) {
 	word, rest, _ := strings.Cut(s, " ")
 	rest = strings.TrimLeft(rest, " \t")
@@ -72,7 +73,8 @@ func cutMarker(s string) (marker, string, error) {
 	}
 }
 
-// parseKey parses the type and the base64 of a key; what follows is a comment.
+// parseKey parses a key type and a key in base64. It ignores a comment after
+// them.
 func parseKey(s string) (ssh.PublicKey, error) {
 	name, rest := cutField(s)
 	encoded, _ := cutField(rest)
@@ -88,28 +90,16 @@ func parseKey(s string) (ssh.PublicKey, error) {
 		return nil, fmt.Errorf("unusable %.40q key: %w", name, err)
 	}
 	if keyType(name) != key.Type() {
-		return nil, fmt.Errorf("the key is %s, not %.40q as the line says", key.Type(), name)
+		return nil, fmt.Errorf("key type %.40q does not match the key, which is %s", name, key.Type())
 	}
 	return key, nil
 }
 
-// cutField cuts s around the first blanks.
+// cutField returns s up to its first blank, and the rest without leading blanks.
 func cutField(s string) (field, rest string) {
 	i := strings.IndexAny(s, " \t")
 	if i < 0 {
 		return s, ""
 	}
 	return s[:i], strings.TrimLeft(s[i:], " \t")
-}
-
-// formatLine returns the line, with its end, that tells key as one of host's.
-// It refuses a name that would not stand for itself alone.
-func formatLine(host names, key ssh.PublicKey) (string, error) {
-	if !host.hashed() {
-		strange := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("*?!,#@|", r) }
-		if host == "" || strings.ContainsFunc(string(host), strange) {
-			return "", fmt.Errorf("%q cannot be written as a name", string(host))
-		}
-	}
-	return string(host) + " " + string(ssh.MarshalAuthorizedKey(key)), nil
 }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-func TestLineIsParsed(t *testing.T) {
+func TestParseLine(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	rsaKey := newSigner(t, ssh.KeyAlgoRSA).PublicKey()
@@ -48,41 +48,41 @@ func TestLineIsParsed(t *testing.T) {
 	}
 }
 
-// unparsable are lines that are never an entry.
-func unparsable(t testing.TB) map[string]string {
+// malformedLines returns lines that parseLine must reject, by what is wrong.
+func malformedLines(t testing.TB) map[string]string {
 	text := keyText(newSigner(t, ssh.KeyAlgoED25519).PublicKey())
 	_, blob, _ := strings.Cut(text, " ")
 	return map[string]string{
-		"bad base64":               "foo ssh-ed25519 AAAA!!",
-		"no key after all":         "foo ssh-ed25519",
-		"a comment in its place":   "foo # " + text,
-		"truncated key":            "foo " + text[:len(text)-8],
-		"key with something after": "foo " + text + "AAAA",
-		"unknown type":             "foo ssh-unheard-of AAAADnNzaC11bmhlYXJkLW9m",
-		"type of another key":      "foo ssh-rsa " + blob,
-		"SSH1":                     "foo 1024 35 1234567890123456789",
-		"an equals sign":           "=",
-		"one word":                 "foo",
-		"a marker alone":           "@revoked",
-		"unknown marker":           "@trusted foo " + text,
-		"two markers":              "@revoked @cert-authority foo " + text,
-		"a tab after a marker":     "@revoked\tfoo " + text,
-		"unknown hash":             "|2|AAAA|AAAA " + text,
-		"hash without salt":        "|1|AAAA " + text,
-		"hash with a short salt":   "|1|AAAA|AAAA " + text,
+		"bad base64":              "foo ssh-ed25519 AAAA!!",
+		"no key":                  "foo ssh-ed25519",
+		"comment instead of key":  "foo # " + text,
+		"truncated key":           "foo " + text[:len(text)-8],
+		"bytes after the key":     "foo " + text + "AAAA",
+		"unknown type":            "foo ssh-unheard-of AAAADnNzaC11bmhlYXJkLW9m",
+		"type does not match key": "foo ssh-rsa " + blob,
+		"SSH protocol 1":          "foo 1024 35 1234567890123456789",
+		"equals sign":             "=",
+		"one word":                "foo",
+		"marker only":             "@revoked",
+		"unknown marker":          "@trusted foo " + text,
+		"two markers":             "@revoked @cert-authority foo " + text,
+		"tab after marker":        "@revoked\tfoo " + text,
+		"unknown hash":            "|2|AAAA|AAAA " + text,
+		"hash without salt":       "|1|AAAA " + text,
+		"hash with short salt":    "|1|AAAA|AAAA " + text,
 	}
 }
 
-func TestLineThatIsNoEntryIsAnError(t *testing.T) {
+func TestParseLineRejectsMalformedLines(t *testing.T) {
 	t.Parallel()
-	for name, line := range unparsable(t) {
+	for name, line := range malformedLines(t) {
 		e, err := parseLine(line)
 		assert.Error(t, err, name)
 		assert.Nil(t, e, name)
 	}
 }
 
-func TestNameThatMeansSomethingElseIsNotWritten(t *testing.T) {
+func TestFormatLineRejectsSpecialCharactersInNames(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	for _, name := range []names{"", "*", "a?", "!a", "a,b", "a b", "a\nb", "#a", "@revoked"} {
@@ -103,7 +103,7 @@ func FuzzParseLine(f *testing.F) {
 	f.Add("host " + text)
 	f.Add("@cert-authority *," + "!a " + text + " comment")
 	f.Add(string(hashName("host", make([]byte, 20))) + " " + text)
-	for _, line := range unparsable(f) {
+	for _, line := range malformedLines(f) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// hashMagic begins a hashed name; its salt and hash follow, separated by a bar.
+// hashMagic begins a hashed name. Salt and hash follow in base64, separated by a
+// vertical bar.
 const hashMagic = "|1|"
 
-// names is the field of a line that says which hosts it is about: a
+// names is the field of a line that host names are matched with: a
 // comma-separated list of patterns, or one hashed name.
 type names string
 
@@ -32,9 +33,8 @@ func (n names) salt() ([]byte, error) {
 	return salt, nil
 }
 
-// match reports whether n is about host, which must be in lower case. A pattern
-// that begins with an exclamation mark excludes what it matches, wherever in the
-// list it stands.
+// match reports whether n matches host, which must be in lower case. A pattern
+// after an exclamation mark excludes what it matches, wherever it is in the list.
 func (n names) match(host string) bool {
 	if n.hashed() {
 		salt, err := n.salt()
@@ -54,7 +54,7 @@ func (n names) match(host string) bool {
 	return matched
 }
 
-// hashName returns host as HashKnownHosts writes it: HMAC-SHA1 with the salt as
+// hashName returns host hashed as with HashKnownHosts: by HMAC-SHA1 with salt as
 // the key.
 func hashName(host string, salt []byte) names {
 	mac := hmac.New(sha1.New, salt)
@@ -63,12 +63,12 @@ func hashName(host string, salt []byte) names {
 	return names(hashMagic + encode(salt) + "|" + encode(mac.Sum(nil)))
 }
 
-// matchPattern reports whether the whole of s matches pattern, in which an
-// asterisk stands for any bytes, even none, and a question mark for one. There
-// is no way to escape them.
+// matchPattern reports whether the whole of s matches pattern. An asterisk
+// matches any number of bytes, including none, and a question mark matches one.
+// Neither can be escaped.
 func matchPattern(pattern, s string) bool {
 	p, i := 0, 0
-	star, resume := -1, 0 // the last asterisk, and where in s to go on if what follows it fails
+	star, resume := -1, 0 // index of the last asterisk in pattern, and where in s to resume after a mismatch
 	for i < len(s) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
@@ -87,8 +87,8 @@ func matchPattern(pattern, s string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
-// lower returns s with ASCII letters in lower case. Others stay as they are, so
-// that no letter of another script can be taken for an ASCII one.
+// lower returns s with ASCII letters in lower case. It leaves other letters
+// unchanged, since some have an ASCII letter as their lower case.
 func lower(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNamesMatchAsInSSH(t *testing.T) {
+func TestNamesMatchLikeSSH(t *testing.T) {
 	t.Parallel()
 	hash := string(hashName("[host.example]:2222", []byte("01234567890123456789")))
 	tests := []struct {
@@ -42,7 +42,7 @@ func TestNamesMatchAsInSSH(t *testing.T) {
 		{"*,!h*", "host", false},
 		{"10.0.0.?", "10.0.0.1", true},
 		{"::1", "::1", true},
-		{"\u212a", "k", false}, // the Kelvin sign is no ASCII letter
+		{"\u212a", "k", false}, // the Kelvin sign, whose lower case is k
 		{hash, "[host.example]:2222", true},
 		{hash, "host.example", false},
 		{hash + ",host", "host", false},
@@ -56,15 +56,14 @@ func TestNamesMatchAsInSSH(t *testing.T) {
 	}
 }
 
-// The vector is of a line that ssh wrote with HashKnownHosts.
-func TestHashedNameIsTheOneSSHWrites(t *testing.T) {
+func TestHashedNameWrittenBySSHMatches(t *testing.T) {
 	t.Parallel()
-	const line = "|1|bpUSyaGoxraphDpbGuYTl+F0cV0=|cr5f//0qTCulQsjW0JIuEGQECdI="
-	assert.True(t, names(line).match("[127.0.0.1]:22101"))
-	assert.False(t, names(line).match("127.0.0.1"))
+	const written = "|1|bpUSyaGoxraphDpbGuYTl+F0cV0=|cr5f//0qTCulQsjW0JIuEGQECdI="
+	assert.True(t, names(written).match("[127.0.0.1]:22101"))
+	assert.False(t, names(written).match("127.0.0.1"))
 }
 
-func TestPatternOfManyAsterisksIsNotSlow(t *testing.T) {
+func TestMatchPatternIsFastWithManyAsterisks(t *testing.T) {
 	t.Parallel()
 	assert.False(t, matchPattern(strings.Repeat("*a", 1000)+"b", strings.Repeat("a", 10000)))
 }
@@ -84,7 +83,7 @@ func FuzzMatchPattern(f *testing.F) {
 	})
 }
 
-// latin1 makes each byte of s a character, as regexp counts them.
+// latin1 returns s with each byte as one rune, since regexp matches runes.
 func latin1(s string) string {
 	var b strings.Builder
 	for i := range len(s) {

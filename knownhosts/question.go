@@ -8,14 +8,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// maxOtherNames is how many other names of a key the question lists.
+// maxOtherNames is the number of other names of a key that the question lists.
 const maxOtherNames = 8
 
-// again is asked when an answer is none of those possible.
-const again = "Please type 'yes', 'no' or the fingerprint: "
+// retryQuestion is asked after an answer that is none of those expected.
+const retryQuestion = "Please type 'yes', 'no' or the fingerprint: "
 
-// question returns what to ask about the unknown key r, presented by address and
-// known under otherNames.
+// question returns the question to ask about the unknown key of r, which the host
+// at address presented. otherNames lists the entries that have the same key.
 func question(r result, address string, otherNames []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The authenticity of host '%s (%s)' can't be established.\n", r.name, address)
@@ -36,7 +36,8 @@ func question(r result, address string, otherNames []string) string {
 	return b.String()
 }
 
-// addressOf returns the address of host as the question names it.
+// addressOf returns the address that the question shows: remote with the port of
+// host, or what ssh shows if remote is not known.
 func addressOf(host Host, remote net.Addr) string {
 	tcp, ok := remote.(*net.TCPAddr)
 	if !ok || tcp == nil || len(tcp.IP) == 0 || tcp.IP.IsUnspecified() {
@@ -45,10 +46,10 @@ func addressOf(host Host, remote net.Addr) string {
 	return withPort(tcp.AddrPort().Addr().Unmap().String(), host.Port)
 }
 
-// confirm asks until the answer is yes, the fingerprint, or no, which nothing
-// at all means too.
+// confirm asks question until the answer is yes, no, empty or fingerprint. It
+// reports whether the answer was yes or fingerprint.
 func (v *Verifier) confirm(question, fingerprint string) (bool, error) {
-	for ; ; question = again {
+	for ; ; question = retryQuestion {
 		answer, err := v.Ask(question)
 		if err != nil {
 			return false, err

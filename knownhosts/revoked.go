@@ -1,7 +1,6 @@
 package knownhosts
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -9,8 +8,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// checkRevoked returns an error if a revocation file has key or, if that is a
-// certificate, what it was made of, or if one cannot be read.
+// checkRevoked returns an error if a file of RevokedFiles revokes key or cannot
+// be read.
 func (v *Verifier) checkRevoked(host Host, key ssh.PublicKey) error {
 	for _, file := range v.RevokedFiles {
 		content, err := os.ReadFile(file)
@@ -19,7 +18,7 @@ func (v *Verifier) checkRevoked(host Host, key ssh.PublicKey) error {
 			revoked, err = revokes(content, key)
 		}
 		if err != nil {
-			return fmt.Errorf("error checking the host key of %s in revoked keys file %s: %w", host.name(), file, err)
+			return fmt.Errorf("check host key of %s in revoked keys file %s: %w", host.name(), file, err)
 		}
 		if revoked {
 			return &HostKeyError{Kind: Revoked, Host: host.name(), Key: key, File: file}
@@ -28,7 +27,9 @@ func (v *Verifier) checkRevoked(host Host, key ssh.PublicKey) error {
 	return nil
 }
 
-// revokes reports whether a revocation file with this content revokes key.
+// revokes reports whether content, that of a key revocation list or of a file
+// with one public key on each line, revokes key. A certificate is revoked if its
+// key or its signer is; a list can also revoke it by serial number or key ID.
 func revokes(content []byte, key ssh.PublicKey) (bool, error) {
 	if rest, ok := strings.CutPrefix(string(content), krlMagic); ok {
 		return krlRevokes([]byte(rest), key)
@@ -53,13 +54,3 @@ func revokes(content []byte, key ssh.PublicKey) (bool, error) {
 	}
 	return found, nil
 }
-
-// plainKey returns key or, if that is a certificate, the key it certifies.
-func plainKey(key ssh.PublicKey) ssh.PublicKey {
-	if cert, ok := key.(*ssh.Certificate); ok {
-		return cert.Key
-	}
-	return key
-}
-
-var errMalformedKRL = errors.New("malformed key revocation list")

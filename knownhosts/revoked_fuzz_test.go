@@ -9,8 +9,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// What is wrong with a file of revoked keys is wrong whichever key is looked up:
-// a damaged one lets nobody in.
+// FuzzRevoked checks that a malformed revocation file is an error for every key,
+// and the same error for each.
 func FuzzRevoked(f *testing.F) {
 	ca := newSigner(f, ssh.KeyAlgoED25519)
 	key := newSigner(f, ssh.KeyAlgoED25519).PublicKey()

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// newKey returns a new private key of the given type.
+// newKey returns a new private key of the given type: a host key algorithm.
 func newKey(t testing.TB, keyType string) any {
 	t.Helper()
 	var key any
@@ -41,7 +41,7 @@ func newSigner(t testing.TB, keyType string) ssh.Signer {
 	return signer
 }
 
-// keyText returns key as it stands in a file.
+// keyText returns key as in a known_hosts line: type and base64.
 func keyText(key ssh.PublicKey) string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 }
@@ -53,7 +53,7 @@ func writeFile(t testing.TB, content string) string {
 	return file
 }
 
-// kindOf returns the kind of the HostKeyError that err is.
+// kindOf returns the Kind of err, which must be a HostKeyError.
 func kindOf(t testing.TB, err error) Kind {
 	t.Helper()
 	var refused *HostKeyError
@@ -63,7 +63,7 @@ func kindOf(t testing.TB, err error) Kind {
 
 var remote = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 2222}
 
-func TestPolicyIsParsed(t *testing.T) {
+func TestParsePolicy(t *testing.T) {
 	t.Parallel()
 	for word, want := range map[string]Policy{
 		"ask": Ask, "yes": Strict, "true": Strict, "accept-new": AcceptNew,
@@ -80,7 +80,7 @@ func TestPolicyIsParsed(t *testing.T) {
 	}
 }
 
-func TestHostIsLookedUpAsInSSH(t *testing.T) {
+func TestHostLookupUsesAliasAndPortLikeSSH(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	tests := []struct {
@@ -113,10 +113,10 @@ func TestHostIsLookedUpAsInSSH(t *testing.T) {
 	}
 }
 
-func TestUnparsableLineIsSkippedNotFatal(t *testing.T) {
+func TestMalformedLineIsSkippedWithWarning(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
-	for name, line := range unparsable(t) {
+	for name, line := range malformedLines(t) {
 		file := writeFile(t, line+"\nhost "+keyText(key)+"\n")
 		var warnings []string
 		v := Verifier{UserFiles: []string{file}, Policy: Strict, Warn: func(s string) { warnings = append(warnings, s) }}
@@ -127,7 +127,7 @@ func TestUnparsableLineIsSkippedNotFatal(t *testing.T) {
 	}
 }
 
-func TestFileThatCannotBeReadIsSkippedWithWarning(t *testing.T) {
+func TestUnreadableFileIsSkippedWithWarning(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	directory := t.TempDir()
@@ -142,7 +142,7 @@ func TestFileThatCannotBeReadIsSkippedWithWarning(t *testing.T) {
 	assert.Len(t, warnings, 1)
 }
 
-func TestOffendingEntryIsReported(t *testing.T) {
+func TestErrorReportsOffendingLine(t *testing.T) {
 	t.Parallel()
 	key, other := newSigner(t, ssh.KeyAlgoED25519).PublicKey(), newSigner(t, ssh.KeyAlgoECDSA256).PublicKey()
 	user := writeFile(t, "# nothing\n")
@@ -151,7 +151,7 @@ func TestOffendingEntryIsReported(t *testing.T) {
 	var refused *HostKeyError
 
 	require.ErrorAs(t, v.Verify(Host{Name: "host"}, remote, key), &refused)
-	assert.Equal(t, Changed, refused.Kind, "another type of key is another key")
+	assert.Equal(t, Changed, refused.Kind, "a key of another type counts as another key")
 	assert.Equal(t, global, refused.File)
 	assert.Equal(t, 3, refused.Line)
 	assert.True(t, sameKey(other, refused.Known))
@@ -162,7 +162,7 @@ func TestOffendingEntryIsReported(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(user, []byte("host "+keyText(other)), 0o600))
 	require.ErrorAs(t, v.Verify(Host{Name: "host"}, remote, key), &refused)
-	assert.Equal(t, global, refused.File, "the last one counts, and the user's files come first")
+	assert.Equal(t, global, refused.File, "the last line is reported, and the user's files are read first")
 
 	require.NoError(t, os.WriteFile(user, []byte("\n@revoked h* "+keyText(other)+"\n"), 0o600))
 	require.ErrorAs(t, v.Verify(Host{Name: "host"}, remote, other), &refused)
@@ -190,7 +190,7 @@ func TestOnlyOffToleratesChangedAndRevokedKeys(t *testing.T) {
 	}
 }
 
-func TestKeyRevokedForBareHostIsRefusedOnEveryPort(t *testing.T) {
+func TestKeyRevokedWithoutPortIsRevokedForEveryPort(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	for _, policy := range []Policy{Ask, Strict, AcceptNew, Off} {
@@ -199,7 +199,7 @@ func TestKeyRevokedForBareHostIsRefusedOnEveryPort(t *testing.T) {
 	}
 }
 
-func TestUnknownKeyIsHandledAsThePolicySays(t *testing.T) {
+func TestPolicyDecidesAboutUnknownKey(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	for policy, added := range map[Policy]bool{Ask: false, Strict: false, AcceptNew: true, Off: true, Policy(9): false} {
@@ -218,7 +218,7 @@ func TestUnknownKeyIsHandledAsThePolicySays(t *testing.T) {
 	}
 }
 
-func TestWithoutUserFilesNoNewKeyIsTrusted(t *testing.T) {
+func TestUnknownKeyIsRefusedWithoutUserFiles(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	for _, policy := range []Policy{Ask, Strict, AcceptNew, Off} {
@@ -252,15 +252,15 @@ func TestAlgorithmsPutKnownTypesFirst(t *testing.T) {
 		{"ed25519", "host " + edKey, nil, plain},
 		{"rsa", "host " + rsaKey, nil, rsaFirst},
 		{"rsa of another host", "other " + rsaKey, nil, plain},
-		{"the most preferred among several", "host " + rsaKey + "\nhost " + edKey, nil, plain},
+		{"rsa and ed25519", "host " + rsaKey + "\nhost " + edKey, nil, plain},
 		{"revoked", "host " + edKey + "\nhost " + rsaKey + "\n@revoked * " + edKey, nil, rsaFirst},
-		{"authority of another host", "@cert-authority other " + edKey, nil, plain},
-		{"authority", "@cert-authority * " + edKey, nil, append(certificates[:6:6], plain...)},
-		{"authority of all others", "@cert-authority *,!host " + edKey, nil, plain},
+		{"authority for another host", "@cert-authority other " + edKey, nil, plain},
+		{"authority for every host", "@cert-authority * " + edKey, nil, append(certificates[:6:6], plain...)},
+		{"authority for every other host", "@cert-authority *,!host " + edKey, nil, plain},
 		{"authority and rsa", "@cert-authority * " + edKey + "\nhost " + rsaKey, nil, append(certificates[:6:6], rsaFirst...)},
 		{"preferred", "host " + rsaKey, []string{"ecdsa-sha2-nistp256", "ssh-rsa", "ssh-ed25519"}, []string{"ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519"}},
-		{"preferred without what is not implemented", "", []string{"sk-ssh-ed25519@openssh.com", "ssh-ed25519"}, []string{"ssh-ed25519"}},
-		{"preferred certificates alone", "", certificates, certificates},
+		{"preferred, not implemented", "", []string{"sk-ssh-ed25519@openssh.com", "ssh-ed25519"}, []string{"ssh-ed25519"}},
+		{"preferred, certificates only", "", certificates, certificates},
 	}
 	for _, test := range tests {
 		v := Verifier{UserFiles: []string{writeFile(t, test.content)}}
@@ -268,7 +268,7 @@ func TestAlgorithmsPutKnownTypesFirst(t *testing.T) {
 	}
 }
 
-func TestHostWithoutNameIsUnknown(t *testing.T) {
+func TestHostWithoutNameMatchesNoLine(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	v := Verifier{UserFiles: []string{writeFile(t, "* "+keyText(key))}, Policy: Strict}

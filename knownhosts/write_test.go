@@ -12,10 +12,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-func TestNewFileIsTheUsersAlone(t *testing.T) {
+func TestNewFileIsAccessibleToOwnerOnly(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no permission bits")
+		t.Skip("Windows has no permission bits")
 	}
 	directory := filepath.Join(t.TempDir(), ".ssh")
 	v := Verifier{UserFiles: []string{filepath.Join(directory, "known_hosts")}, Policy: AcceptNew}
@@ -27,11 +27,11 @@ func TestNewFileIsTheUsersAlone(t *testing.T) {
 	}
 }
 
-func TestAddedLineStandsOnItsOwnAndIsFoundAgain(t *testing.T) {
+func TestAddedKeyIsOnALineOfItsOwnAndTrusted(t *testing.T) {
 	t.Parallel()
 	key := newSigner(t, ssh.KeyAlgoED25519).PublicKey()
 	for _, hash := range []bool{false, true} {
-		file := writeFile(t, "# a last line without its end")
+		file := writeFile(t, "# a last line without a newline")
 		var warnings []string
 		v := Verifier{UserFiles: []string{file}, Policy: AcceptNew, Hash: hash, Warn: func(s string) { warnings = append(warnings, s) }}
 		host := Host{Name: "Host", Port: 2222}
@@ -44,14 +44,14 @@ func TestAddedLineStandsOnItsOwnAndIsFoundAgain(t *testing.T) {
 		require.NoError(t, err)
 		lines := strings.Split(string(content), "\n")
 		require.Len(t, lines, 3)
-		assert.Equal(t, "# a last line without its end", lines[0])
+		assert.Equal(t, "# a last line without a newline", lines[0])
 		assert.Empty(t, lines[2])
 		assert.Equal(t, hash, !strings.Contains(lines[1], "host"))
 		assert.Equal(t, hash, strings.HasPrefix(lines[1], "|1|"))
 	}
 }
 
-func TestKeyIsTrustedThoughItCannotBeWritten(t *testing.T) {
+func TestKeyThatCannotBeAddedIsTrustedWithWarning(t *testing.T) {
 	t.Parallel()
 	var warnings []string
 	v := Verifier{

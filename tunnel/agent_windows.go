@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// dialAgent opens the named pipe of Windows' own agent, or a Unix socket.
+// dialAgent opens a named pipe, such as that of Windows' own agent, or a Unix
+// socket.
 func dialAgent(socket string) (io.ReadWriteCloser, error) {
 	if strings.HasPrefix(socket, `\\.\pipe\`) {
 		return os.OpenFile(socket, os.O_RDWR, 0)

@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"fmt"
 	"slices"
@@ -8,20 +9,24 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// defaultRSASize is OpenSSH's RequiredRSASize.
+// defaultRSASize is OpenSSH's default of RequiredRSASize, in bits.
 const defaultRSASize = 1024
 
-// rsaSignatures are the algorithms with which RSA keys sign, each with its name
-// for the certificates of these keys.
+// rsaSignatures are the signature algorithms of RSA keys, each with its name for
+// certificates.
 var rsaSignatures = map[string]string{
 	ssh.KeyAlgoRSASHA512: ssh.CertAlgoRSASHA512v01,
 	ssh.KeyAlgoRSASHA256: ssh.CertAlgoRSASHA256v01,
 	ssh.KeyAlgoRSA:       ssh.CertAlgoRSAv01,
 }
 
-// acceptedSigner returns s as h allows it to sign: not at all, which is nil, or
-// if it is an RSA key with some algorithms only, in the order of preference.
-func (h Hop) acceptedSigner(s ssh.Signer) ssh.Signer {
+// rsaOrder is OpenSSH's order of signature algorithms for RSA keys. Some servers
+// accept only the first.
+var rsaOrder = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+
+// limitSigner returns s limited to PubkeyAcceptedAlgorithms, or nil if that
+// leaves none. For RSA keys, the order of the algorithms is that of preference.
+func (h Hop) limitSigner(s ssh.Signer) ssh.Signer {
 	accepted := h.PubkeyAcceptedAlgorithms
 	name := s.PublicKey().Type()
 	if name != ssh.KeyAlgoRSA && name != ssh.CertAlgoRSAv01 {
@@ -30,7 +35,7 @@ func (h Hop) acceptedSigner(s ssh.Signer) ssh.Signer {
 		}
 		return s
 	}
-	usable := rsaAlgorithms
+	usable := rsaOrder
 	if len(accepted) > 0 {
 		usable = nil
 	}
@@ -52,22 +57,19 @@ func (h Hop) acceptedSigner(s ssh.Signer) ssh.Signer {
 	return limited
 }
 
-// checkRSASize returns an error if key is an RSA key, or a certificate of one,
-// that is smaller than h allows.
+// checkRSASize returns an error if key is an RSA key, or the certificate of one,
+// that is smaller than RequiredRSASize.
 func (h Hop) checkRSASize(key ssh.PublicKey) error {
 	if cert, ok := key.(*ssh.Certificate); ok {
 		key = cert.Key
 	}
-	wanted := h.RequiredRSASize
-	if wanted == 0 {
-		wanted = defaultRSASize
-	}
+	required := cmp.Or(h.RequiredRSASize, defaultRSASize)
 	inner, ok := key.(ssh.CryptoPublicKey)
 	if !ok {
 		return nil
 	}
-	if public, ok := inner.CryptoPublicKey().(*rsa.PublicKey); ok && public.N.BitLen() < wanted {
-		return fmt.Errorf("an RSA key of %d bits, less than RequiredRSASize %d", public.N.BitLen(), wanted)
+	if public, ok := inner.CryptoPublicKey().(*rsa.PublicKey); ok && public.N.BitLen() < required {
+		return fmt.Errorf("RSA key of %d bits is smaller than RequiredRSASize %d", public.N.BitLen(), required)
 	}
 	return nil
 }

@@ -14,16 +14,17 @@ import (
 	"time"
 )
 
-// patience bounds each wait for the server.
-const patience = 10 * time.Second
+// timeout limits each wait for the server.
+const timeout = 10 * time.Second
 
-// A client is an FTP client that knows just what the demonstration shows.
+// A client is an FTP client with just the commands that the demonstration shows.
 type client struct {
 	conn net.Conn
 	text *textproto.Conn
 }
 
-// dialFTP connects to the FTP server at address and reads its greeting.
+// dialFTP connects to the FTP server at address and reads its greeting. The caller
+// must close the client.
 func dialFTP(ctx context.Context, address string) (*client, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
@@ -40,14 +41,15 @@ func dialFTP(ctx context.Context, address string) (*client, error) {
 
 func (c *client) close() { _ = c.text.Close() }
 
-// reply reads a reply, whose code must be code, or begin with it.
+// reply reads a reply and returns its text. It returns an error if the code of the
+// reply does not begin with the digits of code.
 func (c *client) reply(code int) (string, error) {
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	_ = c.conn.SetReadDeadline(time.Now().Add(timeout))
 	_, text, err := c.text.ReadResponse(code)
 	return text, err
 }
 
-// command sends a command and reads its reply.
+// command sends a command and reads its reply, as reply does.
 func (c *client) command(code int, line string) (string, error) {
 	if err := c.text.PrintfLine("%s", line); err != nil {
 		return "", err
@@ -66,7 +68,7 @@ func (c *client) logIn(user, password string) error {
 	return err
 }
 
-// quit takes leave, and waits until the server has hung up.
+// quit sends QUIT and waits until the server closes the connection.
 func (c *client) quit() error {
 	if _, err := c.command(221, "QUIT"); err != nil {
 		return err
@@ -75,7 +77,8 @@ func (c *client) quit() error {
 	return err
 }
 
-// store sends what r holds to the server as name.
+// store uploads the content of r as name, with mode as the command for the data
+// connection.
 func (c *client) store(mode, name string, r io.Reader) error {
 	return c.transfer(mode, "STOR "+name, func(data net.Conn) error {
 		_, err := io.Copy(data, r)
@@ -83,7 +86,8 @@ func (c *client) store(mode, name string, r io.Reader) error {
 	})
 }
 
-// retrieve writes the server's file called name to w.
+// retrieve downloads the file called name to w, with mode as the command for the
+// data connection.
 func (c *client) retrieve(mode, name string, w io.Writer) error {
 	return c.transfer(mode, "RETR "+name, func(data net.Conn) error {
 		_, err := io.Copy(w, data)
@@ -91,10 +95,11 @@ func (c *client) retrieve(mode, name string, w io.Writer) error {
 	})
 }
 
-// transfer carries out one transfer command. The data has ended when its
-// connection has, and is whole when the server says so.
+// transfer sends a transfer command and calls move with the data connection. The
+// end of that connection is the end of the data. The data is complete if the
+// server then sends a positive reply.
 func (c *client) transfer(mode, command string, move func(data net.Conn) error) error {
-	d, err := c.prepare(mode)
+	d, err := c.openData(mode)
 	if err != nil {
 		return err
 	}
@@ -103,28 +108,28 @@ func (c *client) transfer(mode, command string, move func(data net.Conn) error) 
 		return err
 	}
 	if err = d.accept(); err == nil {
-		_ = d.conn.SetDeadline(time.Now().Add(patience))
+		_ = d.conn.SetDeadline(time.Now().Add(timeout))
 		err = errors.Join(move(d.conn), d.conn.Close())
 	}
 	_, replyErr := c.reply(2)
 	return errors.Join(err, replyErr)
 }
 
-// A dataPort is where a data connection is, or will be accepted.
-type dataPort struct {
-	conn     net.Conn
+// A dataConn is a data connection that is open or, in active mode, to be accepted.
+type dataConn struct {
+	conn     net.Conn         // nil in active mode before accept
 	listener *net.TCPListener // nil in passive mode
 }
 
-// accept waits for the server's connection in active mode.
-func (d *dataPort) accept() (err error) {
+// accept waits, in active mode, until the server connects.
+func (d *dataConn) accept() (err error) {
 	if d.listener != nil {
 		d.conn, err = d.listener.Accept()
 	}
 	return err
 }
 
-func (d *dataPort) close() {
+func (d *dataConn) close() {
 	if d.listener != nil {
 		_ = d.listener.Close()
 	}
@@ -133,18 +138,18 @@ func (d *dataPort) close() {
 	}
 }
 
-// prepare agrees on a data connection with the server: in passive mode the
-// client connects now, in active mode it waits for the server.
-func (c *client) prepare(mode string) (*dataPort, error) {
+// openData connects to the server in passive mode (PASV, EPSV), and listens for it
+// in active mode (PORT, EPRT).
+func (c *client) openData(mode string) (*dataConn, error) {
 	if mode == "PORT" || mode == "EPRT" {
-		return c.prepareActive(mode)
+		return c.listenActive(mode)
 	}
 	address, err := c.passiveAddress(mode)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.DialTimeout("tcp", address, patience)
-	return &dataPort{conn: conn}, err
+	conn, err := net.DialTimeout("tcp", address, timeout)
+	return &dataConn{conn: conn}, err
 }
 
 var (
@@ -152,45 +157,51 @@ var (
 	extendedPort = regexp.MustCompile(`\(\|\|\|(\d+)\|\)`)
 )
 
-// passiveAddress asks the server where it listens.
+// passiveAddress sends PASV or EPSV and returns the address in the reply.
 func (c *client) passiveAddress(mode string) (string, error) {
 	if mode == "EPSV" {
 		reply, err := c.command(229, "EPSV")
-		found := extendedPort.FindStringSubmatch(reply)
-		if err != nil || found == nil {
-			return "", errors.Join(err, fmt.Errorf("no port in %q", reply))
+		if err != nil {
+			return "", err
+		}
+		n := extendedPort.FindStringSubmatch(reply)
+		if n == nil {
+			return "", fmt.Errorf("EPSV reply without a port: %q", reply)
 		}
 		host, _, err := net.SplitHostPort(c.conn.RemoteAddr().String())
-		return net.JoinHostPort(host, found[1]), err
+		return net.JoinHostPort(host, n[1]), err
 	}
 	reply, err := c.command(227, "PASV")
+	if err != nil {
+		return "", err
+	}
 	n := hostPort.FindStringSubmatch(reply)
-	if err != nil || n == nil {
-		return "", errors.Join(err, fmt.Errorf("no address in %q", reply))
+	if n == nil {
+		return "", fmt.Errorf("PASV reply without an address: %q", reply)
 	}
 	high, _ := strconv.Atoi(n[5])
 	low, _ := strconv.Atoi(n[6])
 	return net.JoinHostPort(strings.Join(n[1:5], "."), strconv.Itoa(high<<8|low)), nil
 }
 
-// prepareActive listens and tells the server where.
-func (c *client) prepareActive(mode string) (*dataPort, error) {
+// listenActive listens on a free port and sends its address with PORT or EPRT.
+func (c *client) listenActive(mode string) (*dataConn, error) {
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: c.conn.LocalAddr().(*net.TCPAddr).IP})
 	if err != nil {
 		return nil, err
 	}
-	d := &dataPort{listener: l}
-	_ = l.SetDeadline(time.Now().Add(patience))
-	if _, err := c.command(200, mode+" "+describe(mode, l.Addr().(*net.TCPAddr).AddrPort())); err != nil {
+	d := &dataConn{listener: l}
+	_ = l.SetDeadline(time.Now().Add(timeout))
+	if _, err := c.command(200, mode+" "+portArgument(mode, l.Addr().(*net.TCPAddr).AddrPort())); err != nil {
 		d.close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// describe writes an IPv4 address as EPRT (RFC 2428, 2) or PORT (RFC 959,
-// 4.1.2) wants it.
-func describe(mode string, a netip.AddrPort) string {
+// portArgument returns an IPv4 address as the argument of EPRT (RFC 2428, section
+// 2) or PORT (RFC 959, section 4.1.2).
+func portArgument(mode string, a netip.AddrPort) string {
 	address := a.Addr().Unmap().String()
 	if mode == "EPRT" {
 		return fmt.Sprintf("|1|%s|%d|", address, a.Port())

@@ -16,27 +16,27 @@ import (
 	"example.org/ftptunnel/ftpfwd"
 )
 
-// column is the width of what one side says. Two of them, and the arrows
-// between, fit a line of 80.
+// column is the width in characters of the column of client or server. Both, with
+// the arrows between them, fit a line of 80.
 const column = 36
 
-// A conversation prints steps, and under them what client and server say, side
-// by side. It is safe for concurrent use.
+// A conversation prints the steps of the demonstration, and below each what client
+// and server send, side by side. It is safe for concurrent use.
 type conversation struct {
 	out    io.Writer
 	colour bool
 
 	mu     sync.Mutex
 	steps  int
-	headed int64            // the session whose columns are under the last heading
-	moved  map[string]int64 // bytes, by mode and direction
+	headed int64            // the session whose column heads were printed last
+	moved  map[string]int64 // bytes by mode and direction
 }
 
 func newConversation(out io.Writer) *conversation {
 	return &conversation{out: out, colour: isTerminal(out), moved: map[string]int64{}}
 }
 
-// Colours, as terminals know them.
+// Parameters of the escape sequence that selects a colour (ECMA-48, SGR).
 const (
 	bold   = "1"
 	dim    = "2"
@@ -61,7 +61,7 @@ func (c *conversation) line(format string, args ...any) {
 	fmt.Fprintf(c.out, format+"\n", args...)
 }
 
-// step begins a step: a heading, and what happens in it.
+// step prints the heading of the next step and a text about it.
 func (c *conversation) step(title, what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,7 +74,7 @@ func (c *conversation) step(title, what string) {
 	c.line("")
 }
 
-// facts prints names and values, taken in pairs.
+// facts prints pairs of name and value.
 func (c *conversation) facts(pairs ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,34 +83,36 @@ func (c *conversation) facts(pairs ...string) {
 	}
 }
 
-// event prints what happened in the tunnel. It is for [ftpfwd.Forwarder].
+// event prints an event of the tunnel. It is the Observe function of the
+// [ftpfwd.Forwarder].
 func (c *conversation) event(e ftpfwd.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch e.Kind {
 	case ftpfwd.LinePassed:
 		c.head(e)
-		c.said(e.Line)
+		c.passed(e.Line)
 	case ftpfwd.TransferEnded:
 		c.head(e)
 		c.transferred(e.Transfer)
 	case ftpfwd.Warned:
-		c.trouble(e.Text, e.Err)
+		c.warning(e.Text, e.Err)
 	case ftpfwd.SessionClosed:
 		if e.Err != nil {
-			c.trouble("the control connection ended", e.Err)
+			c.warning("the control connection failed", e.Err)
 		}
 	}
 }
 
-func (c *conversation) trouble(text string, err error) {
+// warning prints text and, if it is not nil, err.
+func (c *conversation) warning(text string, err error) {
 	if err != nil {
 		text += ": " + err.Error()
 	}
 	c.line("  %s", c.paint(red, "✕ "+printable(text)))
 }
 
-// head prints the columns' heads where a session's lines begin.
+// head prints the heads of the columns before the first line of a session.
 func (c *conversation) head(e ftpfwd.Event) {
 	if c.headed == e.Session {
 		return
@@ -123,9 +125,9 @@ func (c *conversation) head(e ftpfwd.Event) {
 	c.row(dim, strings.Repeat("─", column), "───", strings.Repeat("─", column))
 }
 
-// said prints a line of the control connection: what the client said or heard
-// on the left, what the server said or heard on the right.
-func (c *conversation) said(l ftpfwd.Line) {
+// passed prints a line of the control connection: on the left as the client sent
+// or received it, on the right as the server did.
+func (c *conversation) passed(l ftpfwd.Line) {
 	colour, toServer, toClient := "", "──▶", "◀──"
 	if l.Received != l.Sent {
 		colour, toServer, toClient = yellow, "─*▶", "◀*─"
@@ -135,7 +137,7 @@ func (c *conversation) said(l ftpfwd.Line) {
 		c.row(colour, l.Received, "─✕ ", "")
 	case l.From == ftpfwd.Client:
 		c.row(colour, l.Received, toServer, l.Sent)
-	case l.From == ftpfwd.Tunnel && !isReply(l.Received):
+	case l.From == ftpfwd.Tunnel && l.To == ftpfwd.Server:
 		c.row(yellow, "", " *▶", l.Received)
 	case l.From == ftpfwd.Tunnel:
 		c.line("  %s", c.paint(yellow, printable(l.Received)+" ◀* the tunnel"))
@@ -146,12 +148,7 @@ func (c *conversation) said(l ftpfwd.Line) {
 	}
 }
 
-// isReply tells what the tunnel says to the client from what it says to the
-// server.
-func isReply(line string) bool { return line != "" && '0' <= line[0] && line[0] <= '9' }
-
-// transferred prints a transfer as a line of its own, with the way the data
-// went.
+// transferred prints a transfer: the direction, size and duration.
 func (c *conversation) transferred(t ftpfwd.Transfer) {
 	c.moved[t.Method+string(t.Direction)] += t.Bytes
 	arrow := "◀══"
@@ -165,14 +162,14 @@ func (c *conversation) transferred(t ftpfwd.Transfer) {
 	c.row(cyan, size(t.Bytes)+" of data", arrow, size(t.Bytes)+" in "+max(t.Duration.Round(time.Millisecond), time.Millisecond).String())
 }
 
-// row prints one line of the two columns.
+// row prints one line of both columns.
 func (c *conversation) row(colour, left, arrow, right string) {
 	left, right = fit(left), fit(right)
 	padding := strings.Repeat(" ", column-utf8.RuneCountInString(left))
 	c.line("  %s%s %s %s", c.paint(colour, left), padding, c.paint(colour, arrow), c.paint(colour, right))
 }
 
-// fit cuts text to a column's width.
+// fit shortens text to the width of a column.
 func fit(text string) string {
 	runes := []rune(printable(text))
 	if len(runes) > column {
@@ -181,7 +178,7 @@ func fit(text string) string {
 	return string(runes)
 }
 
-// printable replaces what a terminal might obey.
+// printable replaces control characters, which a terminal would interpret.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -202,34 +199,34 @@ func size(n int64) string {
 	}
 }
 
-// servers begins the demonstration: what there is at the far end.
+// servers prints the first step, with the addresses of the servers.
 func (c *conversation) servers(far *servers) {
-	c.line("%s", c.paint(bold, "FTP through SSH, all of it in this one program"))
-	c.step("An FTP server, and an SSH server beside it", `Imagine both behind a firewall that lets in nothing but SSH: the SSH server
+	c.line("%s", c.paint(bold, "FTP through SSH, with client and servers in one program"))
+	c.step("An FTP server and an SSH server", `Both stand for hosts behind a firewall that accepts SSH only. The SSH server
 is the gateway to the FTP server.`)
-	c.facts("FTP server", far.ftp, "SSH gateway", far.gateway.Addr(), "its host key", far.fingerprint())
+	c.facts("FTP server", far.ftp, "SSH gateway", far.gateway.Addr(), "host key", far.fingerprint())
 }
 
-// tunnel says that the tunnel is there.
+// tunnel prints the step after which the tunnel is open.
 func (c *conversation) tunnel(far *servers, address string) {
-	c.step("The tunnel", `One SSH connection to the gateway, and a port on this side that stands for
-the FTP server, which knows nothing of it.`)
+	c.step("The tunnel", `One SSH connection to the gateway, and a port on this machine that leads to
+the FTP server. The FTP server needs no change.`)
 	c.line("   client ──▶ %s ═══ SSH ═══ gateway ──▶ %s", address, far.ftp)
 }
 
-// result says that content has passed every comparison.
+// result prints that all copies of content are identical.
 func (c *conversation) result(content []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.line("\n   What was sent, what the server has and what came back are the same:")
+	c.line("\n   The file, its copy on the server and the downloaded copy are identical:")
 	c.line("   SHA-256 %x", sha256.Sum256(content))
 }
 
-// legend explains the arrows.
+// legend prints the meaning of the arrows.
 func (c *conversation) legend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.line("   ──▶  a line that went through as it was")
+	c.line("   ──▶  a line that the tunnel passed on unchanged")
 	c.line("   %s  %s", c.paint(yellow, "─*▶"), "a line that the tunnel changed")
 	c.line("   %s  %s", c.paint(cyan, "══▶"), "data, on a connection of its own")
 	c.line("")
@@ -239,7 +236,7 @@ func (c *conversation) legend() {
 func (c *conversation) summary() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.line("\n%s\n", c.paint(bold, "All four ways carried the file, up and down:"))
+	c.line("\n%s\n", c.paint(bold, "All four modes carried the file in both directions:"))
 	for _, mode := range modes {
 		c.line("   %s  %-8s %s up, %s down, identical", c.paint(bold, mode.command), mode.kind,
 			size(c.moved[mode.command+string(ftpfwd.Upload)]), size(c.moved[mode.command+string(ftpfwd.Download)]))

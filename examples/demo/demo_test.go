@@ -14,13 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The two halves of a line that the tunnel changed.
+// Lines that the tunnel changed. The groups are the code or command and the two
+// addresses.
 var (
 	changedReply   = regexp.MustCompile(`(?m)^ +(22[79]) [^(]*\((\S+)\) +◀\*─ 22[79] [^(]*\((\S+)\)$`)
 	changedCommand = regexp.MustCompile(`(?m)^ +(PORT|EPRT) (\S+) +─\*▶ (?:PORT|EPRT) (\S+)$`)
 )
 
-func TestDemoShowsTheFourModesRewritten(t *testing.T) {
+func TestDemoRewritesAddressesInEveryMode(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, 0, run(t.Context(), nil, &stdout, &stderr), "%s%s", &stdout, &stderr)
 	assert.Empty(t, stderr.String())
@@ -34,13 +35,13 @@ func TestDemoShowsTheFourModesRewritten(t *testing.T) {
 	assert.Equal(t, map[string]int{"229": 2, "227": 2, "EPRT": 2, "PORT": 2}, changed, "%s", &stdout)
 	assert.Equal(t, 4, strings.Count(stdout.String(), "1 MiB up, 1 MiB down, identical"), "%s", &stdout)
 	assert.Equal(t, 4, strings.Count(stdout.String(), "SHA-256 "), "%s", &stdout)
-	assert.NotContains(t, stdout.String(), "\x1b", "colours, and no terminal")
+	assert.NotContains(t, stdout.String(), "\x1b", "no colours without a terminal")
 	for line := range strings.Lines(stdout.String()) {
 		assert.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), 79, "%q", line)
 	}
 }
 
-func TestServeWaitsForClientsUntilInterrupted(t *testing.T) {
+func TestServeFlagServesClientsUntilInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	out, stdout := io.Pipe()
@@ -86,7 +87,7 @@ func TestServeWaitsForClientsUntilInterrupted(t *testing.T) {
 	assert.Contains(t, <-rest, "RETR hello.txt")
 }
 
-func TestWrongUseIsToldAndGets2(t *testing.T) {
+func TestUsageErrorExitsWithStatus2(t *testing.T) {
 	for _, args := range [][]string{{"-nonsense"}, {"argument"}} {
 		var stdout, stderr bytes.Buffer
 		assert.Equal(t, 2, run(t.Context(), args, &stdout, &stderr))

@@ -1,16 +1,16 @@
-// Demo shows FTP going through SSH, on one machine and with nothing to set up:
+// Demo shows FTP through SSH on one machine, without any setup:
 //
 //	go run ./examples/demo
 //
-// It starts an FTP server and an SSH server on free loopback ports, joins them
-// with the packages of this module, moves a file up and down in each of the
-// four ways that FTP knows, and prints what each side said and heard. With
-// -serve it waits for an FTP client of yours instead.
+// It starts an FTP server, an SSH server and the tunnel to them on free loopback
+// ports, uploads and downloads a file in each of the four modes of FTP, and
+// prints what each side sends and receives. With -serve it waits for an FTP
+// client of yours instead.
 //
-// This file is the example: function forward is what a program of your own
-// needs. The other files are its surroundings: servers.go what stands at the
-// far end, visits.go what is done there, client.go an FTP client,
-// conversation.go what is printed.
+// The functions forward and hostKeys in this file use the three packages as a
+// program of your own would. The other files are there for the demonstration:
+// servers.go starts the two servers, scenarios.go moves the files, client.go is
+// an FTP client, and conversation.go prints.
 package main
 
 import (
@@ -27,6 +27,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/knownhosts"
 	"example.org/ftptunnel/tunnel"
 )
 
@@ -37,12 +38,12 @@ func main() {
 	os.Exit(status)
 }
 
-// run is main with its environment as arguments. It returns the exit status: 0
-// if all went well, 1 for a failure, 2 for a usage error.
+// run runs the program with the given arguments and returns its exit status: 0
+// for success, 1 for a failure, 2 for a usage error.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	serve := flags.Bool("serve", false, "wait for an FTP client of yours, until interrupted")
+	serve := flags.Bool("serve", false, "wait for FTP clients of yours until interrupted")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -53,22 +54,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	show := newConversation(stdout)
-	visit := moveFiles
+	scenario := moveFiles
 	if *serve {
-		visit = waitForClients
+		scenario = waitForClients
 	}
-	if err := demo(ctx, show, visit); err != nil {
+	if err := demo(ctx, show, scenario); err != nil {
 		fmt.Fprintln(stderr, "error:", err)
 		return 1
 	}
 	return 0
 }
 
-// A visit is what is done once the tunnel is there: FTP clients reach the
-// server through address.
-type visit func(ctx context.Context, show *conversation, far *servers, address string) error
+// A scenario uses the tunnel, through which FTP clients reach the FTP server at
+// address.
+type scenario func(ctx context.Context, show *conversation, far *servers, address string) error
 
-func demo(ctx context.Context, show *conversation, visit visit) (err error) {
+// demo starts the servers and the tunnel, runs scenario, and stops them.
+func demo(ctx context.Context, show *conversation, scenario scenario) (err error) {
 	far, err := startServers()
 	if err != nil {
 		return fmt.Errorf("start the servers: %w", err)
@@ -77,40 +79,38 @@ func demo(ctx context.Context, show *conversation, visit visit) (err error) {
 	show.servers(far)
 	return forward(ctx, far, show.event, func(ctx context.Context, address string) error {
 		show.tunnel(far, address)
-		return visit(ctx, show, far, address)
+		return scenario(ctx, show, far, address)
 	})
 }
 
-// forward offers the FTP server at the far end on a port here, as long as use
-// runs. Leave out what is about this demonstration, and this is how to use the
-// packages in a program.
+// forward opens a tunnel to the FTP server and calls use with the address of the
+// local port that leads to it. When use returns or ctx is done, it closes the
+// tunnel. It reports events to observe.
 func forward(ctx context.Context, far *servers, observe func(ftpfwd.Event), use func(ctx context.Context, address string) error) error {
-	// One SSH connection. It is kept up: when it is lost, it is made again.
-	// A real program gets the hops from sshconfig.Resolve, which reads the ssh
-	// configuration, and asks package knownhosts about the host key.
+	// The SSH connection to the gateway. If it is lost, the tunnel reconnects.
+	// A real program takes its hops from sshconfig.Resolve, which reads the ssh
+	// configuration.
 	gateway, err := tunnel.Open(ctx, tunnel.Config{
-		Hops: []tunnel.Hop{far.gateway},
-		HostKeys: func(tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
-			return ssh.FixedHostKey(far.hostKey), []string{far.hostKey.Type()}, nil
-		},
+		Hops:     []tunnel.Hop{far.gateway},
+		HostKeys: hostKeys,
 	})
 	if err != nil {
 		return err
 	}
 	defer gateway.Close()
 
-	// The port that FTP clients on this side connect to.
+	// The local port that FTP clients connect to. Serve closes it.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 
-	// The tunnel is the network that the FTP server is on, as the forwarder
-	// sees it. Observe is told every line; a log or a progress bar would use
-	// the same events. A client that has said goodbye has a second to leave.
+	// The forwarder reaches the FTP server through the tunnel. Observe receives
+	// an event for every line and transfer: a log or a progress bar uses the same
+	// events. When ctx is done, sessions have a second to finish.
 	forwarder := ftpfwd.Forwarder{Server: far.ftp, Remote: gateway, Observe: observe, DrainTimeout: time.Second}
 
-	// Serve returns when ctx is done and every client has gone.
+	// Serve returns when ctx is done and every session has ended.
 	ctx, cancel := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() {
@@ -120,4 +120,17 @@ func forward(ctx context.Context, far *servers, observe func(ftpfwd.Event), use 
 	err = use(ctx, l.Addr().String())
 	cancel()
 	return errors.Join(err, <-served)
+}
+
+// hostKeys returns the function that verifies the host key of hop, and the host
+// key algorithms to offer. Only keys in the known_hosts files of hop are trusted.
+// A program with a user at the terminal sets Ask and the policy knownhosts.Ask.
+func hostKeys(hop tunnel.Hop) (ssh.HostKeyCallback, []string, error) {
+	verifier := &knownhosts.Verifier{UserFiles: hop.UserKnownHostsFiles, Policy: knownhosts.Strict}
+	host := knownhosts.Host{Name: hop.HostName, Port: hop.Port, Alias: hop.HostKeyAlias}
+	verify := func(_ string, remote net.Addr, key ssh.PublicKey) error {
+		return verifier.Verify(host, remote, key)
+	}
+	algorithms, err := verifier.Algorithms(host, hop.HostKeyAlgorithms)
+	return verify, algorithms, err
 }

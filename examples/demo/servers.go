@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,20 +18,20 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// servers is what stands at the far end, and how to get in.
+// servers are the SSH server and the FTP server at the far end of the tunnel.
 type servers struct {
-	gateway tunnel.Hop    // the SSH server, with the user's key
-	hostKey ssh.PublicKey // the one it has
+	gateway tunnel.Hop // the SSH server, with the user's key and known_hosts file
+	hostKey ssh.PublicKey
 
-	ftp            string // the FTP server's host:port, as the gateway names it
-	user, password string // of the FTP server
+	ftp            string // host:port of the FTP server, seen from the gateway
+	user, password string // accepted by the FTP server
 	files          *os.Root
 
-	closers []func() error
+	closers []func() error // called by stop, last first
 }
 
-// startServers starts both servers on free loopback ports, with fresh keys, and
-// their files in a temporary directory. They serve until stop.
+// startServers starts both servers on free loopback ports, with new keys and a
+// temporary directory for their files. The caller must call stop.
 func startServers() (s *servers, err error) {
 	s = &servers{user: "demo", password: rand.Text()[:8]}
 	defer func() {
@@ -46,10 +47,10 @@ func startServers() (s *servers, err error) {
 	if err := s.startFTP(dir); err != nil {
 		return s, err
 	}
-	return s, s.startSSH(filepath.Join(dir, "key"))
+	return s, s.startSSH(dir)
 }
 
-// startFTP starts the FTP server. Its files are in a directory below dir.
+// startFTP starts the FTP server, with its files in a directory of dir.
 func (s *servers) startFTP(dir string) (err error) {
 	dir = filepath.Join(dir, "files")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -78,45 +79,55 @@ func (s *servers) startFTP(dir string) (err error) {
 	return nil
 }
 
-// startSSH starts the SSH server, and writes a key that it accepts to keyFile.
-func (s *servers) startSSH(keyFile string) error {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+// startSSH starts the SSH server. It writes the user's key and a known_hosts file
+// with the host key of the server to dir.
+func (s *servers) startSSH(dir string) error {
+	keyFile, knownHostsFile := filepath.Join(dir, "key"), filepath.Join(dir, "known_hosts")
+	userKey, err := generateKey(keyFile)
 	if err != nil {
 		return err
 	}
-	block, err := ssh.MarshalPrivateKey(private, "ftptunnel demo")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(block), 0o600); err != nil {
-		return err
-	}
-	accepted, err := ssh.NewPublicKey(public)
-	if err != nil {
-		return err
-	}
-	server := &sshtest.Server{Keys: []ssh.PublicKey{accepted}}
+	server := &sshtest.Server{Keys: []ssh.PublicKey{userKey}}
 	if err := server.Start(); err != nil {
 		return err
 	}
 	s.closeWith(server.Close)
 	s.hostKey = server.HostKey()
+	host, port := server.Addr().IP.String(), server.Addr().Port
+	line := fmt.Sprintf("[%s]:%d %s", host, port, ssh.MarshalAuthorizedKey(s.hostKey))
 	s.gateway = tunnel.Hop{
 		Alias:                "gateway",
-		HostName:             server.Addr().IP.String(),
-		Port:                 server.Addr().Port,
+		HostName:             host,
+		Port:                 port,
 		User:                 "demo",
+		UserKnownHostsFiles:  []string{knownHostsFile},
 		IdentityFiles:        []string{keyFile},
 		IdentityFilesSet:     true,
 		PubkeyAuthentication: true,
 	}
-	return nil
+	return os.WriteFile(knownHostsFile, []byte(line), 0o600)
 }
 
-// closeWith makes stop call f.
+// generateKey writes a new private key to file and returns its public key.
+func generateKey(file string) (ssh.PublicKey, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "ftptunnel demo")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+		return nil, err
+	}
+	return ssh.NewPublicKey(public)
+}
+
+// closeWith registers f to be called by stop.
 func (s *servers) closeWith(f func() error) { s.closers = append(s.closers, f) }
 
-// stop ends what was started, the last first.
+// stop stops the servers and removes their files.
 func (s *servers) stop() (err error) {
 	for len(s.closers) > 0 {
 		last := len(s.closers) - 1
@@ -126,5 +137,5 @@ func (s *servers) stop() (err error) {
 	return err
 }
 
-// fingerprint is the host key's, as ssh shows it.
+// fingerprint returns the fingerprint of the host key as ssh prints it.
 func (s *servers) fingerprint() string { return ssh.FingerprintSHA256(s.hostKey) }

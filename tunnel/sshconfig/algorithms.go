@@ -10,12 +10,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// defaultRSASize is OpenSSH's RequiredRSASize.
-const defaultRSASize = 1024
-
-// implementedAlgorithms are those that package ssh implements, by the keyword
-// that lists them. Old ones are among them: OpenSSH's own lists have none, so
-// whoever configures one has asked for it.
+// implementedAlgorithms are the algorithms that package ssh implements, by the
+// keyword that lists them. They include insecure ones: the defaults of OpenSSH
+// have none of these, so they are used only where somebody configured them.
 var implementedAlgorithms = func() map[string][]string {
 	safe, old := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
 	keys := slices.Concat(safe.HostKeys, old.HostKeys)
@@ -25,7 +22,7 @@ var implementedAlgorithms = func() map[string][]string {
 		"kexalgorithms":     slices.Concat(safe.KeyExchanges, old.KeyExchanges),
 		"macs":              slices.Concat(safe.MACs, old.MACs),
 		"hostkeyalgorithms": keys,
-		// Of a key in an agent the package needs to know no more than the name.
+		// For a key in an agent, package ssh needs no more than the algorithm's name.
 		"pubkeyacceptedalgorithms": withCertificates(signatures),
 		"casignaturealgorithms":    slices.DeleteFunc(slices.Clone(signatures), isCertificate),
 	}
@@ -35,13 +32,12 @@ const certificateSuffix = "-cert-v01@openssh.com"
 
 func isCertificate(algorithm string) bool { return strings.HasSuffix(algorithm, certificateSuffix) }
 
-// certified returns the algorithm that a certificate of a key that signs with
-// algorithm goes by.
+// certified returns the name of algorithm for certificates.
 func certified(algorithm string) string {
 	return strings.TrimSuffix(algorithm, "@openssh.com") + certificateSuffix
 }
 
-// withCertificates adds to plain algorithms those of certificates.
+// withCertificates returns algorithms and their names for certificates.
 func withCertificates(algorithms []string) []string {
 	all := slices.Clone(algorithms)
 	for _, name := range algorithms {
@@ -52,10 +48,10 @@ func withCertificates(algorithms []string) []string {
 	return all
 }
 
-// setAlgorithms sets the lists that are not those of ssh without configuration:
-// package ssh's own order is the better one where nobody asked for another.
+// setAlgorithms sets the lists that differ from the defaults of ssh. The others
+// stay empty, so that package ssh uses its own order.
 func setAlgorithms(h *tunnel.Hop, v *values, defaults settings) {
-	if v.first("pubkeyacceptedalgorithms") == "" { // the name before OpenSSH 8.5
+	if v.first("pubkeyacceptedalgorithms") == "" { // its name before OpenSSH 8.5
 		v.settings["pubkeyacceptedalgorithms"] = v.settings["pubkeyacceptedkeytypes"]
 		defaults["pubkeyacceptedalgorithms"] = defaults["pubkeyacceptedkeytypes"]
 	}
@@ -76,18 +72,19 @@ func setAlgorithms(h *tunnel.Hop, v *values, defaults settings) {
 	}
 }
 
-// algorithms returns the list of keyword without what is not implemented.
+// algorithms returns the implemented algorithms in the list of keyword.
 func (v *values) algorithms(keyword string) []string {
 	implemented := implementedAlgorithms[keyword]
 	usable := slices.DeleteFunc(commaList(v.first(keyword)), func(name string) bool { return !slices.Contains(implemented, name) })
-	if len(usable) == 0 && v.err == nil {
-		v.err = fmt.Errorf("%s %s: none of them is implemented here; these are: %s",
-			keyword, v.first(keyword), strings.Join(implemented, ","))
+	if len(usable) == 0 {
+		v.fail(fmt.Errorf("%s %s: none of these is implemented; implemented are %s",
+			keyword, v.first(keyword), strings.Join(implemented, ",")))
 	}
 	return usable
 }
 
-// allImplemented reports whether all names in the list of keyword are.
+// allImplemented reports whether all algorithms in list, a value of keyword, are
+// implemented.
 func allImplemented(keyword, list string) bool {
 	for name := range strings.SplitSeq(list, ",") {
 		if !slices.Contains(implementedAlgorithms[keyword], name) {

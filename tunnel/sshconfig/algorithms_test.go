@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestListsOfSSHAreExpandedAndWhatIsNotImplementedIsLeftOut(t *testing.T) {
+func TestAlgorithmListsKeepOnlyWhatIsImplemented(t *testing.T) {
 	if !hasSSH() {
 		t.Skip("no ssh")
 	}
@@ -23,7 +23,7 @@ func TestListsOfSSHAreExpandedAndWhatIsNotImplementedIsLeftOut(t *testing.T) {
 	assert.Contains(t, h.PubkeyAcceptedAlgorithms, "rsa-sha2-512")
 }
 
-func TestListOfWhichNothingIsImplementedNamesWhatIs(t *testing.T) {
+func TestErrorForUnimplementedListNamesWhatIsImplemented(t *testing.T) {
 	_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, "KexAlgorithms sntrup761x25519-sha512@openssh.com\n")})
 	var config *Error
 	require.ErrorAs(t, err, &config)
@@ -33,7 +33,7 @@ func TestListOfWhichNothingIsImplementedNamesWhatIs(t *testing.T) {
 	}
 }
 
-func TestListOfAnOldSSHIsRead(t *testing.T) {
+func TestAlgorithmListOfOldSSHIsRead(t *testing.T) {
 	ssh := program(t, `case "$*" in
 -V) echo OpenSSH_8.0 >&2; exit;;
 *none*) echo pubkeyacceptedkeytypes ssh-ed25519;;

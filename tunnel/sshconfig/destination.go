@@ -11,14 +11,14 @@ import (
 	"unicode"
 )
 
-// A target is a host as somebody names it to ssh.
+// A target is a host as named on the command line or in a ProxyJump.
 type target struct {
 	user string // empty if not given
 	host string // an alias, a name or an address without brackets; never empty
 	port int    // zero if not given
 }
 
-// String returns t in the form in which ProxyJump takes it.
+// String returns t in the form that ProxyJump accepts.
 func (t target) String() string {
 	s := t.host
 	if strings.Contains(s, ":") {
@@ -33,21 +33,22 @@ func (t target) String() string {
 	return s
 }
 
-// check refuses what ssh's command line refuses: names that are options, or
-// that a shell in the user's configuration could take for commands.
+// check returns an error for the names that ssh rejects on its command line:
+// those that look like options, or that a shell in the user's configuration
+// could run as commands.
 func (t target) check() error {
 	switch {
 	case t.host == "":
 		return errors.New("no host name")
-	case t.host[0] == '-' || strings.ContainsAny(t.host, "'`\"$\\;&<>|(){}") || strings.ContainsFunc(t.host, spaceOrControl):
+	case t.host[0] == '-' || strings.ContainsAny(t.host, "'`\"$\\;&<>|(){}") || strings.ContainsFunc(t.host, isSpaceOrControl):
 		return fmt.Errorf("host name %q contains invalid characters", t.host)
-	case strings.HasPrefix(t.user, "-") || strings.ContainsAny(t.user, "'`\";&<>|(){}") || strings.ContainsFunc(t.user, spaceOrControl):
+	case strings.HasPrefix(t.user, "-") || strings.ContainsAny(t.user, "'`\";&<>|(){}") || strings.ContainsFunc(t.user, isSpaceOrControl):
 		return fmt.Errorf("user name %q contains invalid characters", t.user)
 	}
 	return nil
 }
 
-func spaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // parseDestination parses [user@]host and ssh://[user@]host[:port].
 func parseDestination(s string) (target, error) {
@@ -64,8 +65,8 @@ func parseDestination(s string) (target, error) {
 	return t, nil
 }
 
-// parseName parses [user@]host. There is no port in this form; a name with a
-// colon would only fail later, as one that cannot be resolved.
+// parseName parses [user@]host. This form has no port: it rejects host:port,
+// which ssh takes for a name that cannot be resolved.
 func parseName(s string) (target, error) {
 	t := target{host: s}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
@@ -81,14 +82,14 @@ func parseName(s string) (target, error) {
 		return target{}, fmt.Errorf("a port is given with -p, as in \"-p %s %s\", or as ssh://host:port", port, target{user: t.user, host: host})
 	}
 	if strings.Contains(t.host, ":") && !isIP(t.host) {
-		return target{}, errors.New("neither a host name nor an address (a port is given with -p)")
+		return target{}, errors.New("neither a host name nor an IP address (a port is given with -p)")
 	}
 	return t, nil
 }
 
-// splitJump returns the last host of a ProxyJump list, to which one connects
-// through those before it, and the list of these, which may be empty. Each has
-// the form [user@]host[:port] or that of a URI.
+// splitJump returns the last host of a ProxyJump list, and the list of the hosts
+// through which to connect to it, which may be empty. Each host has the form
+// [user@]host[:port] or that of a URI.
 func splitJump(list string) (before string, last target, err error) {
 	for item := range strings.SplitSeq(list, ",") {
 		t, isURI, err := parseURI(item)
@@ -109,8 +110,8 @@ func splitJump(list string) (before string, last target, err error) {
 	return before, last, nil
 }
 
-// parseURI parses ssh://[user[;parameters]@]host[:port][/] and reports
-// whether s is meant to be one.
+// parseURI parses ssh://[user[;parameters]@]host[:port][/]. It reports whether s
+// begins with ssh://.
 func parseURI(s string) (t target, isURI bool, err error) {
 	rest, isURI := strings.CutPrefix(s, "ssh://")
 	if !isURI {
@@ -149,14 +150,14 @@ func parseUserHostPort(s string) (target, error) {
 	if end := strings.IndexByte(s, ']'); strings.HasPrefix(s, "[") && end > 0 {
 		host, port = s[1:end], s[end+1:]
 		if port != "" && port[0] != ':' {
-			return target{}, errors.New("something other than a port after the ]")
+			return target{}, errors.New("no port after the ]")
 		}
 		port = strings.TrimPrefix(port, ":")
 	} else if i := strings.IndexByte(s, ':'); i >= 0 {
 		host, port = s[:i], s[i+1:]
 	}
 	if strings.ContainsAny(host, "[]/#") || strings.Contains(host, ":") && !isIP(host) {
-		return target{}, fmt.Errorf("%q is no host name", host)
+		return target{}, fmt.Errorf("invalid host name %q", host)
 	}
 	t.host = host
 	if port == "" {
@@ -164,7 +165,7 @@ func parseUserHostPort(s string) (target, error) {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return target{}, fmt.Errorf("%q is no port (an IPv6 address must be in brackets)", port)
+		return target{}, fmt.Errorf("invalid port %q (an IPv6 address must be in brackets)", port)
 	}
 	t.port = int(n)
 	return t, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDestination(t *testing.T) {
+func TestParseDestination(t *testing.T) {
 	for in, want := range map[string]target{
 		"h":                        {host: "h"},
 		"u@h":                      {user: "u", host: "h"},
@@ -33,7 +33,7 @@ func TestDestination(t *testing.T) {
 	}
 }
 
-func TestDestinationThatIsNoneIsExplained(t *testing.T) {
+func TestParseDestinationExplainsInvalidDestinations(t *testing.T) {
 	for in, want := range map[string]string{
 		"":               "no host name",
 		"u@":             "no host name",
@@ -48,15 +48,15 @@ func TestDestinationThatIsNoneIsExplained(t *testing.T) {
 		"h:22":           "-p 22 h",
 		"u@h:2222":       "-p 2222 u@h",
 		"[::1]:22":       "-p 22 [::1]",
-		"a:b:c":          "neither a host name nor an address",
+		"a:b:c":          "neither a host name nor an IP address",
 		"ssh://":         "no host name",
 		"ssh://@h":       "no user name",
 		"ssh://-h":       "invalid characters",
 		"ssh://a@b@c":    "not of the form",
 		"ssh://h/path":   "not of the form",
-		"ssh://h:0":      "no port",
-		"ssh://h:65536":  "no port",
-		"ssh://::1":      "no port",
+		"ssh://h:0":      "invalid port",
+		"ssh://h:65536":  "invalid port",
+		"ssh://::1":      "invalid port",
 		"ssh://u%zz@h":   "invalid URL escape",
 		"ssh://u%0a@h":   "invalid characters",
 	} {
@@ -65,7 +65,7 @@ func TestDestinationThatIsNoneIsExplained(t *testing.T) {
 	}
 }
 
-func TestJumpListIsSplitBeforeItsLastHost(t *testing.T) {
+func TestSplitJumpSplitsBeforeTheLastHost(t *testing.T) {
 	for in, want := range map[string]struct {
 		before string
 		last   target
@@ -87,8 +87,8 @@ func TestJumpListIsSplitBeforeItsLastHost(t *testing.T) {
 	}
 }
 
-// Nor does ssh 9.2 take any of these.
-func TestJumpListThatIsNoneIsRefused(t *testing.T) {
+// ssh 9.2 rejects all of these.
+func TestSplitJumpRejectsWhatSSHRejects(t *testing.T) {
 	for _, in := range []string{
 		"", "::1", "[::1", "b/22", "b:0", "b:70000", "@b", "a@", "a,,b", ",b", "b,", " a", "a:b:c", "-x", "a;b", "a,fe80::1", "a b",
 		"ssh://", "ssh://b/c", "[]", "[a]b", "a]",
@@ -132,7 +132,7 @@ func FuzzJump(f *testing.F) {
 			_, _, err := splitJump(before)
 			assert.NoError(t, err)
 		}
-		if !strings.ContainsAny(last.user, ",/") { // which a URI can carry
+		if !strings.ContainsAny(last.user, ",/") { // a URI can have these
 			_, again, err := splitJump(last.String())
 			assert.NoError(t, err)
 			assert.Equal(t, last, again)

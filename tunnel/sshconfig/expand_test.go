@@ -1,7 +1,6 @@
 package sshconfig
 
 import (
-	"os"
 	"os/user"
 	"path/filepath"
 	"testing"
@@ -10,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFileNamesAreExpandedAsByTheirManual(t *testing.T) {
+func TestExpandFileExpandsTildeTokensAndVariables(t *testing.T) {
 	t.Setenv("FOLDER", "f%h")
 	local := account{home: "/home/me", name: "me", uid: "1000", hostname: "here.example"}
 	tokens := local.tokens("alias", settings{"hostname": {"there"}, "port": {"2222"}, "user": {"you"}, "proxyjump": {"a,u@gate:3"}})
@@ -36,18 +35,18 @@ func TestFileNamesAreExpandedAsByTheirManual(t *testing.T) {
 	}
 }
 
-func TestHashTokenIsTheOneThatSSHPrints(t *testing.T) {
+func TestHashTokenAgreesWithSSH(t *testing.T) {
 	if !hasSSH() {
 		t.Skip("no ssh")
 	}
 	local, err := thisAccount()
 	require.NoError(t, err)
-	s, err := askSSH(t.Context(), "ssh", target{host: "a"}, Options{ConfigFile: "none", Settings: []string{"UserKnownHostsFile=/x/%C"}})
+	s, err := runSSHG(t.Context(), "ssh", target{host: "a"}, Options{ConfigFile: "none", Settings: []string{"UserKnownHostsFile=/x/%C"}})
 	require.NoError(t, err)
 	assert.Equal(t, s.first("userknownhostsfile"), "/x/"+local.tokens("a", s)['C'])
 }
 
-func TestHomeIsThePasswordDatabasesNotTheEnvironments(t *testing.T) {
+func TestHomeComesFromThePasswordDatabase(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	u, err := user.Current()
 	require.NoError(t, err)
@@ -59,7 +58,7 @@ func TestHomeIsThePasswordDatabasesNotTheEnvironments(t *testing.T) {
 	}
 }
 
-func TestAgentIsTheOneThatIdentityAgentNames(t *testing.T) {
+func TestIdentityAgentNamesTheSocket(t *testing.T) {
 	t.Setenv("SSH_AUTH_SOCK", "/run/default")
 	t.Setenv("OTHER", "/run/other")
 	home, err := thisAccount()
@@ -85,48 +84,4 @@ func TestAgentIsTheOneThatIdentityAgentNames(t *testing.T) {
 			assert.Equal(t, want, hops[0].IdentityAgent, "%s, %s", value, name)
 		}
 	}
-}
-
-func TestPathsWithSpacesAreToldFromSeveralPaths(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "with space")
-	require.NoError(t, os.Mkdir(folder, 0o700))
-	there := filepath.Join(folder, "known hosts")
-	require.NoError(t, os.WriteFile(there, nil, 0o600))
-	missing := filepath.Join(folder, "missing")
-	for _, want := range [][]string{
-		nil,
-		{"/a"},
-		{"/a", "/b"},
-		{there},
-		{missing, there},
-		{there, missing},
-		{missing, missing},
-		{"relative", "/b"},
-		{"none"},
-	} {
-		var joined string
-		for i, name := range want {
-			if i > 0 {
-				joined += " "
-			}
-			joined += name
-		}
-		assert.Equal(t, want, splitPaths(joined))
-	}
-}
-
-func TestArgumentsAreSplitAsSSHDoes(t *testing.T) {
-	for text, want := range map[string][]string{
-		"a  b\tc ":       {"a", "b", "c"},
-		`a "b c" 'd "e'`: {"a", "b c", `d "e`},
-		`a\ b "\"" '\''`: {"a b", `"`, "'"},
-		`a\b "\ " ''`:    {`a\b`, `\ `, ""},
-		"":               nil,
-	} {
-		got, err := splitArguments(text)
-		require.NoError(t, err, text)
-		assert.Equal(t, want, got, text)
-	}
-	_, err := splitArguments(`a "b`)
-	assert.Error(t, err)
 }

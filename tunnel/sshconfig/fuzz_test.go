@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the built-in reader takes has the form that it says it can read.
+// Every value that passes the inspector has the form of its keyword.
 func FuzzConfig(f *testing.F) {
 	for _, text := range []string{
 		"Host a b !c\n Port 22\n\tUser=x\n", "HostName %h.example.com\nProxyJump u@h:1,b\n", "Match host a\n Port 1\n", "User \"a b\"\n", "Port 22 # c\n",
@@ -23,14 +23,14 @@ func FuzzConfig(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text, host string) {
 		if strings.Contains(strings.ToLower(text), "include") {
-			return // it would read any file there is
+			return // an Include would read files of this machine
 		}
 		file := configText{name: "config", text: []byte(text)}
 		look := inspector{home: "/nowhere"}
 		if look.inspect(file, 0) != nil {
 			return
 		}
-		s, err := gather(file, host)
+		s, err := parseText(file, host)
 		if err != nil {
 			return
 		}
@@ -42,7 +42,7 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-// What tokens stand for is not looked at again, and what is none stays.
+// The values of tokens are not expanded, and all else is unchanged.
 func FuzzExpand(f *testing.F) {
 	for _, s := range []string{"%h:%p", "%%", "%", "${HOME}/x", "${", "a%qb", "%h%h${A}${B}"} {
 		f.Add(s, "%p")
@@ -60,7 +60,7 @@ func FuzzExpand(f *testing.F) {
 	})
 }
 
-// Words that are quoted come out as they were.
+// Splitting quoted words returns the same words.
 func FuzzArguments(f *testing.F) {
 	for _, s := range []string{`a b`, `"a b" c`, `a\ b`, `'`, `"\""`, `\`, "\t x "} {
 		f.Add(s)

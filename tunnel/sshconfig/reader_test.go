@@ -15,12 +15,12 @@ import (
 )
 
 // A configCase is a configuration file that both ssh and the built-in reader
-// are given. FOLDER in its text is one with the files of include.
+// read. FOLDER in its text is a folder with the files of include.
 type configCase struct {
-	name    string
-	text    string
-	opts    Options
-	refused bool // by the built-in reader
+	name     string
+	text     string
+	opts     Options
+	rejected bool // by the built-in reader
 }
 
 var include = map[string]string{
@@ -30,12 +30,12 @@ var include = map[string]string{
 	".hidden.cfg": "User hidden\n",
 	"nested.inc":  "Include FOLDER/two.conf\nUser nested\n",
 	"crlf.inc":    "User crlf\r\n# comment\r\nPort 9\r\n",
-	"short.inc":   "Port 11", // no end of line
+	"short.inc":   "Port 11", // no newline
 	"endless.inc": "Include FOLDER/endless.inc\n",
 }
 
 var configCases = []configCase{
-	// The language that the built-in reader reads.
+	// What the built-in reader supports.
 	{name: "empty", text: ""},
 	{name: "comments and blank lines", text: "# one\n\n   # two\n\t\nUser x # three\n"},
 	{name: "no end of line", text: "User x\nPort 23"},
@@ -96,59 +96,59 @@ var configCases = []configCase{
 	{name: "Debian's own file", text: "\nInclude FOLDER/*.none\n\nHost *\n#   Port 22\n#   IdentityFile ~/.ssh/id_dsa\n    SendEnv LANG LC_*\n    HashKnownHosts yes\n    GSSAPIAuthentication yes\n"},
 	{name: "included files", text: "Include FOLDER/one.conf\nUser main\nIdentityFile /id/main\n"},
 	{name: "included in a section", text: "Host b\n Include FOLDER/two.conf\nHost a\n Include FOLDER/one.conf\n Port 2\nUser x\n"},
-	{name: "included files in order", text: "Include FOLDER/[t]wo.conf\n", refused: true},
+	{name: "included files in order", text: "Include FOLDER/[t]wo.conf\n", rejected: true},
 	{name: "several included files", text: "Include FOLDER/two.conf FOLDER/one.conf FOLDER/missing\n"},
 	{name: "included pattern", text: "Include FOLDER/?n?.conf FOLDER/t*.conf\nIdentityFile /main\n"},
 	{name: "included twice", text: "Include FOLDER/nested.inc\nInclude FOLDER/two.conf\nPort 2\n"},
 	{name: "included odd line ends", text: "Include FOLDER/crlf.inc\n"},
 	{name: "included without end of line", text: "Include FOLDER/short.inc\nUser x\n"},
 
-	// What it refuses.
-	{name: "Fedora's own file", text: "Host *\n User x\n\nMatch final all\n  GSSAPIAuthentication yes\n  ForwardX11Trusted yes\n", refused: true},
-	{name: "Match host", text: "Match host a,b\n Port 2\n", refused: true},
-	{name: "Match host and user", text: "Match host a user nobody\n Port 2\n", refused: true},
-	{name: "Match exec", text: "Match host a exec false\n Port 2\n", refused: true},
-	{name: "Match originalhost", text: "Match originalhost a\n Port 2\n", refused: true},
-	{name: "host with ?", text: "Host a?\n Port 2\n", refused: true},
-	{name: "host in quotes", text: "Host \"a\"\n Port 2\n", refused: true},
-	{name: "hosts with tab", text: "Host b\ta\n Port 2\n", refused: true},
-	{name: "hash in a value", text: "User bob#1\n", refused: true},
-	{name: "hash in a host", text: "Host a#b a\nUser x\n", refused: true},
-	{name: "value in quotes", text: "User \"x y\"\n", refused: true},
-	{name: "value in quotes with hash", text: "IdentityFile \"/a # b\"\n", refused: true},
-	{name: "backslash", text: "User a\\\\b\n", refused: true},
-	{name: "apostrophes", text: "User 'a'\n", refused: true},
-	{name: "minutes", text: "ConnectTimeout 1m\n", refused: true},
-	{name: "minutes of another host", text: "Host b\n ServerAliveInterval 2m\n", refused: true},
-	{name: "addition to a list", text: "HostKeyAlgorithms +ssh-rsa\n", refused: true},
-	{name: "removal from a list", text: "HostKeyAlgorithms -ssh-ed25519\n", refused: true},
-	{name: "front of a list", text: "HostKeyAlgorithms ^rsa-sha2-512\n", refused: true},
-	{name: "addition to ciphers", text: "Ciphers +aes128-cbc\n", refused: true},
-	{name: "front of key exchanges", text: "KexAlgorithms ^ecdh-sha2-nistp256\n", refused: true},
-	{name: "removal of MACs", text: "MACs -hmac-sha1*\n", refused: true},
-	{name: "old name of signatures", text: "PubkeyAcceptedKeyTypes ssh-rsa\n", refused: true},
-	{name: "key exchange that is not implemented", text: "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256\n", refused: true},
-	{name: "known hosts command with quotes", text: "KnownHostsCommand /bin/k \"%H\"\n", refused: true},
-	{name: "revoked host keys with a token", text: "RevokedHostKeys /r-%h\n", refused: true},
-	{name: "pattern in a list", text: "HostKeyAlgorithms ssh-*\n", refused: true},
-	{name: "service as port", text: "Port ssh\n", refused: true},
-	{name: "ProxyCommand with a hash", text: "ProxyCommand sh -c \"nc #\"\n", refused: true},
-	{name: "both ways through a proxy", text: "ProxyJump b\nHost a\n ProxyCommand nc\n", refused: true},
-	{name: "ProxyCommand none and ProxyJump", text: "ProxyCommand none\nProxyJump b\n", refused: true},
-	{name: "canonical names", text: "CanonicalizeHostname yes\nCanonicalDomains example.invalid\nCanonicalizeFallbackLocal yes\n", refused: true},
-	{name: "unknown keyword that may be ignored", text: "IgnoreUnknown UseKeychain\nUseKeychain yes\n", refused: true},
-	{name: "old keyword", text: "ChallengeResponseAuthentication no\n", refused: true},
-	{name: "quoted keyword", text: "\"User\" x\n", refused: true},
-	{name: "control character", text: "User a\fb\n", refused: true},
-	{name: "not UTF-8", text: "User \xe9\n", refused: true},
-	{name: "included Match", text: "Include FOLDER/match.conf\n", refused: true},
-	{name: "included pattern and hidden file", text: "Include FOLDER/*.cfg\n", refused: true},
-	{name: "included with comment", text: "Include FOLDER/one.conf # c\n", refused: true},
-	{name: "included with two blanks", text: "Include FOLDER/one.conf  FOLDER/two.conf\n", refused: true},
-	{name: "included with blank at the end", text: "Include FOLDER/one.conf \nUser x\n", refused: true},
-	{name: "included with tab", text: "Include FOLDER/two.conf\tFOLDER/one.conf\n", refused: true},
-	{name: "included in quotes", text: "Include \"FOLDER/one.conf\"\n", refused: true},
-	{name: "included folder pattern", text: "Include FOLDER*/one.conf\n", refused: true},
+	// What it rejects.
+	{name: "Fedora's own file", text: "Host *\n User x\n\nMatch final all\n  GSSAPIAuthentication yes\n  ForwardX11Trusted yes\n", rejected: true},
+	{name: "Match host", text: "Match host a,b\n Port 2\n", rejected: true},
+	{name: "Match host and user", text: "Match host a user nobody\n Port 2\n", rejected: true},
+	{name: "Match exec", text: "Match host a exec false\n Port 2\n", rejected: true},
+	{name: "Match originalhost", text: "Match originalhost a\n Port 2\n", rejected: true},
+	{name: "host with ?", text: "Host a?\n Port 2\n", rejected: true},
+	{name: "host in quotes", text: "Host \"a\"\n Port 2\n", rejected: true},
+	{name: "hosts with tab", text: "Host b\ta\n Port 2\n", rejected: true},
+	{name: "hash in a value", text: "User bob#1\n", rejected: true},
+	{name: "hash in a host", text: "Host a#b a\nUser x\n", rejected: true},
+	{name: "value in quotes", text: "User \"x y\"\n", rejected: true},
+	{name: "value in quotes with hash", text: "IdentityFile \"/a # b\"\n", rejected: true},
+	{name: "backslash", text: "User a\\\\b\n", rejected: true},
+	{name: "apostrophes", text: "User 'a'\n", rejected: true},
+	{name: "minutes", text: "ConnectTimeout 1m\n", rejected: true},
+	{name: "minutes of another host", text: "Host b\n ServerAliveInterval 2m\n", rejected: true},
+	{name: "addition to a list", text: "HostKeyAlgorithms +ssh-rsa\n", rejected: true},
+	{name: "removal from a list", text: "HostKeyAlgorithms -ssh-ed25519\n", rejected: true},
+	{name: "front of a list", text: "HostKeyAlgorithms ^rsa-sha2-512\n", rejected: true},
+	{name: "addition to ciphers", text: "Ciphers +aes128-cbc\n", rejected: true},
+	{name: "front of key exchanges", text: "KexAlgorithms ^ecdh-sha2-nistp256\n", rejected: true},
+	{name: "removal of MACs", text: "MACs -hmac-sha1*\n", rejected: true},
+	{name: "old name of signatures", text: "PubkeyAcceptedKeyTypes ssh-rsa\n", rejected: true},
+	{name: "key exchange that is not implemented", text: "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256\n", rejected: true},
+	{name: "known hosts command with quotes", text: "KnownHostsCommand /bin/k \"%H\"\n", rejected: true},
+	{name: "revoked host keys with a token", text: "RevokedHostKeys /r-%h\n", rejected: true},
+	{name: "pattern in a list", text: "HostKeyAlgorithms ssh-*\n", rejected: true},
+	{name: "service as port", text: "Port ssh\n", rejected: true},
+	{name: "ProxyCommand with a hash", text: "ProxyCommand sh -c \"nc #\"\n", rejected: true},
+	{name: "both ways through a proxy", text: "ProxyJump b\nHost a\n ProxyCommand nc\n", rejected: true},
+	{name: "ProxyCommand none and ProxyJump", text: "ProxyCommand none\nProxyJump b\n", rejected: true},
+	{name: "canonical names", text: "CanonicalizeHostname yes\nCanonicalDomains example.invalid\nCanonicalizeFallbackLocal yes\n", rejected: true},
+	{name: "unknown keyword that may be ignored", text: "IgnoreUnknown UseKeychain\nUseKeychain yes\n", rejected: true},
+	{name: "old keyword", text: "ChallengeResponseAuthentication no\n", rejected: true},
+	{name: "quoted keyword", text: "\"User\" x\n", rejected: true},
+	{name: "control character", text: "User a\fb\n", rejected: true},
+	{name: "not UTF-8", text: "User \xe9\n", rejected: true},
+	{name: "included Match", text: "Include FOLDER/match.conf\n", rejected: true},
+	{name: "included pattern and hidden file", text: "Include FOLDER/*.cfg\n", rejected: true},
+	{name: "included with comment", text: "Include FOLDER/one.conf # c\n", rejected: true},
+	{name: "included with two blanks", text: "Include FOLDER/one.conf  FOLDER/two.conf\n", rejected: true},
+	{name: "included with blank at the end", text: "Include FOLDER/one.conf \nUser x\n", rejected: true},
+	{name: "included with tab", text: "Include FOLDER/two.conf\tFOLDER/one.conf\n", rejected: true},
+	{name: "included in quotes", text: "Include \"FOLDER/one.conf\"\n", rejected: true},
+	{name: "included folder pattern", text: "Include FOLDER*/one.conf\n", rejected: true},
 }
 
 // prepare writes the files of c and returns the options to read them with.
@@ -163,8 +163,8 @@ func (c configCase) prepare(t *testing.T) Options {
 	return opts
 }
 
-// current takes out what differs between versions of OpenSSH: the key files of
-// the past that old ones still try.
+// current removes from hops the default identity files that only old versions of
+// OpenSSH have.
 func current(hops []tunnel.Hop) []tunnel.Hop {
 	for i, h := range hops {
 		if !h.IdentityFilesSet {
@@ -178,14 +178,14 @@ func current(hops []tunnel.Hop) []tunnel.Hop {
 
 var placed = regexp.MustCompile(`^(/.+|-o):[0-9]+: .+`)
 
-func TestBuiltInReaderSaysWhatSSHSaysOrRefuses(t *testing.T) {
+func TestBuiltInReaderAgreesWithSSHOrRejects(t *testing.T) {
 	t.Setenv("SSH_AUTH_SOCK", "/run/agent")
 	for _, c := range configCases {
 		t.Run(c.name, func(t *testing.T) {
 			opts := c.prepare(t)
 			opts.SSH = "none"
 			got, err := Resolve(t.Context(), "a", opts)
-			if c.refused {
+			if c.rejected {
 				var config *Error
 				require.ErrorAs(t, err, &config)
 				assert.Regexp(t, placed, config.Text)
@@ -203,13 +203,13 @@ func TestBuiltInReaderSaysWhatSSHSaysOrRefuses(t *testing.T) {
 	}
 }
 
-func TestBuiltInReaderReadsThisMachinesFilesAsSSHDoes(t *testing.T) {
+func TestBuiltInReaderAgreesWithSSHOnFilesOfThisMachine(t *testing.T) {
 	if !hasSSH() {
 		t.Skip("no ssh to compare with")
 	}
 	want, err := Resolve(t.Context(), "host.example", Options{})
 	if err != nil {
-		t.Skip("this machine's configuration is not to be had: ", err)
+		t.Skip("cannot read the configuration of this machine: ", err)
 	}
 	got, err := Resolve(t.Context(), "host.example", Options{SSH: "none"})
 	if err != nil {
@@ -219,7 +219,7 @@ func TestBuiltInReaderReadsThisMachinesFilesAsSSHDoes(t *testing.T) {
 	assert.Equal(t, current(want), current(got))
 }
 
-func TestWhatSSHRejectsTheBuiltInReaderDoesNotTake(t *testing.T) {
+func TestBuiltInReaderRejectsWhatSSHRejects(t *testing.T) {
 	folder := t.TempDir()
 	endless := filepath.Join(folder, "endless.inc")
 	require.NoError(t, os.WriteFile(endless, []byte("Include "+endless+"\n"), 0o600))
@@ -235,7 +235,7 @@ func TestWhatSSHRejectsTheBuiltInReaderDoesNotTake(t *testing.T) {
 	}
 }
 
-func TestSettingsOfTheCommandLineHaveNoSections(t *testing.T) {
+func TestBuiltInReaderRejectsSectionsInSettings(t *testing.T) {
 	for _, settings := range [][]string{{"Host=a", "Port=1"}, {"Match all"}, {"Include /x"}, {"User=a\nPort=2"}, {"User=\"a\""}, {"User"}} {
 		_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: "none", Settings: settings})
 		assert.ErrorAs(t, err, new(*Error), settings)

@@ -10,63 +10,66 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// Options are what the command line says, with ssh's letters.
+// Options are the options of the command line, by ssh's letters. The zero value
+// gives none.
 type Options struct {
-	ConfigFile    string   // -F: read this in place of the user's and the system's file; "none" reads none
+	ConfigFile    string   // -F: the file to read instead of the user's and the system's; "none" reads no file
 	User          string   // -l
 	Port          int      // -p; zero if not given
 	IdentityFiles []string // -i
 	Jump          string   // -J
-	AddressFamily string   // -4 is "inet", -6 is "inet6"; empty if not given
+	AddressFamily string   // "inet" for -4, "inet6" for -6; empty if not given
 	Settings      []string // -o, each in the form keyword=value
 
-	// SSH is the OpenSSH program to ask. If empty, that is ssh in PATH, and
-	// the built-in reader if there is none; "none" never asks.
+	// SSH is the OpenSSH client to run. If empty, Resolve runs ssh from PATH,
+	// or uses the built-in reader if that does not exist or is not OpenSSH's.
+	// "none" always uses the built-in reader.
 	SSH string
 }
 
-// A Error reports that the configuration cannot be used as it stands:
-// ssh rejects it, the built-in reader cannot be sure to understand it as ssh
-// would, or it asks for what this package cannot do. It lies with the user to
-// change it: to try again is of no use.
+// An Error reports a configuration that cannot be used: ssh rejects it, the
+// built-in reader does not support it, or it asks for something that package
+// tunnel cannot do. Resolving again returns the same error until somebody
+// changes the configuration.
 type Error struct {
-	Text string // for people; names file and line where these are known
+	Text string // the problem, with file and line where known
 }
 
 func (e *Error) Error() string { return e.Text }
 
-// maxHops bounds a chain of jump hosts, which configuration files can make
+// maxHops bounds a chain of jump hosts. Configuration files can make it
 // endless.
 const maxHops = 16
 
 // Resolve returns the hops to destination in the order in which to connect to
-// them, as ssh(1) would with the same options: jump hosts first, destination
-// last. It opens no connection, though ssh looks names up if the user has
-// configured CanonicalizeHostname, and runs the commands of "Match exec".
+// them, as ssh(1) would with the same options: jump hosts first, the
+// destination last. It opens no connection, but the ssh program that it runs
+// looks up host names if CanonicalizeHostname is configured, and runs the
+// commands of "Match exec". When ctx is done, Resolve stops ssh and returns an
+// error that wraps ctx.Err().
 //
 // A destination has the form [user@]host or ssh://[user@]host[:port]. An IPv6
 // address may be in brackets.
 //
-// Each hop is configured by itself: a jump host gets its user and port from
-// the -J or ProxyJump that names it and all else from the configuration files,
-// never from the options -l, -p, -i and -o, which are the destination's. In
-// "-J a,b" b is reached through a, whatever the files say about b; a is reached
-// as the files say.
+// Each hop has its own configuration. A jump host takes its user and port from
+// the -J option or ProxyJump that names it, and everything else from the
+// configuration files. All options but -F and -J apply to the destination only.
+// In "-J a,b", b is reached through a, whatever the files configure for b; a is
+// reached as the files configure it.
 //
-// Honoured are the keywords that have a field in [tunnel.Hop], and ProxyJump, which
-// goes before ProxyCommand where ssh has both. Refused
-// with a [*Error], because to ignore them would mean to connect
-// elsewhere, in another way, or with less checking than configured, are
-// ProxyUseFdpass, "ProxyCommand -" and RefuseConnection, and lists of algorithms
-// of which none is implemented here. VerifyHostKeyDNS counts as "no". All others
-// are ignored: those about tokens (PKCS11Provider, SecurityKeyProvider), other methods of
-// authentication, forwarding, terminals and control sockets. Unlike ssh, which
-// only warns, Resolve returns an error if a file of -i does not exist.
+// Resolve supports the keywords that have a field in [tunnel.Hop], and
+// ProxyJump. If both ProxyJump and ProxyCommand apply, ProxyJump is used.
+// Resolve returns an [*Error] for what it does not support and what would be
+// unsafe to ignore: ProxyUseFdpass, "ProxyCommand -", RefuseConnection, and a
+// list of algorithms of which none is implemented. VerifyHostKeyDNS is treated
+// as "no". All other keywords are ignored: those about tokens (PKCS11Provider,
+// SecurityKeyProvider), other authentication methods, forwarding, terminals and
+// control sockets. Unlike ssh, which prints a warning, Resolve returns an error
+// if a file of -i does not exist.
 //
-// Without an ssh to ask, the built-in reader reads the same files in the same
-// order and returns a [*Error] with file and line for everything that it
-// might understand differently. It takes unknown values of ignored keywords,
-// which ssh rejects.
+// The built-in reader returns an [*Error] with file and line for every line
+// that it might read differently from ssh. It accepts unknown values of ignored
+// keywords, which ssh rejects.
 func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Hop, error) {
 	t, err := parseDestination(destination)
 	if err != nil {
@@ -76,21 +79,15 @@ func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Ho
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range opts.IdentityFiles {
-		name, err := local.expandTilde(name)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := os.Stat(name); err != nil {
-			return nil, fmt.Errorf("identity file: %w", err)
-		}
+	if err := local.checkIdentityFiles(opts.IdentityFiles); err != nil {
+		return nil, err
 	}
 	r := resolver{local: local}
-	if r.ssh, err = findSSH(ctx, opts.SSH); err != nil {
+	if r.ssh, err = FindSSH(ctx, opts); err != nil {
 		return nil, err
 	}
 	if r.ssh != "" {
-		r.defaults, err = askSSH(ctx, r.ssh, t, Options{ConfigFile: "none"})
+		r.defaults, err = runSSHG(ctx, r.ssh, t, Options{ConfigFile: "none"})
 	} else {
 		r.defaults = defaultSettings()
 	}
@@ -100,36 +97,44 @@ func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Ho
 	return r.hops(ctx, t, opts, nil)
 }
 
+// checkIdentityFiles returns an error if one of the files of -i does not exist.
+func (a account) checkIdentityFiles(names []string) error {
+	for _, name := range names {
+		name, err := a.expandTilde(name)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(name); err != nil {
+			return fmt.Errorf("identity file: %w", err)
+		}
+	}
+	return nil
+}
+
 // A resolver resolves the hops of one destination.
 type resolver struct {
-	ssh      string   // the program to ask; empty for the built-in reader
-	defaults settings // what it says if nothing is configured
+	ssh      string   // the ssh program; empty for the built-in reader
+	defaults settings // of a destination for which nothing is configured
 	local    account
 }
 
-// hops resolves t and what it is reached through. Steps are those that led
-// to t.
-func (r *resolver) hops(ctx context.Context, t target, opts Options, steps []string) ([]tunnel.Hop, error) {
+// hops returns the jump hosts of t and t itself. Path lists the destinations
+// that led to t.
+func (r *resolver) hops(ctx context.Context, t target, opts Options, path []string) ([]tunnel.Hop, error) {
 	step := t.String()
 	if opts.Jump != "" {
 		step += " (through " + opts.Jump + ")"
 	}
-	loop := slices.Contains(steps, step)
-	steps = append(steps, step)
+	loop := slices.Contains(path, step)
+	path = append(path, step)
 	switch {
 	case loop:
-		return nil, &Error{"ProxyJump goes round in a circle: " + strings.Join(steps, ", ")}
-	case len(steps) > maxHops:
-		return nil, &Error{fmt.Sprintf("more than %d hops: %s", maxHops, strings.Join(steps, ", "))}
+		return nil, &Error{"ProxyJump loop: " + strings.Join(path, ", ")}
+	case len(path) > maxHops:
+		return nil, &Error{fmt.Sprintf("more than %d hops: %s", maxHops, strings.Join(path, ", "))}
 	}
 
-	var s settings
-	var err error
-	if r.ssh != "" {
-		s, err = askSSH(ctx, r.ssh, t, opts)
-	} else {
-		s, err = readConfig(t, opts, r.local)
-	}
+	s, err := r.read(ctx, t, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -137,22 +142,38 @@ func (r *resolver) hops(ctx context.Context, t target, opts Options, steps []str
 	if err != nil || !s.set("proxyjump") {
 		return []tunnel.Hop{hop}, err
 	}
-
-	jump, err := expandTokens(s.first("proxyjump"), only(r.local.tokens(t.host, s), "hnpr"), nil)
+	earlier, last, err := r.jump(t, s)
 	if err != nil {
-		return nil, &Error{"ProxyJump of " + t.host + ": " + err.Error()}
-	}
-	extra, last, err := splitJump(jump)
-	if err != nil {
-		return nil, &Error{"ProxyJump of " + t.host + ": " + err.Error()}
+		return nil, err
 	}
 	if last.host == hop.HostName && (last.port == hop.Port || last.port == 0 && hop.Port == 22) &&
 		(last.user == hop.User || last.user == "") {
 		return nil, &Error{"jumphost loop via " + last.host + ` (a section "Host ` + last.host + `" with "ProxyJump none" ends it)`}
 	}
-	before, err := r.hops(ctx, last, Options{ConfigFile: opts.ConfigFile, Jump: extra}, steps)
+	before, err := r.hops(ctx, last, Options{ConfigFile: opts.ConfigFile, Jump: earlier}, path)
 	if err != nil {
 		return nil, err
 	}
 	return append(before, hop), nil
+}
+
+// read returns the configuration of t.
+func (r *resolver) read(ctx context.Context, t target, opts Options) (settings, error) {
+	if r.ssh != "" {
+		return runSSHG(ctx, r.ssh, t, opts)
+	}
+	return readConfig(t, opts, r.local)
+}
+
+// jump returns the jump host through which s reaches t, and the list of those
+// before it.
+func (r *resolver) jump(t target, s settings) (earlier string, last target, err error) {
+	list, err := expandTokens(s.first("proxyjump"), only(r.local.tokens(t.host, s), "hnpr"), nil)
+	if err == nil {
+		earlier, last, err = splitJump(list)
+	}
+	if err != nil {
+		return "", target{}, &Error{"ProxyJump of " + t.host + ": " + err.Error()}
+	}
+	return earlier, last, nil
 }

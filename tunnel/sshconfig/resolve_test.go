@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readers are the values of Options.SSH for each way of reading that this
-// machine has.
+// readers returns the values of Options.SSH for each reader that this machine
+// has.
 func readers() map[string]string {
 	readers := map[string]string{"built-in": "none"}
 	if hasSSH() {
@@ -38,7 +38,7 @@ func writeConfig(t *testing.T, text string) string {
 	return name
 }
 
-// route is the hops' addresses and users, in order.
+// route returns the users and addresses of hops, in order.
 func route(hops []tunnel.Hop) string {
 	var parts []string
 	for _, h := range hops {
@@ -47,7 +47,7 @@ func route(hops []tunnel.Hop) string {
 	return strings.Join(parts, " ")
 }
 
-func TestJumpHostsAreThoseThatSSHWouldUse(t *testing.T) {
+func TestResolveReturnsTheJumpHostsThatSSHUses(t *testing.T) {
 	config := writeConfig(t, `
 Host target
   HostName target.example
@@ -73,27 +73,27 @@ Host *
 		opts              Options
 		want              string
 	}{
-		{"configuration leads from hop to hop", "target", Options{}, outer + " " + inner + " " + target},
-		{"-J takes the place of ProxyJump", "target", Options{Jump: "other"}, "common@other:22 " + target},
-		{"-J none cancels", "target", Options{Jump: "none"}, target},
-		{"-o ProxyJump=none cancels", "target", Options{Settings: []string{"ProxyJump=none"}}, target},
-		{"only the first of a list is reached as configured", "target", Options{Jump: "direct,inner"}, "common@direct:22 " + inner + " " + target},
+		{"each hop has its own ProxyJump", "target", Options{}, outer + " " + inner + " " + target},
+		{"-J overrides ProxyJump", "target", Options{Jump: "other"}, "common@other:22 " + target},
+		{"-J none overrides ProxyJump", "target", Options{Jump: "none"}, target},
+		{"-o ProxyJump=none overrides ProxyJump", "target", Options{Settings: []string{"ProxyJump=none"}}, target},
+		{"the files decide how to reach only the first of a list", "target", Options{Jump: "direct,inner"}, "common@direct:22 " + inner + " " + target},
 		{"the first of a list has its own jump hosts", "target", Options{Jump: "inner,direct"}, outer + " " + inner + " common@direct:22 " + target},
 		{"user and port of a jump host", "direct", Options{Jump: "a@b:2,ssh://c@d:4"}, "a@b:2 c@d:4 common@direct:22"},
 		{"IPv6 jump host", "numbered", Options{}, "me@[2001:db8::7]:2207 common@numbered:22"},
 		{"tokens in ProxyJump", "named", Options{}, "common@gate-n.example:22 common@n.example:22"},
 		{
-			"options are the destination's", "target",
+			"options apply to the destination only", "target",
 			Options{User: "u", Port: 99, Settings: []string{"HostKeyAlias=x"}, Jump: "direct"},
 			"common@direct:22 u@target.example:99",
 		},
-		{"the user of -l goes before that of the destination", "a@direct", Options{User: "b"}, "b@direct:22"},
-		{"the user of -o goes before that of the destination", "a@direct", Options{Settings: []string{"User=b"}}, "b@direct:22"},
-		{"the user of the destination goes before the file's", "a@direct", Options{}, "a@direct:22"},
+		{"the user of -l overrides that of the destination", "a@direct", Options{User: "b"}, "b@direct:22"},
+		{"the user of -o overrides that of the destination", "a@direct", Options{Settings: []string{"User=b"}}, "b@direct:22"},
+		{"the user of the destination overrides that of the file", "a@direct", Options{}, "a@direct:22"},
 		{"port of a URI", "ssh://a@direct:2222/", Options{}, "a@direct:2222"},
-		{"-o Port goes before the port of a URI", "ssh://a@direct:2222", Options{Settings: []string{"Port 3"}}, "a@direct:3"},
+		{"-o Port overrides the port of a URI", "ssh://a@direct:2222", Options{Settings: []string{"Port 3"}}, "a@direct:3"},
 		{"bracketed address", "[2001:db8::1]", Options{}, "common@[2001:db8::1]:22"},
-		{"capitals", "DIRECT.Example", Options{}, "common@direct.example:22"},
+		{"upper case", "DIRECT.Example", Options{}, "common@direct.example:22"},
 	} {
 		for name, ssh := range readers() {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
@@ -110,10 +110,10 @@ Host *
 	}
 }
 
-func TestEndlessJumpsAreAnError(t *testing.T) {
+func TestResolveRejectsProxyJumpLoops(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"itself", "Host *\nProxyJump gate\n", "jumphost loop via gate"},
-		{"each other", "Host a\nProxyJump b\nHost b\nProxyJump a\n", "ProxyJump goes round in a circle: a, b, a"},
+		{"each other", "Host a\nProxyJump b\nHost b\nProxyJump a\n", "ProxyJump loop: a, b, a"},
 		{"growing chain", "Host *\nProxyJump x%h\n", "more than 16 hops: a, xa, xxa, xxxa"},
 	} {
 		for name, ssh := range readers() {
@@ -128,7 +128,7 @@ func TestEndlessJumpsAreAnError(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
+func TestResolveRejectsWhatItCannotHonour(t *testing.T) {
 	for text, want := range map[string]string{
 		"ProxyCommand nc\nProxyUseFdpass yes": "ProxyUseFdpass",
 		"ProxyCommand -":                      "ProxyCommand -",
@@ -148,7 +148,7 @@ func TestWhatCannotBeHonouredIsRefused(t *testing.T) {
 	}
 }
 
-func TestNoneCancelsWhatCannotBeHonoured(t *testing.T) {
+func TestResolveAcceptsNoneForUnsupportedKeywords(t *testing.T) {
 	config := writeConfig(t, "ProxyCommand none\nKnownHostsCommand none\nRevokedHostKeys none\nIdentityFile none\n")
 	for name, ssh := range readers() {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestNoneCancelsWhatCannotBeHonoured(t *testing.T) {
 	}
 }
 
-func TestEveryFieldOfAHopIsFilled(t *testing.T) {
+func TestResolveSetsEveryFieldOfHop(t *testing.T) {
 	key := writeConfig(t, "")
 	config := writeConfig(t, `
 Host alias
@@ -231,7 +231,7 @@ Host alias
 	}
 }
 
-func TestUnconfiguredHopHasDefaults(t *testing.T) {
+func TestResolveReturnsDefaultsWithoutConfiguration(t *testing.T) {
 	t.Setenv("SSH_AUTH_SOCK", "/run/a")
 	for name, ssh := range readers() {
 		t.Run(name, func(t *testing.T) {
@@ -252,12 +252,12 @@ func TestUnconfiguredHopHasDefaults(t *testing.T) {
 	}
 }
 
-func TestMissingIdentityFileOfTheCommandLineIsAnError(t *testing.T) {
+func TestResolveRejectsMissingIdentityFileOfCommandLine(t *testing.T) {
 	_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", IdentityFiles: []string{filepath.Join(t.TempDir(), "id")}})
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestMissingConfigFileOfTheCommandLineIsAnError(t *testing.T) {
+func TestResolveRejectsMissingConfigFileOfCommandLine(t *testing.T) {
 	for name, ssh := range readers() {
 		t.Run(name, func(t *testing.T) {
 			_, err := Resolve(t.Context(), "a", Options{ConfigFile: filepath.Join(t.TempDir(), "config"), SSH: ssh})
@@ -266,7 +266,7 @@ func TestMissingConfigFileOfTheCommandLineIsAnError(t *testing.T) {
 	}
 }
 
-func TestCancelledContextEndsResolving(t *testing.T) {
+func TestResolveStopsWhenContextIsCancelled(t *testing.T) {
 	if !hasSSH() {
 		t.Skip("no ssh")
 	}

@@ -11,27 +11,24 @@ import (
 	"time"
 )
 
-// askLimit bounds one question to ssh. The answer takes milliseconds, unless a
-// "Match exec" or a name server takes its time.
-const askLimit = 10 * time.Second
+// sshTimeout bounds one run of ssh. It takes milliseconds, unless a "Match
+// exec" or a name server is slow.
+const sshTimeout = 10 * time.Second
 
-// FindSSH returns the path of the ssh program that [Resolve] asks about the
-// configuration, or an empty string if the built-in reader takes its place.
-func FindSSH(ctx context.Context, opts Options) (string, error) { return findSSH(ctx, opts.SSH) }
-
-// findSSH returns the program that [Options].SSH names, empty for the built-in
-// reader. It asks for its version first: Dropbear's client goes by the name of
-// ssh on small systems, ignores -G and would connect.
-func findSSH(ctx context.Context, name string) (string, error) {
-	if name == "none" {
+// FindSSH returns the path of the OpenSSH client that [Resolve] runs with the
+// same opts, or an empty string if it uses the built-in reader. FindSSH runs
+// "ssh -V": Dropbear's client, which small systems install as ssh, ignores -G
+// and would connect.
+func FindSSH(ctx context.Context, opts Options) (string, error) {
+	if opts.SSH == "none" {
 		return "", nil
 	}
-	wanted := name != ""
-	if !wanted {
+	name, required := opts.SSH, opts.SSH != ""
+	if !required {
 		name = "ssh"
 	}
 	path, err := exec.LookPath(name)
-	if errors.Is(err, exec.ErrNotFound) && !wanted {
+	if errors.Is(err, exec.ErrNotFound) && !required {
 		return "", nil
 	}
 	if err != nil {
@@ -43,15 +40,15 @@ func findSSH(ctx context.Context, name string) (string, error) {
 		return path, nil
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%s -V: %w", path, ctx.Err())
-	case wanted:
-		return "", fmt.Errorf("%s is not OpenSSH: it gives its version as %q", path, strings.TrimSpace(version))
+	case required:
+		return "", fmt.Errorf("%s is not OpenSSH: its version is %q", path, strings.TrimSpace(version))
 	}
 	return "", nil
 }
 
-// askSSH returns what "ssh -G" prints about t. If ssh rejects the
-// configuration, the error is a [*Error] with its words.
-func askSSH(ctx context.Context, path string, t target, opts Options) (settings, error) {
+// runSSHG returns what "ssh -G" prints for t. If ssh rejects the configuration,
+// the error is an [*Error] with the text that ssh prints.
+func runSSHG(ctx context.Context, path string, t target, opts Options) (settings, error) {
 	out, complaint, err := runSSH(ctx, path, sshArguments(t, opts)...)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 255 && complaint != "" {
 		return nil, &Error{strings.TrimSpace(complaint)}
@@ -61,15 +58,15 @@ func askSSH(ctx context.Context, path string, t target, opts Options) (settings,
 	}
 	s := parseSettings(out)
 	if s.first("hostname") == "" {
-		return nil, fmt.Errorf("%s -G %s: the answer has no hostname", path, t.host)
+		return nil, fmt.Errorf("%s -G %s: no hostname in the output", path, t.host)
 	}
 	return s, nil
 }
 
-// sshArguments are the arguments with which ssh prints its configuration for t.
-// Of the options that are given twice ssh takes the first, so t's own user and
-// port give way to -l, -p and -o, as those of user@host do. -N and -T keep ssh
-// from thinking of a shell, whose absence of a terminal it would mention.
+// sshArguments returns the arguments with which ssh prints its configuration
+// for t. If an option occurs twice, ssh uses the first, so the user and port of
+// t come last: -l, -p and -o override those of user@host. With -N and -T, ssh
+// does not warn that it has no terminal.
 func sshArguments(t target, opts Options) []string {
 	args := []string{"-G", "-T", "-N"}
 	add := func(letter, value string) {
@@ -102,26 +99,26 @@ func sshArguments(t target, opts Options) []string {
 	return append(args, "--", t.host)
 }
 
-// runSSH runs ssh with nothing to read and returns its standard output and
-// standard error.
+// runSSH runs ssh with an empty standard input and returns its standard output
+// and standard error.
 func runSSH(ctx context.Context, path string, args ...string) (stdout, stderr string, err error) {
-	limited, cancel := context.WithTimeout(ctx, askLimit)
+	limited, cancel := context.WithTimeout(ctx, sshTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(limited, path, args...)
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
-	cmd.WaitDelay = time.Second // a command of "Match exec" may hold on to the pipes
+	cmd.WaitDelay = time.Second // a command of "Match exec" may keep the pipes open
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case limited.Err() != nil:
-		err = fmt.Errorf("no answer within %v (a slow \"Match exec\", or CanonicalizeHostname without a name server?)", askLimit)
+		err = fmt.Errorf("no answer within %v (a slow \"Match exec\", or CanonicalizeHostname without a name server?)", sshTimeout)
 	}
 	return out.String(), complaint.String(), err
 }
 
-// parseSettings reads what "ssh -G" prints: lines of keyword, space, value.
+// parseSettings parses the output of "ssh -G": lines of keyword, space, value.
 func parseSettings(out string) settings {
 	s := settings{}
 	for line := range strings.Lines(out) {

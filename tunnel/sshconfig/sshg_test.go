@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWordsOfSSHAboutABadFileAreKept(t *testing.T) {
+func TestErrorHasTheTextThatSSHPrints(t *testing.T) {
 	if !hasSSH() {
 		t.Skip("no ssh")
 	}
@@ -23,7 +23,7 @@ func TestWordsOfSSHAboutABadFileAreKept(t *testing.T) {
 	assert.Contains(t, wrong.Text, config+": line 2: Bad configuration option: uzer")
 }
 
-func TestSSHIsAskedWithUserAndPortOfTheDestinationLast(t *testing.T) {
+func TestSSHArgumentsEndWithUserAndPortOfDestination(t *testing.T) {
 	args := sshArguments(target{user: "u", host: "h", port: 2}, Options{
 		ConfigFile: "f", User: "l", Port: 1, IdentityFiles: []string{"i"}, Jump: "j", AddressFamily: "inet", Settings: []string{"A=b"},
 	})
@@ -32,7 +32,7 @@ func TestSSHIsAskedWithUserAndPortOfTheDestinationLast(t *testing.T) {
 	}, args)
 }
 
-// program writes a program that takes the place of ssh.
+// program writes a shell script to use instead of ssh.
 func program(t *testing.T, text string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -43,21 +43,21 @@ func program(t *testing.T, text string) string {
 	return name
 }
 
-func TestProgramThatIsNotOpenSSHIsNotAsked(t *testing.T) {
-	asked := filepath.Join(t.TempDir(), "asked")
-	ssh := program(t, `case "$1" in -V) echo "Dropbear v2022.83" >&2;; *) touch `+asked+`;; esac`)
+func TestResolveDoesNotRunOtherSSHClients(t *testing.T) {
+	marker := filepath.Join(t.TempDir(), "marker")
+	ssh := program(t, `case "$1" in -V) echo "Dropbear v2022.83" >&2;; *) touch `+marker+`;; esac`)
 
 	_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: ssh})
 	assert.ErrorContains(t, err, "Dropbear")
 
 	t.Setenv("PATH", filepath.Dir(ssh)+":"+os.Getenv("PATH"))
 	hops, err := Resolve(t.Context(), "a", Options{ConfigFile: "none"})
-	require.NoError(t, err, "the built-in reader takes its place")
+	require.NoError(t, err, "the built-in reader is used")
 	assert.Len(t, hops, 1)
-	assert.NoFileExists(t, asked)
+	assert.NoFileExists(t, marker)
 }
 
-func TestSSHThatDoesNotAnswerIsGivenUp(t *testing.T) {
+func TestResolveStopsAnUnresponsiveSSH(t *testing.T) {
 	ssh := program(t, `case "$1" in -V) echo OpenSSH_9.9 >&2;; *) exec sleep 60;; esac`)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
@@ -67,7 +67,7 @@ func TestSSHThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	assert.Less(t, time.Since(start), 5*time.Second)
 }
 
-func TestAnswerWithoutHostNameIsAnError(t *testing.T) {
+func TestOutputWithoutHostNameIsAnError(t *testing.T) {
 	ssh := program(t, `case "$1" in -V) echo OpenSSH_9.9 >&2;; *) echo port 22;; esac`)
 	_, err := Resolve(t.Context(), "a", Options{SSH: ssh})
 	assert.ErrorContains(t, err, "no hostname")

@@ -36,12 +36,13 @@ type Lab struct {
 	Inner   *Host
 }
 
-// Require skips the test, with the reason, if there can be no lab here or one
-// of the programs is missing. With LAB=required in the environment it fails
-// the test instead. If LAB_SKIPPED names a file, the reason for skipping is
-// added to it.
+// Require skips the test unless LAB is set in the environment, there can be a
+// lab on this machine, and the programs are installed. With LAB=required, only
+// an unset LAB skips: whatever else is missing fails the test. If LAB_SKIPPED
+// names a file, Require appends the reason for skipping to it.
 func Require(t testing.TB, programs ...string) {
 	t.Helper()
+	requireLAB(t)
 	if runtime.GOOS != "linux" {
 		unavailable(t, "it needs Linux")
 	}
@@ -52,8 +53,26 @@ func Require(t testing.TB, programs ...string) {
 	}
 }
 
-// Program returns the paths of programs, and skips as [Require] does if one is
-// missing. It looks in sbin too, where not every path leads.
+// RequireRoot skips the test unless LAB is set in the environment and the test
+// runs as root. With LAB=required, another user fails the test.
+func RequireRoot(t testing.TB) {
+	t.Helper()
+	requireLAB(t)
+	if os.Geteuid() != 0 {
+		unavailable(t, "it needs root")
+	}
+}
+
+func requireLAB(t testing.TB) {
+	t.Helper()
+	if os.Getenv("LAB") == "" {
+		skip(t, "LAB is not set")
+	}
+}
+
+// Program returns the paths of programs, and skips the test if one is not
+// installed; with LAB=required it fails the test. It looks in sbin too, which
+// is not in every PATH.
 func Program(t testing.TB, programs ...string) (paths []string) {
 	t.Helper()
 	for _, program := range programs {
@@ -71,19 +90,18 @@ func Program(t testing.TB, programs ...string) (paths []string) {
 	return paths
 }
 
-// RequireRoot skips as [Require] does if the test does not run as root.
-func RequireRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		unavailable(t, "it needs root")
-	}
-}
-
+// unavailable skips the test, or fails it with LAB=required, for lack of
+// something.
 func unavailable(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("LAB") == "required" {
-		t.Fatal("LAB=required, but this test cannot run: " + reason)
+		t.Fatal("LAB=required, but " + reason)
 	}
+	skip(t, reason)
+}
+
+func skip(t testing.TB, reason string) {
+	t.Helper()
 	if name := os.Getenv("LAB_SKIPPED"); name != "" {
 		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		require.NoError(t, err)
@@ -91,7 +109,7 @@ func unavailable(t testing.TB, reason string) {
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 	}
-	t.Skip("it cannot run here: " + reason)
+	t.Skip(reason)
 }
 
 // New builds Client 10.77.0.1, fd77::1; Gateway 10.77.0.2, fd77::2 and

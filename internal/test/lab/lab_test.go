@@ -255,27 +255,37 @@ func TestParseStatTakesAnyName(t *testing.T) {
 }
 
 func TestRequireSkipsOrFails(t *testing.T) {
-	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
-		Require(t) // whether there can be a lab at all
-	}
 	skipped := filepath.Join(t.TempDir(), "skipped")
 	t.Setenv("LAB_SKIPPED", skipped)
-	for value, want := range map[string]string{"": "skipped", "required": "failed"} {
-		t.Setenv("LAB", value)
+	for _, test := range []struct {
+		lab    string
+		ask    func(testing.TB)
+		result string
+		reason string
+	}{
+		{"", func(t testing.TB) { Require(t) }, "skipped", "LAB is not set"},
+		{"", RequireRoot, "skipped", "LAB is not set"},
+		{"", lacks, "skipped", "no-such-program is not installed"},
+		{"1", lacks, "skipped", "no-such-program is not installed"},
+		{"required", lacks, "failed", "LAB=required, but no-such-program is not installed"},
+	} {
+		t.Setenv("LAB", test.lab)
 		r := &recorder{TB: t}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			Require(r, "no-such-program")
+			test.ask(r)
 		}()
 		<-done
-		assert.Equal(t, want, r.result)
-		assert.NotEmpty(t, r.reason)
+		assert.Equal(t, test.result, r.result)
+		assert.Equal(t, test.reason, r.reason)
 	}
 	reasons, err := os.ReadFile(skipped)
 	require.NoError(t, err)
-	assert.Equal(t, 1, strings.Count(string(reasons), "\n"))
+	assert.Equal(t, 4, strings.Count(string(reasons), "\n"))
 }
+
+func lacks(t testing.TB) { Program(t, "no-such-program") }
 
 // A recorder is a test that only notes how it ended.
 type recorder struct {

@@ -16,19 +16,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"example.org/ftptunnel/internal/test/clients"
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// The limits after which clients are killed. Programs of ours do all tasks in
-// one run.
+// The limits after which clients are killed. Scripts do all tasks in one run.
 const (
 	limit       = 10 * time.Second
 	scriptLimit = 60 * time.Second
 )
 
-// contents are those of the files that are moved; resumed is what becomes of a
-// file that begins with zeros when a transfer goes on behind them, and only
-// then.
+// original is the file that is moved. A file that begins with zeros becomes
+// resumed if a transfer continues behind them, and only then.
 var original, resumed = contents()
 
 func contents() (original, resumed []byte) {
@@ -38,15 +37,15 @@ func contents() (original, resumed []byte) {
 	return original, append(make([]byte, offset), original[offset:]...)
 }
 
-// A place is where the files of one cell are.
+// A place holds the paths to the files of one cell.
 type place struct {
-	there  string // the client's, as it knows the directory
-	here   string // the same, as the machine knows it
-	server string // the server's, as the machine knows it
+	there  string // the client's directory, on its host
+	here   string // the same, on this machine
+	server string // the server's directory, on this machine
 }
 
-// measure does all that a client can in one of its modes.
-func (s *site) measure(c *Client, m Mode) Outcomes {
+// measure does all that a client can do in one of its modes.
+func (s *site) measure(v clients.Variant) Outcomes {
 	s.cells++
 	name := "cell" + strconv.Itoa(s.cells)
 	p := place{there: filepath.Join(lab.Home, name), server: filepath.Join(s.running.Files, name)}
@@ -59,22 +58,28 @@ func (s *site) measure(c *Client, m Mode) Outcomes {
 	target := s.target
 	target.Dir = strings.TrimPrefix(target.Dir+"/"+name, "/")
 
+	var possible []clients.Task
+	for _, task := range tasks {
+		if v.Can(task.Operation) {
+			possible = append(possible, task)
+		}
+	}
 	outcomes := Outcomes{}
-	if c.Script != nil {
+	if v.Script != nil {
 		before, began := s.logged(), time.Now()
-		for task, outcome := range s.script(c.Script(target, m), p, c.tasks()) {
+		for task, outcome := range s.script(v.Script(target, v.Mode), p, possible) {
 			outcome.Took = time.Since(began)
 			outcomes[task.Operation] = s.judge(outcome, task, p, before)
 		}
 		return outcomes
 	}
-	for _, task := range c.tasks() {
+	for _, task := range possible {
 		before, began := s.logged(), time.Now()
 		var outcome Outcome
-		if c.Call != nil {
-			outcome = s.call(c, target, m, task, p)
+		if v.Call != nil {
+			outcome = s.call(v, target, task, p)
 		} else {
-			outcome = s.command(c.Task(target, m, task), p, task)
+			outcome = s.command(v.Invoke(target, task), p, task)
 		}
 		outcome.Took = time.Since(began)
 		outcomes[task.Operation] = s.judge(outcome, task, p, before)
@@ -82,9 +87,9 @@ func (s *site) measure(c *Client, m Mode) Outcomes {
 	return outcomes
 }
 
-// judge completes what the client said with how the files are, and if
-// something failed, with what the tunnel has said since then.
-func (s *site) judge(said Outcome, task Task, p place, then int) Outcome {
+// judge adds to what the client said what is wrong with the files, and if
+// something failed, what the tunnel has logged since then.
+func (s *site) judge(said Outcome, task clients.Task, p place, then int) Outcome {
 	said.Wrong = wrong(task, p)
 	if !said.OK() {
 		said.Log = s.loggedSince(then)
@@ -92,7 +97,7 @@ func (s *site) judge(said Outcome, task Task, p place, then int) Outcome {
 	return said
 }
 
-// furnish lays out the files that a client finds.
+// furnish creates the files that a client starts with.
 func (p place) furnish(t testing.TB) {
 	offset, _ := strconv.Atoi(part)
 	zeros := resumed[:offset]
@@ -120,13 +125,13 @@ func makeDir(t testing.TB, path string) {
 }
 
 // command runs a client for one task, and returns what it said.
-func (s *site) command(i Invocation, p place, task Task) Outcome {
+func (s *site) command(i clients.Invocation, p place, task clients.Task) Outcome {
 	stdout, stderr, err := s.run(limit, p.there, i)
-	if task.Verb == Ls {
+	if task.Verb == clients.Ls {
 		require.NoError(s.t, os.WriteFile(filepath.Join(p.here, task.Local), []byte(stdout), 0o666))
 	}
-	heard := errorReply.FindAllString(stdout+stderr, -1)
-	outcome := Outcome{Heard: lastLine(strings.Join(heard, "\n"))}
+	replies := errorReply.FindAllString(stdout+stderr, -1)
+	outcome := Outcome{Reply: lastLine(strings.Join(replies, "\n"))}
 	if err != nil {
 		outcome.Said = strings.TrimSpace(complaint(err) + " " + lastLine(stderr, stdout))
 	}
@@ -136,11 +141,10 @@ func (s *site) command(i Invocation, p place, task Task) Outcome {
 // errorReply is one that a client shows.
 var errorReply = regexp.MustCompile(`(?m)^[45]\d\d .*$`)
 
-// script runs a program of ours for all tasks, and returns what it said of
-// each.
-func (s *site) script(i Invocation, p place, tasks []Task) map[Task]Outcome {
+// script runs a program for all tasks, and returns what it said of each.
+func (s *site) script(i clients.Invocation, p place, tasks []clients.Task) map[clients.Task]Outcome {
 	for _, task := range tasks {
-		i.Stdin += task.line() + "\n"
+		i.Stdin += task.Line() + "\n"
 	}
 	stdout, stderr, err := s.run(scriptLimit, p.there, i)
 	said := map[string]string{}
@@ -148,13 +152,13 @@ func (s *site) script(i Invocation, p place, tasks []Task) map[Task]Outcome {
 		operation, what, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		said[operation] = what
 	}
-	outcomes := map[Task]Outcome{}
+	outcomes := map[clients.Task]Outcome{}
 	for _, task := range tasks {
 		switch what := said[string(task.Operation)]; what {
 		case "ok":
 			outcomes[task] = Outcome{}
 		case "":
-			outcomes[task] = Outcome{Said: fmt.Sprintf("%v before it came to this: %s", err, lastLine(stderr))}
+			outcomes[task] = Outcome{Said: fmt.Sprintf("%v before it got here: %s", err, lastLine(stderr))}
 		default:
 			outcomes[task] = Outcome{Said: what}
 		}
@@ -163,10 +167,10 @@ func (s *site) script(i Invocation, p place, tasks []Task) map[Task]Outcome {
 }
 
 // call does a task in this process.
-func (s *site) call(c *Client, t Target, m Mode, task Task, p place) Outcome {
+func (s *site) call(v clients.Variant, t clients.Target, task clients.Task, p place) Outcome {
 	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
 	defer cancel()
-	if err := c.Call(ctx, s.host, t, m, task, p.here); err != nil {
+	if err := v.Call(ctx, s.host, t, v.Mode, task, p.here); err != nil {
 		return Outcome{Said: complaint(errors.Join(ctx.Err(), err))}
 	}
 	return Outcome{}
@@ -179,7 +183,7 @@ func complaint(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
-// lastLine returns the last line of the first text that has any.
+// lastLine returns the last line of the first text that is not blank.
 func lastLine(texts ...string) string {
 	for _, text := range texts {
 		if text = strings.TrimSpace(text); text != "" {
@@ -189,18 +193,17 @@ func lastLine(texts ...string) string {
 	return ""
 }
 
-// wrong tells what is wrong with the files after a task; nothing if it was
-// done.
-func wrong(task Task, p place) string {
+// wrong returns what is wrong with the files after a task; empty if it was done.
+func wrong(task clients.Task, p place) string {
 	path := filepath.Join(p.here, task.Local)
-	if task.up() {
+	if task.Up() {
 		path = filepath.Join(p.server, task.Remote)
 	}
 	got, err := os.ReadFile(path)
 	switch {
 	case err != nil:
 		return "there is no file"
-	case task.Verb == Ls:
+	case task.Verb == clients.Ls:
 		if !bytes.Contains(got, []byte("original.bin")) {
 			return "the listing lacks the file"
 		}
@@ -210,7 +213,7 @@ func wrong(task Task, p place) string {
 	switch {
 	case task.Offset != "":
 		want = resumed
-	case task.Operation == DownloadEmpty || task.Operation == UploadEmpty:
+	case task.Operation == clients.DownloadEmpty || task.Operation == clients.UploadEmpty:
 		want = nil
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"example.org/ftptunnel/internal/test/clients"
 	"example.org/ftptunnel/internal/test/ftptest"
 	"example.org/ftptunnel/internal/test/lab"
 )
@@ -38,9 +39,9 @@ var stale = netip.MustParseAddr("192.168.1.5")
 var natPorts = [2]uint16{21, 2100}
 
 // natClient believes the address in a 227.
-func natClient() *Client {
-	c := curl()
-	c.Modes = []Mode{
+func natClient() *clients.Client {
+	c := clients.Curl()
+	c.Modes = []clients.Mode{
 		{Name: "PASV", Args: []string{"--disable-epsv", "--no-ftp-skip-pasv-ip"}},
 		{Name: "PORT", Args: []string{"-P", "-", "--disable-eprt"}},
 	}
@@ -76,7 +77,7 @@ func natUnits(servers []*Server) []unit {
 	var units []unit
 	for _, s := range servers {
 		for _, carrier := range append([]Carrier{Direct}, carriers...) {
-			units = append(units, unit{s, carrier, Route{}, modes([]*Client{natClient()})})
+			units = append(units, unit{s, carrier, Route{}, clients.Variants([]*clients.Client{natClient()})})
 		}
 	}
 	return units

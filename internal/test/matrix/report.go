@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.org/ftptunnel/internal/test/clients"
 )
 
-// A Page is all that the page about compatibility is made of.
+// A Page is the content of the page about compatibility.
 type Page struct {
 	Date     time.Time
 	Results  Results
@@ -17,16 +19,16 @@ type Page struct {
 	NAT      []NATRow
 }
 
-// Versions are those of one kind of program, by name, in their order.
+// Versions are those of one kind of program: pairs of name and version.
 type Versions struct {
 	Kind  string
 	Names [][2]string
 }
 
-// Routes are the ways, in the order in which the page shows them.
+// Routes are all routes, in the order of the page.
 var Routes = []Route{{false, false}, {true, true}, {false, true}, {true, false}}
 
-// carriers are those with a table of their own.
+// carriers are those with tables of their own.
 var carriers = []Carrier{OpenSSH, Dropbear}
 
 // Report returns the page as Markdown.
@@ -77,15 +79,15 @@ An empty field: the client does not have this mode there, or the server does not
 
 `, works, gains, same, broken)
 
-// table returns the section of a carrier and a route; nothing if none of its
-// cells were run.
+// table returns the section of a carrier and a route; empty if none of its cells
+// were run.
 func (p Page) table(carrier Carrier, route Route) string {
 	key := func(server, client string) Key { return Key{carrier, route, server, client} }
 	ran := func(k Key) bool { return p.Results[k] != nil }
 	servers := slices.DeleteFunc(slices.Clone(p.Servers), func(server string) bool {
 		return !slices.ContainsFunc(p.Clients, func(client string) bool { return ran(key(server, client)) })
 	})
-	clients := slices.DeleteFunc(slices.Clone(p.Clients), func(client string) bool {
+	rows := slices.DeleteFunc(slices.Clone(p.Clients), func(client string) bool {
 		return !slices.ContainsFunc(p.Servers, func(server string) bool { return ran(key(server, client)) })
 	})
 	if len(servers) == 0 {
@@ -98,7 +100,7 @@ func (p Page) table(carrier Carrier, route Route) string {
 	}
 	b.WriteString("\n|---|" + strings.Repeat(":-:|", len(servers)) + "\n")
 	var n notes
-	for _, client := range clients {
+	for _, client := range rows {
 		fmt.Fprintf(&b, "| %s |", escape(client))
 		for _, server := range servers {
 			fmt.Fprintf(&b, " %s |", p.field(key(server, client), &n))
@@ -130,7 +132,7 @@ func (p Page) field(k Key, n *notes) string {
 }
 
 // phrase lists operations.
-func phrase(operations []Operation) string {
+func phrase(operations []clients.Operation) string {
 	words := make([]string, len(operations))
 	for i, o := range operations {
 		words[i] = string(o)
@@ -138,7 +140,7 @@ func phrase(operations []Operation) string {
 	return strings.Join(words, ", ")
 }
 
-// notes are numbered as they come up; equal ones share a number.
+// notes are numbered in the order of their first use; equal ones share a number.
 type notes []string
 
 func (n *notes) number(text string) string {
@@ -161,7 +163,7 @@ func (n notes) String() string {
 	return b.String() + "\n"
 }
 
-// failures returns the section about what fails through the tunnel only.
+// failures returns the section about what fails only through the tunnel.
 func (p Page) failures() string {
 	var b strings.Builder
 	b.WriteString("## Failures of the tunnel\n\n")
@@ -176,7 +178,7 @@ func (p Page) failures() string {
 	return b.String() + "\n"
 }
 
-// escape keeps text from being taken for a part of the table.
+// escape keeps text from being read as a part of the table.
 func escape(text string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ").Replace(text)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"example.org/ftptunnel/internal/test/clients"
 )
 
 // page is a small one: a cell of each kind, over the same route.
@@ -15,18 +17,18 @@ func page() Page {
 	return Page{
 		Date: time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC),
 		Results: Results{
-			cell(Direct, "works"):       {List: ok, Upload: ok},
-			cell(OpenSSH, "works"):      {List: ok, Upload: ok},
-			cell(Direct, "gains"):       {List: ok, Upload: failed},
-			cell(OpenSSH, "gains"):      {List: ok, Upload: ok},
-			cell(Direct, "same"):        {List: ok, Upload: failed},
-			cell(OpenSSH, "same"):       {List: ok, Upload: failed},
-			cell(Direct, "same again"):  {List: ok, Upload: failed},
-			cell(OpenSSH, "same again"): {List: ok, Upload: failed},
-			cell(Direct, "never"):       {List: failed, Upload: failed},
-			cell(OpenSSH, "never"):      {List: failed, Upload: failed},
-			cell(Direct, "broken"):      {List: ok, Upload: failed},
-			cell(OpenSSH, "broken"):     {List: Outcome{Said: "425 no"}, Upload: failed},
+			cell(Direct, "works"):       {clients.List: ok, clients.Upload: ok},
+			cell(OpenSSH, "works"):      {clients.List: ok, clients.Upload: ok},
+			cell(Direct, "gains"):       {clients.List: ok, clients.Upload: failed},
+			cell(OpenSSH, "gains"):      {clients.List: ok, clients.Upload: ok},
+			cell(Direct, "same"):        {clients.List: ok, clients.Upload: failed},
+			cell(OpenSSH, "same"):       {clients.List: ok, clients.Upload: failed},
+			cell(Direct, "same again"):  {clients.List: ok, clients.Upload: failed},
+			cell(OpenSSH, "same again"): {clients.List: ok, clients.Upload: failed},
+			cell(Direct, "never"):       {clients.List: failed, clients.Upload: failed},
+			cell(OpenSSH, "never"):      {clients.List: failed, clients.Upload: failed},
+			cell(Direct, "broken"):      {clients.List: ok, clients.Upload: failed},
+			cell(OpenSSH, "broken"):     {clients.List: Outcome{Said: "425 no"}, clients.Upload: failed},
 		},
 		Servers:  []string{"one|server", "another"},
 		Clients:  []string{"works", "gains", "same", "same again", "never", "broken", "absent"},
@@ -60,12 +62,12 @@ func TestFailuresOfTheTunnelAreListed(t *testing.T) {
 	p := page()
 	assert.Contains(t, Report(p), "## Failures of the tunnel\n\n"+
 		`- broken, one|server through OpenSSH (IPv4): list: the file is right, but the client says: 425 no`+"\n")
-	p.Results[Key{Direct, Route{}, "one|server", "broken"}][List] = Outcome{Said: "425 no"}
+	p.Results[Key{Direct, Route{}, "one|server", "broken"}][clients.List] = Outcome{Said: "425 no"}
 	assert.Contains(t, Report(p), "## Failures of the tunnel\n\nNone.\n", "explained by the direct run")
 }
 
 func TestAClientOfAnotherFamilyIsComparedWithOneOfTheServers(t *testing.T) {
-	failed := Outcomes{Upload: {Wrong: "there is no file"}}
+	failed := Outcomes{clients.Upload: {Wrong: "there is no file"}}
 	mixed := Key{OpenSSH, Route{Server6: true}, "s", "c"}
 	assert.Len(t, Results{mixed: failed}.Failures(), 1)
 	assert.Empty(t, Results{mixed: failed, {Direct, Route{true, true}, "s", "c"}: failed}.Failures())
@@ -76,12 +78,12 @@ func TestAWayBehindRoutersWorksIfItDoesThroughBothGateways(t *testing.T) {
 	results := Results{}
 	for _, carrier := range carriers {
 		for _, port := range natPorts {
-			results[Key{carrier, Route{}, onPort("BPFTP", port), "curl PASV"}] = Outcomes{List: {}}
-			results[Key{carrier, Route{}, onPort("BPFTP", port), "curl PORT"}] = Outcomes{List: {}}
+			results[Key{carrier, Route{}, onPort("BPFTP", port), "curl PASV"}] = Outcomes{clients.List: {}}
+			results[Key{carrier, Route{}, onPort("BPFTP", port), "curl PORT"}] = Outcomes{clients.List: {}}
 		}
 	}
 	assert.Equal(t, [2]Ways{{"yes", "yes"}, {"yes", "yes"}}, natRows(results)[0].Through)
-	results[Key{Dropbear, Route{}, onPort("BPFTP", 21), "curl PORT"}] = Outcomes{List: {}, Upload: {Said: "425 no"}}
+	results[Key{Dropbear, Route{}, onPort("BPFTP", 21), "curl PORT"}] = Outcomes{clients.List: {}, clients.Upload: {Said: "425 no"}}
 	delete(results, Key{OpenSSH, Route{}, onPort("BPFTP", 2100), "curl PASV"})
 	assert.Equal(t, [2]Ways{{"yes", "no"}, {"no", "yes"}}, natRows(results)[0].Through)
 }

@@ -5,20 +5,21 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.org/ftptunnel/internal/test/clients"
 )
 
 // A Carrier is what carries FTP from the client to the server.
 type Carrier string
 
-// Direct is no carrier: the client runs on the server's host.
+// With Direct, the client runs on the server's host.
 const (
 	OpenSSH  Carrier = "OpenSSH"
 	Dropbear Carrier = "Dropbear"
 	Direct   Carrier = "without the tunnel"
 )
 
-// A Route is which address family is spoken at the client's end, and which at
-// the server's.
+// A Route is the address families at the client's end and at the server's.
 type Route struct{ Client6, Server6 bool }
 
 func (r Route) String() string {
@@ -29,7 +30,7 @@ func (r Route) String() string {
 	return family[r.Client6] + " client, " + family[r.Server6] + " server"
 }
 
-// A Key says which cell of the matrix a result belongs to.
+// A Key names a cell of the matrix.
 type Key struct {
 	Carrier Carrier
 	Route   Route
@@ -37,16 +38,16 @@ type Key struct {
 	Client  string // with its mode
 }
 
-// An Outcome is what has become of an operation.
+// An Outcome is the result of an operation.
 type Outcome struct {
-	Said  string // what the client complained of; empty if it reported success
+	Said  string // the client's error; empty if it reported success
 	Wrong string // what is wrong with the files; empty if nothing is
-	Heard string // the last error reply that the client showed, if it shows replies
-	Log   string // what the program said meanwhile, if something failed
+	Reply string // the last error reply that the client showed, if it shows replies
+	Log   string // what the tunnel logged meanwhile, if something failed
 	Took  time.Duration
 }
 
-// OK reports whether the files are right and the client says so.
+// OK reports whether the files are right and the client reported success.
 func (o Outcome) OK() bool { return o.Said == "" && o.Wrong == "" }
 
 func (o Outcome) String() string {
@@ -56,17 +57,17 @@ func (o Outcome) String() string {
 	case o.Wrong == "":
 		return "the file is right, but the client says: " + o.Said
 	case o.Said == "":
-		return strings.TrimSuffix(o.Wrong+", and the client reports success; "+o.Heard, "; ")
+		return strings.TrimSuffix(o.Wrong+", and the client reports success; "+o.Reply, "; ")
 	default:
 		return o.Wrong + "; the client says: " + o.Said
 	}
 }
 
-// Outcomes are those of one cell. An operation that the client cannot do is
-// not in it.
-type Outcomes map[Operation]Outcome
+// Outcomes are those of one cell, without the operations that the client does
+// not support.
+type Outcomes map[clients.Operation]Outcome
 
-// ok reports whether everything works, and something was done.
+// ok reports whether something was done and everything works.
 func (o Outcomes) ok() bool {
 	for _, outcome := range o {
 		if !outcome.OK() {
@@ -82,7 +83,7 @@ type Results map[Key]Outcomes
 // A Failure is an operation that fails through the tunnel only.
 type Failure struct {
 	Key
-	Operation
+	Operation clients.Operation
 	Outcome
 }
 
@@ -103,8 +104,8 @@ func (r Results) Failures() []Failure {
 
 // failed returns the operations of a cell that failed, in their usual order:
 // those that fail without the tunnel too, and those that do not.
-func (r Results) failed(k Key) (explained, ours []Operation) {
-	for _, o := range Operations {
+func (r Results) failed(k Key) (explained, ours []clients.Operation) {
+	for _, o := range clients.Operations {
 		outcome, ran := r[k][o]
 		switch {
 		case !ran || outcome.OK():
@@ -118,9 +119,9 @@ func (r Results) failed(k Key) (explained, ours []Operation) {
 }
 
 // direct reports whether the operation fails without the tunnel as well. A
-// client that speaks another address family than the server is compared with
-// itself on the server's.
-func (r Results) direct(k Key, o Operation) bool {
+// client of another address family than the server is compared with itself on
+// the server's.
+func (r Results) direct(k Key, o clients.Operation) bool {
 	k.Carrier = Direct
 	k.Route.Client6 = k.Route.Server6
 	outcome, ran := r[k][o]
@@ -129,8 +130,8 @@ func (r Results) direct(k Key, o Operation) bool {
 
 // gained returns the operations that work in a cell and do not without the
 // tunnel.
-func (r Results) gained(k Key) []Operation {
-	return slices.DeleteFunc(slices.Clone(Operations), func(o Operation) bool {
+func (r Results) gained(k Key) []clients.Operation {
+	return slices.DeleteFunc(slices.Clone(clients.Operations), func(o clients.Operation) bool {
 		outcome, ran := r[k][o]
 		return !ran || !outcome.OK() || !r.direct(k, o)
 	})

@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"context"
 	"os"
 	"slices"
 	"testing"
@@ -25,12 +24,12 @@ type Server struct {
 // Running is a server that was started.
 type Running struct {
 	User, Password string
-	Dir            string // where clients may write, relative to where they are after the login
-	Files          string // where the machine has that directory
+	Dir            string // where clients may write, relative to their directory after the login
+	Files          string // the path of Dir on this machine
 	Port           uint16
 }
 
-// Servers returns all servers: the real ones, and those that are imitated.
+// Servers returns all servers, real and imitated.
 func Servers() []*Server {
 	var servers []*Server
 	for _, kind := range lab.FTPServers {
@@ -44,11 +43,11 @@ func Servers() []*Server {
 	return servers
 }
 
-// leftOut are imitations that are not for every client.
+// leftOut are imitations that are not run with every client.
 var leftOut = []string{
-	"pyftpdlib",          // the real one is there
-	"only LPSV and LPRT", // two clients know them, and only where nothing else works; here they are refused
-	"looks like replies", // what clients make of it is a matter of luck, with or without a tunnel
+	"pyftpdlib",          // the real one runs
+	"only LPSV and LPRT", // two clients support them, and only use them if nothing else works; the tunnel refuses them
+	"looks like replies", // clients fail at random, with or without a tunnel
 }
 
 func realServer(kind lab.FTPServerKind, config lab.FTPConfig) *Server {
@@ -57,7 +56,7 @@ func realServer(kind lab.FTPServerKind, config lab.FTPConfig) *Server {
 		config.Extra = lab.ModeZ
 	}
 	s.Start = func(t testing.TB, h *lab.Host, ipv6 bool) Running {
-		own := config // sites start their servers side by side
+		own := config // sites start servers concurrently
 		own.IPv6 = ipv6
 		ftp := kind.Start(t, h, own)
 		return Running{User: ftp.User, Password: ftp.Password, Dir: ftp.Dir, Files: ftp.Path(""), Port: uint16(ftp.Port)}
@@ -65,7 +64,7 @@ func realServer(kind lab.FTPServerKind, config lab.FTPConfig) *Server {
 	return s
 }
 
-// imitated is a product that cannot be had here. What it does on IPv6 is not
+// imitated returns an imitation of a product. What the product does on IPv6 is not
 // documented.
 func imitated(name string, p ftptest.Product, port uint16) *Server {
 	return &Server{
@@ -74,17 +73,8 @@ func imitated(name string, p ftptest.Product, port uint16) *Server {
 			dir := t.TempDir()
 			root, err := os.OpenRoot(dir)
 			require.NoError(t, err)
-			l, err := h.Listen(t.Context(), "tcp", loopback(false, port).String())
-			require.NoError(t, err)
-			ctx, stop := context.WithCancel(context.Background())
-			served := make(chan error, 1)
-			server := &ftptest.Server{Root: root, Dialect: p.Dialect, Network: h}
-			go func() { served <- server.Serve(ctx, l) }()
-			t.Cleanup(func() {
-				stop()
-				assert.NoError(t, <-served)
-				assert.NoError(t, root.Close())
-			})
+			t.Cleanup(func() { assert.NoError(t, root.Close()) })
+			ftptest.Start(t, &ftptest.Server{Root: root, Dialect: p.Dialect, Network: h}, loopback(false, port).String())
 			return Running{User: "bob", Password: "lab", Files: dir, Port: port}
 		},
 	}

@@ -7,28 +7,34 @@ import (
 	"testing"
 	"time"
 
+	"example.org/ftptunnel/internal/test/clients"
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// A site is a lab in which a server runs, and a way to it.
+// A site is a lab with one server and one way to it.
 type site struct {
 	t       testing.TB
-	key     Key       // without the client
-	host    *lab.Host // where the clients run
-	target  Target    // but for the directory
+	key     Key            // without the client
+	host    *lab.Host      // where the clients run
+	target  clients.Target // without the cell's directory
 	running Running
 	tunnel  *lab.Process // nil without one
 	cells   int
 }
 
-// newSite starts a server and what carries FTP to it. Binary is the program.
+// patience is how many seconds a client waits for anything: less than the limit
+// after which it is killed, so that it can report what it waited for.
+const patience = 4
+
+// newSite starts a server and what carries FTP to it. Binary is the path of
+// ftptunnel.
 func newSite(t testing.TB, binary string, server *Server, carrier Carrier, route Route) *site {
 	t.Helper()
 	l := lab.New(t)
 	running := server.Start(t, l.Gateway, route.Server6)
 	s := &site{
 		t: t, key: Key{Carrier: carrier, Route: route, Server: server.Name}, running: running,
-		target: Target{User: running.User, Password: running.Password, Dir: running.Dir},
+		target: clients.Target{User: running.User, Password: running.Password, Dir: running.Dir, Patience: patience},
 	}
 	at := loopback(route.Server6, running.Port)
 	if carrier == Direct {
@@ -58,7 +64,7 @@ func loopback(ipv6 bool, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 }
 
-// logged returns how much the tunnel has said so far.
+// logged returns the length of the tunnel's log so far.
 func (s *site) logged() int {
 	if s.tunnel == nil {
 		return 0
@@ -66,7 +72,7 @@ func (s *site) logged() int {
 	return len(s.tunnel.Stderr.String())
 }
 
-// loggedSince returns what it has said since then.
+// loggedSince returns what the tunnel has logged since logged returned then.
 func (s *site) loggedSince(then int) string {
 	if s.tunnel == nil {
 		return ""
@@ -74,14 +80,11 @@ func (s *site) loggedSince(then int) string {
 	return s.tunnel.Stderr.String()[then:]
 }
 
-// run runs a program in a directory of the clients' host. It is killed after a
-// limit.
-func (s *site) run(limit time.Duration, dir string, i Invocation) (stdout, stderr string, err error) {
+// run runs a client in a directory of its host, and kills it after limit.
+func (s *site) run(limit time.Duration, dir string, i clients.Invocation) (stdout, stderr string, err error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
 	defer cancel()
-	cmd := s.host.Command(ctx, "sh", append([]string{"-c", `cd "$0" && exec "$@"`, dir}, i.Args...)...)
-	cmd.Env = append(cmd.Env, i.Env...)
-	cmd.Stdin = strings.NewReader(i.Stdin)
+	cmd := i.Command(ctx, s.host, dir)
 	var out, complaints strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	err = cmd.Run()

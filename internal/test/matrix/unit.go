@@ -2,48 +2,30 @@ package matrix
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
+
+	"example.org/ftptunnel/internal/test/clients"
 )
 
-// A unit is what one site is built for: the clients that it is to serve.
+// A unit is one site and the clients that run on it.
 type unit struct {
-	server  *Server
-	carrier Carrier
-	route   Route
-	clients []mode
+	server   *Server
+	carrier  Carrier
+	route    Route
+	variants []clients.Variant
 }
 
-// A mode is a client in one of its modes.
-type mode struct {
-	*Client
-	Mode
-}
-
-func (m mode) title() string { return strings.TrimSpace(m.Client.Name + " " + m.Mode.Name) }
-
-// modes returns all clients in all their modes.
-func modes(clients []*Client) []mode {
-	var all []mode
-	for _, c := range clients {
-		for _, m := range c.Modes {
-			all = append(all, mode{c, m})
-		}
-	}
-	return all
-}
-
-// applies reports whether there is such a thing as the client in its mode at
-// this server over this route.
-func (m mode) applies(s *Server, r Route) bool {
+// applies reports whether a client in its mode can be run at this server over
+// this route.
+func applies(v clients.Variant, s *Server, r Route) bool {
 	switch {
-	case r.Client6 && (m.NoIPv6 || m.IPv4Only):
+	case r.Client6 && (v.NoIPv6 || v.IPv4Only):
 		return false
 	case r.Server6 && s.NoIPv6:
 		return false
 	default:
-		return !m.ServerZ || s.ModeZ
+		return !v.ServerZ || s.ModeZ
 	}
 }
 
@@ -56,13 +38,13 @@ func measure(t *testing.T, binary string, units []unit) Results {
 			t.Run(fmt.Sprintf("%s/%v/%s", u.server.Name, u.route, u.carrier), func(t *testing.T) {
 				t.Parallel()
 				s := newSite(t, binary, u.server, u.carrier, u.route)
-				for _, m := range u.clients {
-					if !m.applies(u.server, u.route) {
+				for _, v := range u.variants {
+					if !applies(v, u.server, u.route) {
 						continue
 					}
-					outcomes := s.measure(m.Client, m.Mode)
+					outcomes := s.measure(v)
 					k := s.key
-					k.Client = m.title()
+					k.Client = v.Title()
 					mu.Lock()
 					results[k] = outcomes
 					mu.Unlock()
@@ -73,14 +55,14 @@ func measure(t *testing.T, binary string, units []unit) Results {
 	return results
 }
 
-// fullUnits are the whole matrix: each client in each mode at each server over
-// each carrier; where client and server speak different address families, one
-// client in each mode.
-func fullUnits(servers []*Server, clients []mode) []unit {
-	var mixed []mode
-	for _, m := range clients {
-		if m.Client.Name == "curl" {
-			mixed = append(mixed, m)
+// fullUnits returns the whole matrix: each client in each mode at each server over
+// each carrier; where client and server use different address families, one client
+// in each mode.
+func fullUnits(servers []*Server, variants []clients.Variant) []unit {
+	var mixed []clients.Variant
+	for _, v := range variants {
+		if v.Client.Name == "curl" {
+			mixed = append(mixed, v)
 		}
 	}
 	var units []unit
@@ -90,7 +72,7 @@ func fullUnits(servers []*Server, clients []mode) []unit {
 				continue
 			}
 			if r.Client6 == r.Server6 {
-				units = append(units, unit{s, Direct, r, clients}, unit{s, OpenSSH, r, clients}, unit{s, Dropbear, r, clients})
+				units = append(units, unit{s, Direct, r, variants}, unit{s, OpenSSH, r, variants}, unit{s, Dropbear, r, variants})
 			} else {
 				units = append(units, unit{s, OpenSSH, r, mixed}, unit{s, Dropbear, r, mixed})
 			}
@@ -99,16 +81,16 @@ func fullUnits(servers []*Server, clients []mode) []unit {
 	return units
 }
 
-// sliceUnits touch each server, each client in each mode, and each carrier, at
-// least once.
-func sliceUnits(servers []*Server, clients []mode) []unit {
+// sliceUnits returns units with each server, each client in each mode, and each
+// carrier, at least once.
+func sliceUnits(servers []*Server, variants []clients.Variant) []unit {
 	units := make([]unit, len(servers))
 	for i, s := range servers {
 		units[i] = unit{s, carriers[i%len(carriers)], Route{}, nil}
 	}
-	for i, m := range clients {
+	for i, v := range variants {
 		u := &units[i%len(units)]
-		u.clients = append(u.clients, m)
+		u.variants = append(u.variants, v)
 	}
 	return units
 }
@@ -119,12 +101,12 @@ func beside(units []unit, results Results) []unit {
 	var direct []unit
 	for _, u := range units {
 		without := unit{u.server, Direct, Route{u.route.Server6, u.route.Server6}, nil}
-		for _, m := range u.clients {
-			if _, failed := results.failed(Key{u.carrier, u.route, u.server.Name, m.title()}); len(failed) > 0 {
-				without.clients = append(without.clients, m)
+		for _, v := range u.variants {
+			if _, failed := results.failed(Key{u.carrier, u.route, u.server.Name, v.Title()}); len(failed) > 0 {
+				without.variants = append(without.variants, v)
 			}
 		}
-		if len(without.clients) > 0 {
+		if len(without.variants) > 0 {
 			direct = append(direct, without)
 		}
 	}

@@ -6,22 +6,24 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"example.org/ftptunnel/internal/test/clients"
 )
 
-// gatewayVersions print the versions of the SSH servers.
+// gatewayVersions are shell commands that print the versions of SSH servers.
 var gatewayVersions = map[Carrier]string{
 	OpenSSH:  "sshd -V 2>&1 | grep -i openssh || ssh -V 2>&1",
 	Dropbear: "dropbear -V 2>&1",
 }
 
-// versions asks all programs that take part for theirs.
-func versions(t testing.TB, servers []*Server, clients []*Client) []Versions {
+// versions returns the versions of all programs that take part.
+func versions(t testing.TB, servers []*Server, all []*clients.Client) []Versions {
 	gateways := Versions{Kind: "SSH servers"}
 	for _, c := range carriers {
 		gateways.Names = append(gateways.Names, [2]string{string(c), version(t, gatewayVersions[c])})
 	}
 	ofClients := Versions{Kind: "clients"}
-	for _, c := range clients {
+	for _, c := range all {
 		ofClients.Names = append(ofClients.Names, [2]string{c.Name, version(t, c.Version)})
 	}
 	ofServers := Versions{Kind: "servers"}
@@ -33,7 +35,7 @@ func versions(t testing.TB, servers []*Server, clients []*Client) []Versions {
 
 var versionNumber = regexp.MustCompile(`\d[\w.+~:-]*`)
 
-// version returns the first thing in a command's output that looks like one.
+// version returns the first version number in a command's output.
 func version(t testing.TB, command string) string {
 	out, err := exec.Command("sh", "-c", command).CombinedOutput()
 	found := versionNumber.FindString(string(out))

@@ -10,7 +10,7 @@ func FTPName(host string) []string {
 // FTPReply is about a negative reply of the FTP server. It returns otherwise
 // unless the reply is one that demands TLS.
 func FTPReply(code int, text string, otherwise ...string) []string {
-	if !ftpfwd.InsistsOnTLS(code, text) {
+	if !ftpfwd.RequiresTLS(code, text) {
 		return otherwise
 	}
 	return []string{"the FTP server insists on TLS, which ftptunnel does not support: configure it to accept plain FTP from the gateway; the tunnel encrypts"}

@@ -36,7 +36,7 @@ func For(err error) []string {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ftpfwd.ErrWordless):
+	case errors.Is(err, ftpfwd.ErrNoGoodbye):
 		return []string{"look for an idle timeout: the FTP server's own, or ChannelTimeout in the gateway's sshd_config"}
 	case errors.As(err, &several):
 		return forEach(several.Unwrap())

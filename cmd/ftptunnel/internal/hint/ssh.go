@@ -13,7 +13,7 @@ import (
 func forHop(e *tunnel.HopError) []string {
 	name := e.Hop.String()
 	var auth *tunnel.AuthError
-	var stranger *tunnel.StrangerError
+	var stranger *tunnel.NotSSHError
 	switch {
 	case errors.As(e.Err, &auth):
 		return forAuth(e, auth)

@@ -1,0 +1,288 @@
+package ftpfwd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"sync/atomic"
+)
+
+// A dataConn is one data connection: a connection to the client, one to the
+// server, and a flow in each direction between them. The session owns all of it
+// but the byte counts.
+type dataConn struct {
+	path           *dataPath
+	state          dataState
+	client, server net.Conn  // nil until there is one
+	up, down       flow      // from the client, from the server
+	transfer       *transfer // whose data moves, once that is known
+	block          bool      // in block mode: it may carry several files, one behind the other
+	carried        bool      // a transfer has ended on it
+	closeBy        timer     // for the server, after an ABOR of the client's
+}
+
+// A dataState says how far a dataConn is open.
+//
+//	half ◀──▶ dialingOther ──▶ joined ──▶ failed ──▶ drained
+//	  └─────────┴─────────────────┴───────────────────▲
+type dataState int
+
+const (
+	half         dataState = iota // one side is connected, or none
+	dialingOther                  // the missing side is being dialled
+	joined                        // bytes move
+	failed                        // it broke, but stays open until the server knows of the abort
+	drained                       // both connections are closed
+)
+
+func (d dataState) String() string {
+	return [...]string{"half", "dialing", "joined", "failed", "drained"}[d]
+}
+
+// enter moves d to another state.
+func (d *dataConn) enter(next dataState) {
+	ok := next > d.state && (next != joined || d.client != nil && d.server != nil)
+	if d.state == dialingOther && next == half {
+		ok = true // the dial has ended
+	}
+	if !ok {
+		panic(impossible{"data connection", d.state, next})
+	}
+	d.state = next
+}
+
+// A flow is one direction of a data connection.
+type flow struct {
+	moved atomic.Int64 // bytes written to the receiving side
+	state flowState
+	files int // files of block mode that have passed whole, less those of confirmed transfers
+}
+
+// A flowState says what one direction of a data connection does.
+type flowState int
+
+const (
+	flowIdle    flowState = iota // not started
+	flowRunning                  // bytes may move
+	flowWhole                    // it ended well: end of data was read and all of it written
+	flowBroken                   // it ended with an error
+)
+
+// running reports whether the flow's goroutine has not returned yet.
+func (f *flow) running() bool { return f.state == flowRunning }
+
+// ended reports whether the end of data has passed.
+func (f *flow) ended() bool { return f.state == flowWhole }
+
+// whole reports whether all of a file has passed.
+func (f *flow) whole() bool { return f.ended() || f.files > 0 }
+
+// isClosed reports whether d carries nothing any more.
+func (d *dataConn) isClosed() bool { return d.state == drained }
+
+// lacksSide reports whether d waits for its client or server.
+func (d *dataConn) lacksSide() bool { return !d.isClosed() && (d.client == nil || d.server == nil) }
+
+// abandoned reports whether the server has ended d, which has moved nothing: it
+// will make another.
+func (d *dataConn) abandoned() bool { return !d.isClosed() && d.down.ended() && d.moved() == 0 }
+
+// moved returns the bytes moved in both directions.
+func (d *dataConn) moved() int64 { return d.up.moved.Load() + d.down.moved.Load() }
+
+// conn returns where the connection to a side is kept.
+func (d *dataConn) conn(side Side) *net.Conn {
+	if side == Client {
+		return &d.client
+	}
+	return &d.server
+}
+
+// flow returns the direction in which t's data goes.
+func (d *dataConn) flow(t *transfer) *flow {
+	if t.Direction == Upload {
+		return &d.up
+	}
+	return &d.down
+}
+
+// carry makes d the data connection of t.
+func (d *dataConn) carry(t *transfer) {
+	t.data, d.transfer = d, t
+	f := d.flow(t)
+	t.share.Store(&share{f, f.moved.Load()})
+}
+
+// detach takes t away from its data connection, for another.
+func (d *dataConn) detach(t *transfer) {
+	t.data, d.transfer = nil, nil
+	t.share.Store(nil)
+}
+
+// carryOn frees d, whose transfer has been confirmed, for the next one: modes
+// other than stream mode do not close it.
+func (d *dataConn) carryOn() {
+	d.flow(d.transfer).files--
+	d.transfer, d.carried = nil, true
+}
+
+// complete reports whether d has a transfer and all of its data has been passed
+// on. The other direction may still be open: a client may connect again before
+// we have seen it close.
+func (d *dataConn) complete() bool {
+	return d.transfer != nil && d.flow(d.transfer).whole()
+}
+
+// run starts both flows.
+func (d *dataConn) run(s *session) {
+	d.enter(joined)
+	d.up.state, d.down.state = flowRunning, flowRunning
+	s.spawn(func() { copyFlow(s, flowEnded{data: d, from: Client}, d.server, d.client, &d.up) })
+	s.spawn(func() { copyFlow(s, flowEnded{data: d, from: Server}, d.client, d.server, &d.down) })
+}
+
+// copyFlow copies from src to dst until the end of data or an error, and
+// reports which. It closes nothing: what an end means is for the session to
+// decide.
+func copyFlow(s *session, end flowEnded, dst io.Writer, src io.Reader, f *flow) {
+	buf := make([]byte, 32<<10)
+	var blocks blockReader
+	for {
+		n, err := src.Read(buf)
+		if n > 0 {
+			m, werr := dst.Write(buf[:n])
+			f.moved.Add(int64(m))
+			if werr != nil {
+				end.writeErr = werr
+				break
+			}
+			if end.data.block {
+				if ends := blocks.read(buf[:n]); ends > 0 {
+					s.post(filesEnded{f, ends})
+				}
+			}
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				end.readErr = err
+			}
+			break
+		}
+	}
+	s.post(end)
+}
+
+// filesEnded is the event that ends of files in block mode have been written to
+// the receiving side.
+type filesEnded struct {
+	flow  *flow
+	count int
+}
+
+func (e filesEnded) apply(_ context.Context, s *session) {
+	e.flow.files += e.count
+	s.finishIfDue()
+}
+
+// flowEnded is the event that a flow has ended. At most one error is set; none
+// means the end of data.
+type flowEnded struct {
+	data     *dataConn
+	from     Side
+	readErr  error
+	writeErr error
+}
+
+// apply passes on the end of one direction. Each end is passed on separately
+// and at once: servers wait for the one before they confirm, and the other may
+// continue.
+func (e flowEnded) apply(_ context.Context, s *session) {
+	d := e.data
+	f, to, dst := &d.down, Client, d.client
+	if e.from == Client {
+		f, to, dst = &d.up, Server, d.server
+	}
+	f.state = flowBroken
+	switch {
+	case d.state != joined:
+	case e.readErr != nil:
+		s.dataFailed(d, e.from, e.readErr)
+	case e.writeErr != nil:
+		s.dataFailed(d, to, e.writeErr)
+	default:
+		f.state = flowWhole
+		_ = closeWrite(dst) // fails where the peer has closed both directions already
+	}
+	if d.up.ended() && d.down.ended() {
+		d.close()
+	}
+	s.finishIfDue()
+	s.data.forget()
+}
+
+// close ends d without passing on an end of file to a side that has not ended
+// its data well: the client's connection is reset. The server's network may know
+// no reset, so whoever closes d during an upload makes sure that the server
+// knows of the abort before.
+func (d *dataConn) close() {
+	if d.isClosed() {
+		return
+	}
+	d.enter(drained)
+	if d.client != nil {
+		if d.down.ended() {
+			_ = d.client.Close()
+		} else {
+			reset(d.client)
+		}
+	}
+	if d.server != nil {
+		_ = d.server.Close()
+	}
+	if d.path.live == d {
+		d.path.live = nil
+	}
+}
+
+// dataConns are the data connections of a session.
+type dataConns []*dataConn
+
+// deliver reports whether one may still deliver something to the client, other
+// than the rest of what the client knows to have failed.
+func (ds dataConns) deliver() bool {
+	for _, d := range ds {
+		t := d.transfer
+		broken := t != nil && t.Err != nil
+		awaited := d.lacksSide() && (t == nil || !t.over()) // a side that is missing after the reply does not come
+		if !d.isClosed() && !broken && (d.down.running() || awaited) {
+			return true
+		}
+	}
+	return false
+}
+
+// moved returns the bytes that all have moved, in both directions.
+func (ds dataConns) moved() (n int64) {
+	for _, d := range ds {
+		n += d.moved()
+	}
+	return n
+}
+
+// bind gives t the first connection of its path that carries no transfer.
+// Clients connect before or after they send the command.
+func (ds dataConns) bind(t *transfer) {
+	for _, d := range ds {
+		if d.transfer == nil && !d.isClosed() && d.path == t.path {
+			d.carry(t)
+			return
+		}
+	}
+}
+
+// forget removes the connections that are over.
+func (ds *dataConns) forget() {
+	*ds = slices.DeleteFunc(*ds, func(d *dataConn) bool { return d.isClosed() && !d.up.running() && !d.down.running() })
+}

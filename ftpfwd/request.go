@@ -1,0 +1,68 @@
+package ftpfwd
+
+import "context"
+
+// A request is a command that the server has not answered, or a reply of our
+// own that waits for the replies to the commands before it.
+type request struct {
+	kind     verbKind // of the command that the server received
+	argument string   // of the command, unless it is a secret
+	state    requestState
+	path     *dataPath // that the command opens, or nil
+	transfer *transfer // that the command moves, or that a local request has replied to; or nil
+	text     string    // of a local request: the reply
+	answer   answer    // what happens to the final reply; if nil, it is relayed
+}
+
+// An answer decides what becomes of the final reply to a request, whose first
+// line it is called with.
+type answer func(ctx context.Context, line []byte, l replyLine) disposition
+
+// A requestState says which reply a request has to get.
+//
+//	requestSent ─▶ requestOptional
+type requestState int
+
+const (
+	requestSent     requestState = iota // the server has to reply
+	requestOptional                     // an ABOR whose transfer has had its reply: some servers send no other
+	requestAbort                        // our own ABOR for an upload that failed, see abort
+	requestLocal                        // the server has not seen the command: text is the reply
+)
+
+// is reports whether r is a command of a kind that the server has to answer.
+func (r *request) is(kinds ...verbKind) bool {
+	if r.state == requestLocal {
+		return false
+	}
+	for _, k := range kinds {
+		if r.kind == k {
+			return true
+		}
+	}
+	return false
+}
+
+// excludes reports whether code cannot be the reply to r: for a PASV or EPSV,
+// what is neither an address nor a refusal, or is about a transfer before it;
+// for a transfer that has not begun, the success of something else (some servers
+// reply 200 before 150).
+func (r *request) excludes(code int) bool {
+	switch {
+	case r.kind == verbPassive:
+		return code/100 < 4 || code == 426
+	case r.transfer != nil && !r.transfer.begun():
+		return code/100 == 2 && !endsTransfer(code)
+	}
+	return false
+}
+
+// endsTransfer reports whether code ends a transfer and is no plausible reply
+// to a command that was sent while one runs (RFC 959, 5.4).
+func endsTransfer(code int) bool {
+	switch code {
+	case 226, 250, 425, 426, 451, 452, 551, 552:
+		return true
+	}
+	return false
+}

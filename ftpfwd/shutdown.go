@@ -1,0 +1,152 @@
+package ftpfwd
+
+import "errors"
+
+// ErrNoGoodbye is the cause if the server ends the control connection without a
+// 221 or a 421, and the client has not ended it.
+var ErrNoGoodbye = errors.New("the server closed the control connection without a 221 or 421 reply")
+
+var (
+	errStopping    = errors.New("the tunnel is shutting down")
+	errAbortLost   = errors.New("the FTP server ended the session when its transfer was aborted")
+	errInterrupted = errors.New("the control connection ended before the transfer was confirmed")
+)
+
+// passOnEnds passes on the end of either side, and ends the session when nothing
+// is left to pass on. The client's end is passed on at once, and the server's
+// last replies still come (a QUIT and a half-close often come together); the
+// server's end is passed on behind the data that is on its way.
+func (s *session) passOnEnds() {
+	switch s.phase {
+	case awaitTarget, connecting:
+		s.endUnconnected()
+		return
+	case done:
+		return
+	case greeting:
+		if s.routing != nil {
+			s.endUnconnected()
+			return
+		}
+	}
+	if s.client.ended && !s.commandsHeld() {
+		s.server.shutdown()
+	}
+	if s.server.ended && s.pending.awaits(verbAbort) {
+		// BSD's ftpd dies of the SIGPIPE when its data connection is shut down.
+		s.giveUp(errAbortLost)
+		return
+	}
+	if s.server.ended && s.finishing == nil && !s.data.deliver() && s.client.idle() {
+		s.endClient()
+	}
+	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.data.deliver() {
+		s.giveUp(errStopping)
+		return
+	}
+	if s.phase != done && (s.client.ended || s.server.ended) {
+		s.linger()
+	}
+}
+
+// endClient passes the server's end on to the client, and ends the session once
+// the client has ended too.
+func (s *session) endClient() {
+	s.client.shutdown()
+	if s.phase == relaying && !s.server.goodbye && !s.client.ended {
+		s.server.goodbye = true
+		s.source.warn(ServerHungUp, "control connection lost", ErrNoGoodbye)
+	}
+	if s.client.ended {
+		s.end()
+		return
+	}
+	s.timers.startOnce(&s.farewellBy, farewellAtMost, func() { s.end() })
+}
+
+// endUnconnected ends a session without a server whose client leaves, or that
+// drains.
+func (s *session) endUnconnected() {
+	switch {
+	case s.client.ended || s.client.shut != shutNot && s.client.idle():
+		s.end()
+	case s.server.ended:
+		s.giveUp(errNoGreeting)
+	case s.draining && s.phase == awaitTarget:
+		s.giveUp(errStopping)
+	}
+}
+
+// end ends the session.
+func (s *session) end() {
+	if s.phase != done {
+		s.enter(done)
+	}
+}
+
+// linger ends a session whose one side has ended, unless data moves within a
+// while.
+func (s *session) linger() {
+	before := s.data.moved()
+	s.timers.startOnce(&s.lingerBy, lingerAtMost, func() {
+		if s.data.moved() == before {
+			s.end()
+		}
+	})
+}
+
+// giveUp ends the session because the server, or the way to it, is lost: data
+// connections are reset, and the client receives a 421 (RFC 959, 5.4). The
+// server's control connection is closed before its data connections: it must not
+// take the end of an upload for its end of file.
+func (s *session) giveUp(err error) {
+	if s.ended() {
+		return
+	}
+	s.reportSuccess()
+	s.enter(closing)
+	s.err, s.ender = err, Server
+	if err == errStopping {
+		s.ender = Tunnel
+	}
+	s.finishing, s.abort, s.opening = nil, nil, nil
+	s.timers.stopAll()
+	s.server.close()
+	s.closeData(421)
+	reply := "421 " + oneLine(err.Error())
+	s.source.line(Tunnel, Client, reply, reply)
+	s.client.queue([]byte(reply + "\r\n"))
+	s.client.shutdown()
+	s.timers.start(&s.farewellBy, farewellAtMost, func() { s.end() })
+}
+
+// awaitFarewell lets the 421 arrive: closing the client's connection while bytes
+// from it are unread would reset it, and the reply would be lost.
+func (s *session) awaitFarewell() {
+	s.client.lines = lineReader{}
+	s.client.flush()
+	s.client.readOn()
+	if s.client.failed || (s.client.ended && s.client.idle()) {
+		s.end()
+	}
+}
+
+// closeData ends all data connections and their listeners. What was being moved
+// has failed; code is the reply that the client receives for it, 0 if none.
+func (s *session) closeData(code int) {
+	err := s.err
+	if err == nil {
+		err = errInterrupted
+	}
+	for len(s.transfers) > 0 {
+		t := s.transfers[0]
+		t.fail(s.ender, err)
+		s.endTransfer(t, code)
+	}
+	for _, p := range s.paths {
+		p.close()
+	}
+	for _, d := range s.data {
+		d.close()
+	}
+}
