@@ -35,14 +35,14 @@ func (m *model) transfers() {
 			m.plan.assert(p.code/100 == 2, "%q fails with %d", p.raw, p.code)
 		}
 	}
-	m.events()
+	m.checkEvents()
 }
 
-// events checks what was told of the session and its transfers.
-func (m *model) events() {
-	assert.Len(m.t, m.told(SessionClosed), 1)
+// checkEvents checks what was told of the session and its transfers.
+func (m *model) checkEvents() {
+	assert.Len(m.t, m.events(SessionClosed), 1)
 	told := make(map[string]Transfer)
-	for _, e := range m.told(TransferEnded) {
+	for _, e := range m.events(TransferEnded) {
 		t := e.Transfer
 		key := strings.ToUpper(t.Command) + " " + t.File
 		_, twice := told[key]
@@ -83,7 +83,7 @@ func (m *model) addresses() {
 func (m *model) closed() {
 	m.stopServing()
 	synctest.Wait()
-	_ = m.serverListen.Close()
+	_ = m.controlListener.Close()
 	for name, n := range map[string]interface{ Open() (int, int) }{"near": m.near, "far": m.far} {
 		listeners, conns := n.Open()
 		m.plan.assert(listeners == 0 && conns == 0, "%s: %d listeners and %d connections are left", name, listeners, conns)

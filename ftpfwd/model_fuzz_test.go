@@ -80,7 +80,7 @@ func newConversation(t *testing.T, p *plan) *conversation {
 	c := &conversation{plan: p}
 	c.rig = newRig(t, func(r *rig) {
 		c.local = &recorded{Network: r.near, listened: make(map[uint16]bool)}
-		c.remote = &recorded{Network: named{r.far}, listened: make(map[uint16]bool)}
+		c.remote = &recorded{Network: resolving{r.far}, listened: make(map[uint16]bool)}
 		r.forwarder.Local, r.forwarder.Remote, r.forwarder.ServerMode = c.local, c.remote, p.mode
 		r.forwarder.LoginTimeout = 24 * time.Hour // nobody logs in
 	})
@@ -99,7 +99,7 @@ func newConversation(t *testing.T, p *plan) *conversation {
 	conn, err := c.near.DialContext(t.Context(), "tcp", at)
 	require.NoError(t, err)
 	c.client = &modelClient{plan: p, network: c.near, conn: conn, changed: make(chan struct{})}
-	c.server = &modelServer{plan: p, far: c.far, conn: c.accept(c.serverListen), lines: make(chan string), served: make(map[int]*served), named: make(map[string]bool)}
+	c.server = &modelServer{plan: p, far: c.far, conn: c.accept(c.controlListener), lines: make(chan string), served: make(map[int]*served), named: make(map[string]bool)}
 	return c
 }
 
@@ -122,7 +122,7 @@ func (c *conversation) talk() {
 	c.flushed()
 	client.leave()
 	<-c.stopped
-	pass(lingerAtMost + dataAtMost + farewellAtMost)
+	advance(lingerAtMost + dataAtMost + farewellAtMost)
 }
 
 // flushed lets the transfers that are left come to their end.

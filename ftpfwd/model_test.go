@@ -149,7 +149,7 @@ func (m *model) tries(lines []*heard, a *asked) (tries, rest []*heard) {
 func (m *model) transcript() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "plan: mode %s, ipv6 %v, refuses %v with %q, one shot %v, abort %d, cut %v\n", m.plan.mode, m.plan.ipv6, m.plan.refuses, m.plan.refusal, m.plan.oneShot, m.plan.abortReply, m.cut)
-	for _, e := range m.told(LinePassed) {
+	for _, e := range m.events(LinePassed) {
 		fmt.Fprintf(&b, "%s > %s: %.100q, heard %.100q\n", e.Line.From, e.Line.To, e.Line.Received, e.Line.Sent)
 	}
 	for _, a := range m.client.asked {
