@@ -147,13 +147,24 @@ func movesFiles(t *testing.T, address string, files int) {
 	require.NoError(t, c.Quit())
 }
 
+// talks sends so many commands through the port at address.
+func talks(t *testing.T, address string, commands int) {
+	t.Helper()
+	c, err := ftp.Dial(address)
+	require.NoError(t, err)
+	require.NoError(t, c.Login("bob", "secret"))
+	for range commands {
+		require.NoError(t, c.NoOp())
+	}
+	require.NoError(t, c.Quit())
+}
+
 func TestThePortIsReadyWithoutAnFTPConnection(t *testing.T) {
 	s := newSite(t, &sshtest.Server{})
 	cmd := s.command()
 	var stderr lockedBuffer
 	cmd.Stderr = &stderr
 	address := s.forward(cmd)
-	assert.Len(t, s.gateway.Users(), 1, "the SSH connection is up")
 	assert.Zero(t, s.dialled.Load(), "the FTP server has no connection")
 	movesFiles(t, address, 1)
 	assert.EqualValues(t, 1, s.dialled.Load())

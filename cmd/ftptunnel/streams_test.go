@@ -59,7 +59,7 @@ func TestALogThatNobodyReadsStopsNothing(t *testing.T) {
 	_, full, _ := fullPipe(t)
 	cmd := s.command("-vv")
 	cmd.Stderr = full
-	movesFiles(t, s.forward(cmd), 10)
+	movesFiles(t, s.forward(cmd), 5)
 	stops(t, cmd)
 }
 
@@ -69,7 +69,8 @@ func TestTheLogReportsHowMuchWasDroppedOnceItIsRead(t *testing.T) {
 	cmd := s.command("-vv")
 	cmd.Stderr = full
 	address := s.forward(cmd)
-	movesFiles(t, address, 100)
+	talks(t, address, 1000) // two lines each: more than may wait
+	movesFiles(t, address, 5)
 	require.NoError(t, full.Close()) // the program has it
 	log := make(chan string, 1)
 	go func() {

@@ -31,7 +31,7 @@ var entries = map[events.Kind]entry{
 	events.Connected:      {level: slog.LevelInfo, msg: "connected", attrs: connected},
 	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: host},
 	events.ConnectFailed:  {level: slog.LevelWarn, msg: "cannot connect", attrs: retried},
-	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: advised},
+	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: warned},
 	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: told, verbatim: true},
 	events.HostKeyNotice:  {level: settings.LevelNotice, msg: "host key", attrs: told, verbatim: true},
 
@@ -96,7 +96,7 @@ func line(e events.Event) []slog.Attr {
 }
 
 func warned(e events.Event) []slog.Attr {
-	return append([]slog.Attr{slog.String("warning", string(e.Warning))}, advised(e)...)
+	return append([]slog.Attr{slog.String("warning", e.Warning)}, advised(e)...)
 }
 
 func failure(e events.Event) []slog.Attr { return []slog.Attr{cause(e.Err)} }

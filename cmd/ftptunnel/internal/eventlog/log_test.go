@@ -98,7 +98,7 @@ func TestMessagesAreFixedAndAttributesAreSnakeCase(t *testing.T) {
 	for kind := events.SessionOpened; kind <= events.EventsLost; kind++ {
 		require.Contains(t, entries, kind)
 		line := object(t, logged(settings.LevelLine, true, of(kind, events.Event{
-			Transfer: failed, Line: ftpfwd.Line{Received: "NOOP"}, Warning: ftpfwd.NotFTP, Host: "ann@gw", Previous: "gw0",
+			Transfer: failed, Line: ftpfwd.Line{Received: "NOOP"}, Warning: string(ftpfwd.NotFTP), Host: "ann@gw", Previous: "gw0",
 			Text: "text of the event", Err: failure, Wait: time.Second, Count: 1,
 		})))
 		if msg := line["msg"]; kind == events.Warned {
@@ -111,6 +111,12 @@ func TestMessagesAreFixedAndAttributesAreSnakeCase(t *testing.T) {
 			assert.Regexp(t, `^[a-z]+(_[a-z]+)*$`, key)
 		}
 	}
+}
+
+func TestWarningsHaveAClass(t *testing.T) {
+	ssh := object(t, logged(slog.LevelWarn, true, events.Event{Kind: events.SSHWarning, Warning: string(tunnel.IdentityWarning), Host: "ann@gw", Err: errors.New("no")}))
+	assert.Equal(t, "identity", ssh["warning"])
+	assert.Equal(t, "ssh warning", ssh["msg"])
 }
 
 func TestLevelsHaveNames(t *testing.T) {
@@ -148,7 +154,7 @@ func TestAChangedHostKeyIsShownAsSSHDoes(t *testing.T) {
 
 func TestHintsAreOneAttribute(t *testing.T) {
 	out := logged(slog.LevelInfo, true, of(events.Warned, events.Event{
-		Text: "no data connection", Warning: ftpfwd.NoDataConnection,
+		Text: "no data connection", Warning: string(ftpfwd.NoDataConnection),
 		Err: &tunnel.OpenError{Address: "[::1]:21", Prohibited: true, Err: errors.New("open failed")},
 	}))
 	line := object(t, out)

@@ -70,7 +70,7 @@ type Event struct {
 
 	Transfer ftpfwd.Transfer // of TransferStarted and TransferEnded
 	Line     ftpfwd.Line     // of LinePassed
-	Warning  ftpfwd.Warning  // of Warned
+	Warning  string          // of Warned and SSHWarning: its class, in snake_case
 	Host     string          // the SSH server concerned, user@host; of events of SSH connections
 	Previous string          // of GatewaySelected: the gateway before, if there was one
 	Text     string          // of Warned, Banner and HostKeyNotice; of Connected: version and algorithms
@@ -105,11 +105,14 @@ func OfSession(e ftpfwd.Event) Event {
 	return Event{
 		Kind: sessionKinds[e.Kind], Time: e.Time,
 		Session: e.Session, Client: e.Client, Listener: e.Listener, Server: e.Server, Gateway: e.Gateway, User: e.User,
-		Transfer: e.Transfer, Line: e.Line, Warning: e.Warning, Text: e.Text, Err: e.Err,
+		Transfer: e.Transfer, Line: e.Line, Warning: string(e.Warning), Text: e.Text, Err: e.Err,
 	}
 }
 
 // OfTunnel returns the event of gateway's SSH connection.
 func OfTunnel(gateway string, e tunnel.Event) Event {
-	return Event{Kind: tunnelKinds[e.Kind], Gateway: gateway, Host: e.Hop.String(), Text: e.Text, Err: e.Err, Wait: e.Wait}
+	return Event{
+		Kind: tunnelKinds[e.Kind], Gateway: gateway, Host: e.Hop.String(),
+		Warning: string(e.Warning), Text: e.Text, Err: e.Err, Wait: e.Wait,
+	}
 }

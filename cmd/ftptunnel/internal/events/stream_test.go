@@ -157,4 +157,5 @@ func TestSessionEventsKeepWhomTheyAreAbout(t *testing.T) {
 	}, got)
 	hop := tunnel.Hop{Alias: "jump", User: "ann"}
 	assert.Equal(t, Event{Kind: ConnectFailed, Gateway: "gw", Host: hop.String(), Wait: time.Second}, OfTunnel("gw", tunnel.Event{Kind: tunnel.Waiting, Hop: hop, Wait: time.Second}))
+	assert.Equal(t, Event{Kind: SSHWarning, Gateway: "gw", Host: hop.String(), Warning: "agent"}, OfTunnel("gw", tunnel.Event{Kind: tunnel.Warning, Hop: hop, Warning: tunnel.AgentWarning}))
 }
