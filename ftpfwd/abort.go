@@ -28,6 +28,7 @@ type abort struct {
 	state     abortState
 	takesAll  bool      // the reply whose lines are being read is dropped
 	last      time.Time // when the server's last line came
+	step      timer
 }
 
 // An abortState says which of the server's replies have come.
@@ -39,7 +40,7 @@ type abortState int
 const (
 	awaitsUpload abortState = iota // neither the upload's nor the ABOR's
 	awaitsAbort                    // the upload's
-	inOrder                        // the upload's and that of a command behind it: the server replies in order, and the ABOR's is due in its turn
+	inOrder                        // the upload's and that of a command behind it: the server replies in order, and the ABOR's comes behind theirs
 	quiet                          // both
 )
 
@@ -67,13 +68,14 @@ func (s *session) uploadFailed(d *dataConn) {
 // abortUpload begins to abort the upload that d carries.
 func (s *session) abortUpload(d *dataConn) {
 	t := d.transfer
-	s.abort = &abort{data: d, announced: t.begun()}
-	s.emitLine(Tunnel, Server, "ABOR", "ABOR")
+	a := &abort{data: d, announced: t.begun()}
+	s.abort = a
+	s.source.line(Tunnel, Server, "ABOR", "ABOR")
 	s.ask([]byte("ABOR\r\n"))
 	s.pending.replace(t, "426 "+failureText(t))
 	s.pending.add(&request{state: requestAbort, answer: unasked})
 	s.endTransfer(t, 426)
-	s.timers.start(&s.abortBy, abortAnswer, s.abortUnanswered)
+	s.timers.start(&a.step, abortAnswer, func() { a.unanswered(s) })
 }
 
 // takes reports whether a line from the server is dropped, and notes what it
@@ -94,7 +96,7 @@ func (a *abort) takes(s *session, l replyLine) bool {
 			s.pending.forgetOurAbort()
 		}
 		a.data.close()
-		s.timers.start(&s.abortBy, abortQuiet, s.endAbort)
+		s.timers.start(&a.step, abortQuiet, func() { a.end(s) })
 	}
 	return a.takesAll
 }
@@ -119,29 +121,28 @@ func (a *abort) concerns(code int, oldest *request) bool {
 	return endsTransfer(code) || code == 225 || code < 200
 }
 
-// abortUnanswered ends the upload's data although no reply has come, but not
-// before the server has come to the upload.
-func (s *session) abortUnanswered() {
+// unanswered ends the upload's data although no reply has come, but not before
+// the server has replied to the commands before the upload.
+func (a *abort) unanswered(s *session) {
 	if s.pending.replacedWaits() {
-		s.timers.start(&s.abortBy, abortAnswer, s.abortUnanswered)
+		s.timers.start(&a.step, abortAnswer, func() { a.unanswered(s) })
 		return
 	}
-	s.abort.data.close()
-	s.timers.start(&s.abortBy, abortAtMost, s.endAbort)
+	a.data.close()
+	s.timers.start(&a.step, abortAtMost, func() { a.end(s) })
 }
 
-// endAbort lets the client's commands continue. While the server has others to
-// answer that came before it, the reply to our ABOR is still to come, and for as
-// long after them as it would have had without them.
-func (s *session) endAbort() {
-	a := s.abort
+// end lets the client's commands continue. While the server has earlier commands
+// to answer, the reply to our ABOR is still to come, and has as long after them as
+// it would have had without them.
+func (a *abort) end(s *session) {
 	limit, others := abortQuiet, s.pending.ourAbortWaits()
 	if others {
 		limit = abortAtMost
 	}
 	due := a.state == awaitsAbort || a.state == inOrder
-	if due && s.pending.awaitsOurAbort() && (time.Since(a.last) < limit || others && s.dataMoves()) {
-		s.timers.start(&s.abortBy, abortQuiet, s.endAbort)
+	if due && s.pending.awaitsOurAbort() && (time.Since(a.last) < limit || others && s.data.deliver()) {
+		s.timers.start(&a.step, abortQuiet, func() { a.end(s) })
 		return
 	}
 	s.abort = nil

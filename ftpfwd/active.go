@@ -27,9 +27,9 @@ func (s *session) active(ctx context.Context, c command, line []byte, whole bool
 		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
 	case err != nil:
 		s.refuse(c, fmt.Sprintf("501 %s refused: %v", c.verb, err))
-	case !s.isClient(address.Addr()) && s.f.ForeignPorts:
+	case !sameHost(s.clientPeer, address.Addr()) && s.f.ForeignPorts:
 		s.pass(c, line, &request{kind: verbOther})
-	case !s.isClient(address.Addr()):
+	case !sameHost(s.clientPeer, address.Addr()):
 		s.refuse(c, fmt.Sprintf("500 %s refused: %v is not your address", c.verb, address.Addr()))
 	case address.Port() < 1024:
 		s.refuse(c, fmt.Sprintf("501 %s refused: port %d is below 1024", c.verb, address.Port()))
@@ -38,61 +38,54 @@ func (s *session) active(ctx context.Context, c command, line []byte, whole bool
 	}
 }
 
-// isClient reports whether address is the client's own: the one it came from
-// or, where it came from this machine, any of this machine's.
-func (s *session) isClient(address netip.Addr) bool {
-	return address == s.clientPeer || (s.clientPeer.IsLoopback() && owns(address))
-}
-
-// isServer reports whether a connection from address to a remote listener can be
-// the FTP server's: the gateway may let others connect to it. A gateway that does
-// not report where a connection comes from is trusted, and so is every address
-// if only the gateway can resolve the server's name.
-func (s *session) isServer(address netip.Addr) bool {
-	named, err := netip.ParseAddr(s.target.host)
-	switch {
-	case !address.IsValid():
-		return true
-	case s.target.onGateway():
-		return address.IsLoopback() || address == s.f.ActiveAddress
-	default:
-		return err != nil || address == named.Unmap()
-	}
+// sameHost reports whether address is the client's own: the one that it connects
+// from or, if it is on this machine, any of this machine's.
+func sameHost(client, address netip.Addr) bool {
+	return address == client || (client.IsLoopback() && owns(address))
 }
 
 // listenFor opens the remote listener that a PORT or EPRT needs: on the gateway's
 // loopback, where a server on that host expects a client that connected from
 // there, or at the address that is configured for servers on other hosts.
 func (s *session) listenFor(ctx context.Context, p *dataPath) {
-	m := p.method
+	r := remoteListener{network: s.remote, active: s.f.ActiveAddress, ipv6: p.method.ipv6, methods: s.methods}
 	s.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, s.f.dialTimeout())
 		defer cancel()
-		l, err := s.listenAt(ctx, m)
+		l, err := r.listen(ctx)
 		if !s.post(listened{path: p, listener: l, err: err}) && l != nil {
 			_ = l.Close()
 		}
 	})
 }
 
-func (s *session) listenAt(ctx context.Context, m method) (net.Listener, error) {
-	address := s.f.ActiveAddress
+// A remoteListener is a listener on the gateway that is to be opened. It runs
+// in a goroutine of its own, and so knows nothing of the session.
+type remoteListener struct {
+	network Network
+	active  netip.Addr // [Forwarder].ActiveAddress
+	ipv6    bool
+	methods *serverMethods
+}
+
+func (r remoteListener) listen(ctx context.Context) (net.Listener, error) {
+	address := r.active
 	switch {
 	case address.IsValid():
-	case m.ipv6:
+	case r.ipv6:
 		address = netip.IPv6Loopback()
 	default:
 		address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	l, err := s.remote.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
-	if err != nil || address != s.f.ActiveAddress || s.methods.addressTested() {
+	l, err := r.network.Listen(ctx, "tcp", netip.AddrPortFrom(address, 0).String())
+	if err != nil || address != r.active || r.methods.addressTested() {
 		return l, err
 	}
-	if err := s.dialBack(ctx, l, address); err != nil {
+	if err := r.dialBack(ctx, l); err != nil {
 		_ = l.Close()
 		return nil, &ActiveAddressError{address, err}
 	}
-	s.methods.addressWorks()
+	r.methods.addressWorks()
 	return l, nil
 }
 
@@ -109,15 +102,15 @@ func (e *ActiveAddressError) Error() string {
 
 func (e *ActiveAddressError) Unwrap() error { return e.Err }
 
-// dialBack connects to l at address, through the gateway: a gateway that grants
+// dialBack connects to l at the active address, through the gateway: a gateway that grants
 // an address does not always listen there. A random number tells our own
 // connection from another's.
-func (s *session) dialBack(ctx context.Context, l net.Listener, address netip.Addr) error {
+func (r remoteListener) dialBack(ctx context.Context, l net.Listener) error {
 	const size = 16
 	var sent, got [size]byte
 	_, _ = rand.Read(sent[:]) // never fails
-	there := netip.AddrPortFrom(address, addrOf(l.Addr()).Port())
-	out, err := s.remote.DialContext(ctx, "tcp", there.String())
+	there := netip.AddrPortFrom(r.active, addrOf(l.Addr()).Port())
+	out, err := r.network.DialContext(ctx, "tcp", there.String())
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func TestActiveAddressIsDialledBeforeItIsUsed(t *testing.T) {
 	}, throughActiveAddress(func(n resolving) Network { return listenUnreachable{n} }))
 }
 
-func TestIsServerAcceptsAddressesOfServerOnly(t *testing.T) {
+func TestMayBeAcceptsAddressesOfServerOnly(t *testing.T) {
 	for _, c := range []struct {
 		server, active   string
 		accepted, others []string
@@ -90,15 +90,14 @@ func TestIsServerAcceptsAddressesOfServerOnly(t *testing.T) {
 		{"10.0.0.6:21", "10.0.0.5", []string{"10.0.0.6"}, []string{"10.0.0.5", "10.0.0.7", "127.0.0.1"}},
 		{"ftp.internal:21", "10.0.0.5", []string{"10.0.0.6"}, nil}, // only the far network resolves it
 	} {
-		f := &Forwarder{Server: c.server}
-		f.ActiveAddress, _ = netip.ParseAddr(c.active)
-		s := &session{f: f, target: newTarget(c.server)}
-		assert.True(t, s.isServer(netip.Addr{}), "the gateway does not report addresses")
+		active, _ := netip.ParseAddr(c.active)
+		target := newTarget(c.server)
+		assert.True(t, target.mayBe(netip.Addr{}, active), "the gateway does not report addresses")
 		for _, a := range c.accepted {
-			assert.True(t, s.isServer(netip.MustParseAddr(a)), "%s to %s", a, c.server)
+			assert.True(t, target.mayBe(netip.MustParseAddr(a), active), "%s to %s", a, c.server)
 		}
 		for _, a := range c.others {
-			assert.False(t, s.isServer(netip.MustParseAddr(a)), "%s to %s", a, c.server)
+			assert.False(t, target.mayBe(netip.MustParseAddr(a), active), "%s to %s", a, c.server)
 		}
 	}
 }

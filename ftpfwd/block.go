@@ -3,9 +3,9 @@ package ftpfwd
 import "encoding/binary"
 
 // Transfer modes (RFC 959, 3.4), as the argument of MODE names them. Stream
-// mode ends a file by closing its data connection. The others may go on with
-// the next file on the same one: block mode says where a file ends; compressed
-// (C) and deflated (Z) data is not looked into.
+// mode ends a file by closing its data connection. The others may send the next
+// file on the same connection: block mode marks the end of a file; compressed
+// (C) and deflated (Z) data is not parsed.
 const (
 	modeStream = "S"
 	modeBlock  = "B"
@@ -15,13 +15,13 @@ const (
 // that many bytes (RFC 959, 3.4.2).
 const (
 	blockHeader    = 3
-	blockEndOfFile = 64 // in the descriptor: with this block the file ends
+	blockEndOfFile = 64 // in the descriptor: the block is the last of its file
 )
 
-// A blockReader reads along the blocks of a data connection.
+// A blockReader follows the blocks of a data connection.
 type blockReader struct {
 	header []byte
-	left   int // of the block that we are in
+	left   int // bytes of the current block that have not been read
 }
 
 // read returns how many files end in b, the next bytes.

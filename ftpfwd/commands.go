@@ -19,12 +19,15 @@ func (s *session) commandsHeld() bool {
 
 // gathersClient reports whether a transfer command waits for the client to
 // connect.
-func (s *session) gathersClient() bool { p := s.path(); return p != nil && p.gather == gathering }
+func (s *session) gathersClient() bool {
+	p := s.paths.newest()
+	return p != nil && p.gather == gathering
+}
 
 // dialUnproven reports whether the server's endpoint is being dialled without
 // being known to work.
 func (s *session) dialUnproven() bool {
-	p := s.path()
+	p := s.paths.newest()
 	if p == nil || p.live == nil || p.client.dials() {
 		return false
 	}
@@ -89,7 +92,7 @@ func (s *session) command(ctx context.Context, p piece) {
 		s.clientAborts()
 	case verbUser:
 		line = s.loginLine(c, line)
-		s.user = parseCommand(line).argument
+		s.source.user = parseCommand(line).argument
 		s.pass(c, line, &request{kind: verbUser})
 	case verbParameter, verbReset:
 		s.pass(c, line, &request{kind: c.kind(), answer: s.parameterReply(c)})
@@ -107,7 +110,7 @@ func (s *session) parameterReply(c command) answer {
 		case c.kind() == verbReset:
 			s.params = defaultParameters()
 			for len(s.paths) > 0 && s.paths[0] != s.opening {
-				s.dropPath(s.paths[0]) // a transfer that is running continues (RFC 959, 4.1.1)
+				s.paths.drop(s.paths[0]) // a transfer that is running continues (RFC 959, 4.1.1)
 			}
 		default:
 			s.params.accept(c, string(line[l.text:]))
@@ -121,10 +124,10 @@ func (s *session) parameterReply(c command) answer {
 // client has asked for none; or it waits for a client that is about to connect,
 // so that another method can be tried should the server's port not answer.
 func (s *session) preparePath(ctx context.Context, c command) bool {
-	p := s.path()
+	p := s.paths.newest()
 	switch {
 	case s.prepared, s.pending.path() != nil, s.f.ServerMode == Exact:
-		return true // one is there, or on its way, or the server is to say that there is none
+		return true // there is one, or it is being opened, or the server is to refuse the command
 	case p == nil || p.spent():
 		if c.kind() == verbRestart {
 			return true // what opens a path may come behind it
@@ -169,7 +172,7 @@ func (s *session) repeatRestart() {
 	c := command{verb: "REST", argument: s.params.restart}
 	s.ask([]byte(c.redact() + "\r\n"))
 	s.pending.add(&request{kind: verbRestart, answer: unasked})
-	s.emitLine(Tunnel, Server, c.redact(), c.redact())
+	s.source.line(Tunnel, Server, c.redact(), c.redact())
 }
 
 // unasked drops the reply to a command of ours.
@@ -187,13 +190,13 @@ func (s *session) pass(c command, line []byte, r *request) {
 		r.argument = c.argument
 	}
 	s.pending.add(r)
-	s.emitLine(Client, Server, c.redact(), parseCommand(line).redact())
+	s.source.line(Client, Server, c.redact(), parseCommand(line).redact())
 }
 
 // refuse answers a command here. The reply is sent behind those to the commands
 // before it, since clients send several commands at once.
 func (s *session) refuse(c command, reply string) {
-	s.emitLine(Client, Server, c.redact(), "")
+	s.source.line(Client, Server, c.redact(), "")
 	s.pending.add(&request{state: requestLocal, text: reply})
 }
 

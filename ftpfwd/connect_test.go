@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/ftptunnel/internal/memnet"
+	"example.org/ftptunnel/internal/test/memnet"
 )
 
 // The server can be reached on two networks. What is learned on one does not hold

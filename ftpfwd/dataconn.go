@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 )
 
@@ -56,7 +57,7 @@ func (d *dataConn) enter(next dataState) {
 type flow struct {
 	moved atomic.Int64 // bytes written to the receiving side
 	state flowState
-	files int // files of block mode that have passed whole, less those whose transfers were confirmed
+	files int // files of block mode that have passed whole, less those of confirmed transfers
 }
 
 // A flowState says what one direction of a data connection does.
@@ -218,7 +219,7 @@ func (e flowEnded) apply(_ context.Context, s *session) {
 		d.close()
 	}
 	s.finishIfDue()
-	s.forgetData()
+	s.data.forget()
 }
 
 // close ends d without passing on an end of file to a side that has not ended
@@ -243,4 +244,45 @@ func (d *dataConn) close() {
 	if d.path.live == d {
 		d.path.live = nil
 	}
+}
+
+// dataConns are the data connections of a session.
+type dataConns []*dataConn
+
+// deliver reports whether one may still deliver something to the client, other
+// than the rest of what the client knows to have failed.
+func (ds dataConns) deliver() bool {
+	for _, d := range ds {
+		t := d.transfer
+		broken := t != nil && t.Err != nil
+		awaited := d.lacksSide() && (t == nil || !t.over()) // a side that is missing after the reply does not come
+		if !d.isClosed() && !broken && (d.down.running() || awaited) {
+			return true
+		}
+	}
+	return false
+}
+
+// moved returns the bytes that all have moved, in both directions.
+func (ds dataConns) moved() (n int64) {
+	for _, d := range ds {
+		n += d.moved()
+	}
+	return n
+}
+
+// bind gives t the first connection of its path that carries no transfer.
+// Clients connect before or after they send the command.
+func (ds dataConns) bind(t *transfer) {
+	for _, d := range ds {
+		if d.transfer == nil && !d.isClosed() && d.path == t.path {
+			d.carry(t)
+			return
+		}
+	}
+}
+
+// forget removes the connections that are over.
+func (ds *dataConns) forget() {
+	*ds = slices.DeleteFunc(*ds, func(d *dataConn) bool { return d.isClosed() && !d.up.running() && !d.down.running() })
 }

@@ -24,6 +24,7 @@ type dataPath struct {
 	asked        command // the client's command; without a verb if it sent none
 	line         []byte  // as it was received
 	clientMethod string  // the verb that the client's endpoint comes from; empty for its default data port
+	serverMethod string  // likewise the server's; empty until the server has accepted it
 	state        pathState
 	owed         bool // the client waits for the reply to asked
 
@@ -142,20 +143,20 @@ func (p *dataPath) close() {
 
 // listenLocally makes the client's endpoint listen, at the address that the
 // client connected to: that is where it expects data connections.
-func (s *session) listenLocally(ctx context.Context, p *dataPath) error {
+func (p *dataPath) listenLocally(ctx context.Context, s *session) error {
 	l, err := s.local.Listen(ctx, "tcp", netip.AddrPortFrom(s.clientEnd, 0).String())
 	if err != nil {
 		return err
 	}
 	p.client = endpoint{listener: l}
-	s.spawn(func() { s.accept(p, Client, l) })
+	s.spawn(func() { p.accept(s, Client, l) })
 	return nil
 }
 
 // listenRemotely makes the server's endpoint listen.
-func (s *session) listenRemotely(p *dataPath, l net.Listener) {
+func (p *dataPath) listenRemotely(s *session, l net.Listener) {
 	p.server = endpoint{listener: l}
-	s.spawn(func() { s.accept(p, Server, l) })
+	s.spawn(func() { p.accept(s, Server, l) })
 }
 
 // serverEndpoint is where the server's endpoint dials for a port that a reply
@@ -180,13 +181,12 @@ func (s *session) warnForeignAddress(a announcement) {
 		return
 	}
 	s.foreign = true
-	s.emit(Event{Kind: Warned, Warning: ForeignAddress, Text: "the server names another host for its data connections",
-		Err: fmt.Errorf("%v is named, %s is dialled", addr, s.target.host)})
+	s.source.warn(ForeignAddress, "the server names another host for its data connections", fmt.Errorf("%v is named, %s is dialled", addr, s.target.host))
 }
 
 // accept reports the connections to one endpoint of p until its listener is
 // closed.
-func (s *session) accept(p *dataPath, side Side, l net.Listener) {
+func (p *dataPath) accept(s *session, side Side, l net.Listener) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -199,54 +199,55 @@ func (s *session) accept(p *dataPath, side Side, l net.Listener) {
 	}
 }
 
-// path returns the newest path, or nil.
-func (s *session) path() *dataPath {
-	if len(s.paths) == 0 {
+// dataPaths are the open paths of a session, in the order of their commands.
+type dataPaths []*dataPath
+
+// newest returns the last path, or nil.
+func (ps dataPaths) newest() *dataPath {
+	if len(ps) == 0 {
 		return nil
 	}
-	return s.paths[len(s.paths)-1]
+	return ps[len(ps)-1]
 }
 
-// addPath makes p one of the session's paths, in the order of their commands.
-// Those before it stay until the server has accepted p: a refused PASV or PORT
-// may leave the old one valid.
-func (s *session) addPath(p *dataPath) {
-	if slices.Contains(s.paths, p) {
+// add adds p. The paths before it stay until the server has accepted p: a
+// refused PASV or PORT may leave the old one valid.
+func (ps *dataPaths) add(p *dataPath) {
+	if slices.Contains(*ps, p) {
 		return
 	}
-	i := len(s.paths)
-	for i > 0 && s.paths[i-1].number > p.number {
+	i := len(*ps)
+	for i > 0 && (*ps)[i-1].number > p.number {
 		i-- // a command was sent behind p's before that was answered
 	}
-	s.paths = slices.Insert(s.paths, i, p)
-	if len(s.paths) > maxPaths {
-		oldest := s.paths[0]
+	*ps = slices.Insert(*ps, i, p)
+	if len(*ps) > maxPaths {
+		oldest := (*ps)[0]
 		if oldest == p {
-			oldest = s.paths[1]
+			oldest = (*ps)[1]
 		}
-		s.dropPath(oldest)
+		ps.drop(oldest)
 	}
+}
+
+// supersede closes the paths before p.
+func (ps *dataPaths) supersede(p *dataPath) {
+	for len(*ps) > 0 && (*ps)[0] != p {
+		ps.drop((*ps)[0])
+	}
+}
+
+// drop closes p.
+func (ps *dataPaths) drop(p *dataPath) {
+	p.close()
+	*ps = slices.DeleteFunc(*ps, func(other *dataPath) bool { return other == p })
 }
 
 // awaitFirst closes p if nobody connects to it in time.
 func (s *session) awaitFirst(p *dataPath) {
 	s.timers.startOnce(&p.idle, s.f.dataTimeout(), func() {
-		if !p.used {
-			s.dropPath(p)
+		if !p.used && p.state != closed {
+			s.paths.drop(p)
 		}
 	})
-}
-
-// supersede closes the paths before p.
-func (s *session) supersede(p *dataPath) {
-	for len(s.paths) > 0 && s.paths[0] != p {
-		s.dropPath(s.paths[0])
-	}
-}
-
-func (s *session) dropPath(p *dataPath) {
-	p.close()
-	s.timers.stop(&p.idle)
-	s.timers.stop(&p.gatherBy)
-	s.paths = slices.DeleteFunc(s.paths, func(other *dataPath) bool { return other == p })
 }

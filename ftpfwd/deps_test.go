@@ -7,21 +7,27 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/internal/test/module"
 )
 
 // The packages do not know each other: what joins them is the program. And
 // what forwards FTP knows no SSH.
 func TestPackagesDoNotKnowEachOther(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
-		"example.org/ftptunnel/ftpfwd":        {"example.org/ftptunnel/tunnel", "example.org/ftptunnel/knownhosts", "golang.org/x/crypto", "example.org/ftptunnel/internal"},
-		"example.org/ftptunnel/tunnel":        {"example.org/ftptunnel/ftpfwd", "example.org/ftptunnel/knownhosts", "example.org/ftptunnel/internal"},
-		"example.org/ftptunnel/knownhosts":    {"example.org/ftptunnel/ftpfwd", "example.org/ftptunnel/tunnel", "example.org/ftptunnel/internal"},
-		"example.org/ftptunnel/cmd/ftptunnel": {"example.org/ftptunnel/internal", "testing"},
+		"/ftpfwd":           {"/tunnel", "/knownhosts", "/internal", "golang.org/x/crypto"},
+		"/tunnel":           {"/ftpfwd", "/knownhosts", "/internal", "/tunnel/sshconfig"},
+		"/tunnel/sshconfig": {"/ftpfwd", "/knownhosts", "/internal"},
+		"/knownhosts":       {"/ftpfwd", "/tunnel", "/internal"},
+		"/cmd/ftptunnel":    {"/internal", "testing"},
 	} {
-		out, err := exec.Command("go", "list", "-deps", pkg).CombinedOutput()
+		out, err := exec.Command("go", "list", "-deps", module.Path+pkg).CombinedOutput()
 		require.NoError(t, err, string(out))
 		for _, dep := range strings.Fields(string(out)) {
 			for _, f := range forbidden {
+				if strings.HasPrefix(f, "/") {
+					f = module.Path + f
+				}
 				assert.False(t, dep == f || strings.HasPrefix(dep, f+"/"), "%s must not reach %s", pkg, dep)
 			}
 		}

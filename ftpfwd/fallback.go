@@ -33,7 +33,7 @@ func (s *session) refused(ctx context.Context, p *dataPath, line []byte, l reply
 	s.timers.stop(&s.openingBy)
 	late := s.opening != p && s.pending.oldest() != nil || p.state == closed
 	if aboutLogin(l.code) || late || (p.native() && len(p.failed) == 0 && len(p.left) == 0) {
-		s.dropPath(p)
+		s.paths.drop(p)
 		s.release(p)
 		s.rebind(p)
 		if !p.owed {
@@ -90,18 +90,18 @@ func (s *session) cannotOpen(p *dataPath) {
 	if len(p.failed) == 0 {
 		p.failed = failures{errNoMethod}
 	}
-	s.emit(Event{Kind: Warned, Warning: NoDataConnection, Text: "no data connection", Err: p.failed})
+	s.source.warn(NoDataConnection, "no data connection", p.failed)
 	switch {
 	case !p.owed && p.live != nil: // the client has connected
 		p.broken = failure{Server, p.failed}
 		p.live.close()
 	case !p.owed:
-		s.dropPath(p)
+		s.paths.drop(p)
 	case p.refusal != "":
-		s.dropPath(p)
+		s.paths.drop(p)
 		s.pending.add(&request{state: requestLocal, text: p.refusal})
 	default:
-		s.dropPath(p)
+		s.paths.drop(p)
 		s.pending.add(&request{state: requestLocal, text: fmt.Sprintf("425 %s refused: %v", p.asked.verb, reason(p.failed))})
 	}
 }

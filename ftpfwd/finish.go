@@ -1,9 +1,6 @@
 package ftpfwd
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // How the success reply to a transfer waits for its data. Through a tunnel a 226
 // overtakes megabytes, and clients that stop reading at it would keep a short
@@ -23,7 +20,7 @@ type finalReply struct {
 }
 
 // mustFinish reports whether a success reply to t would overtake its data.
-func (s *session) mustFinish(t *transfer) bool {
+func (t *transfer) mustFinish() bool {
 	d := t.data
 	switch {
 	case t.Err != nil:
@@ -75,7 +72,7 @@ func (s *session) watchFinish(t *transfer) {
 
 // finishIfDue lets the held reply go when its data has arrived or failed.
 func (s *session) finishIfDue() {
-	if t := s.finishing; t != nil && t.data != nil && !s.mustFinish(t) {
+	if t := s.finishing; t != nil && t.data != nil && !t.mustFinish() {
 		s.endFinish()
 	}
 }
@@ -86,9 +83,4 @@ func (s *session) endFinish() {
 	s.timers.stop(&s.finishBy)
 	s.reply = s.conclude(t, t.final.line, t.final.reply)
 	s.sendLine(t.final.line, s.reply.line)
-}
-
-// removeTransfer takes t from those that wait for a final reply.
-func (s *session) removeTransfer(t *transfer) {
-	s.transfers = slices.DeleteFunc(s.transfers, func(other *transfer) bool { return other == t })
 }

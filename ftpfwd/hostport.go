@@ -24,7 +24,7 @@ func parseHostPort(s string) (netip.AddrPort, error) {
 }
 
 // formatHostPort is the inverse of parseHostPort. An address that is not IPv4
-// becomes 0,0,0,0, which clients read as "the host of the control connection".
+// becomes 0,0,0,0, which clients take for the host of the control connection.
 func formatHostPort(a netip.AddrPort) string {
 	var h [4]byte
 	if ip := a.Addr().Unmap(); ip.Is4() {
@@ -34,8 +34,8 @@ func formatHostPort(a netip.AddrPort) string {
 }
 
 // findHostPort finds the first six comma-separated numbers from 0 to 255 in s,
-// wherever they stand (RFC 1123, 4.1.2.6), and returns where they begin and
-// end, or -1.
+// wherever they are (RFC 1123, 4.1.2.6), and returns where they begin and end, or
+// -1.
 func findHostPort(s string) (start, end int) {
 	for i := range len(s) {
 		if isDigit(s[i]) && (i == 0 || !isDigit(s[i-1])) {
@@ -73,7 +73,7 @@ func scanNumbers(s string, count int) int {
 	return pos
 }
 
-// hostPort reads what findHostPort found.
+// hostPort parses what findHostPort found.
 func hostPort(s string) netip.AddrPort {
 	var n [6]byte
 	for i, f := range strings.Split(s, ",") {
@@ -120,9 +120,9 @@ func protocolOf(a netip.Addr) string {
 
 // findExtendedPort finds the <d><d><d>port<d> of a 229 reply (RFC 2428, 3) in
 // s, and returns where the port's digits begin and end, or -1. The delimiter
-// may be any printable character that is not a digit. A comma is none, though
-// the RFC has no objection: no server writes it, and six numbers behind two more
-// commas are to be the same for everybody, before and after they are rewritten.
+// may be any printable character that is not a digit. A comma is not accepted,
+// though the RFC allows it: no server sends it, and a line with six numbers behind
+// two more commas must have one meaning, before and after it is rewritten.
 func findExtendedPort(s string) (start, end int) {
 	for i := range len(s) {
 		d := s[i]
@@ -140,18 +140,18 @@ func findExtendedPort(s string) (start, end int) {
 	return -1, -1
 }
 
-// An announcement is what a reply to PASV or EPSV says about where the server
-// listens, and which bytes of the line say it.
+// An announcement is the address in a reply to PASV or EPSV where the server
+// listens, and the bytes of the line that contain it.
 type announcement struct {
 	addr       netip.AddrPort // the address is invalid if the reply names none
-	extended   bool           // only a port stands there (229)
-	loose      bool           // not as RFC 2428 writes it: not every client can read that
+	extended   bool           // it has only a port (229)
+	loose      bool           // its syntax is not that of RFC 2428: not every client can read it
 	start, end int            // the bytes to replace
 }
 
-// ParseAnnouncement returns where a server says that it listens, in a reply to
+// ParseAnnouncement returns the address where a server listens, from a reply to
 // PASV (RFC 959, 4.1.2) or EPSV (RFC 2428, 3) of the given code and text. The
-// address is not valid if there is only a port.
+// IP address is not valid if the reply has only a port.
 func ParseAnnouncement(code int, text string) (netip.AddrPort, bool) {
 	if code != 227 && code != 229 {
 		return netip.AddrPort{}, false
@@ -169,11 +169,10 @@ func ActiveCommand(verb string, at netip.AddrPort) string {
 	return verb + " " + formatHostPort(at)
 }
 
-// findAnnouncement finds where text, the text of a reply line without its
-// code, says that the server listens. Servers answer PASV with 229 and EPSV
-// with 227 now and then, so both forms are looked for, the code's own first.
-// Of other replies only six numbers in parentheses count, and no others there:
-// a 228 has more (RFC 1639).
+// findAnnouncement finds the address in text, the text of a reply line without
+// its code. Some servers answer PASV with 229 and EPSV with 227, so it looks for
+// both forms, the code's own first. In other replies only six numbers that fill
+// a pair of parentheses count: a 228 has more (RFC 1639).
 func findAnnouncement(code int, text string) (announcement, bool) {
 	if code != 227 && code != 229 {
 		start, end := findHostPort(text)
@@ -200,8 +199,8 @@ func findTuple(text string) (announcement, bool) {
 	return findShortTuple(text)
 }
 
-// findShortTuple reads what servers answer to PASV on an IPv6 connection, whose
-// address six numbers cannot hold: the last two numbers in parentheses are the
+// findShortTuple parses the reply to PASV on an IPv6 connection, whose address
+// six numbers cannot hold: the last two numbers in parentheses are the
 // port, as in (1,155,25) of ProFTPD 1.3.8 and (::1,234,65) of pyftpdlib.
 func findShortTuple(text string) (announcement, bool) {
 	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
@@ -232,9 +231,9 @@ func findPort(text string) (announcement, bool) {
 	return announcement{addr: netip.AddrPortFrom(netip.Addr{}, uint16(port)), extended: true, loose: loose, start: start, end: end}, true
 }
 
-// findLonePort finds the one number in the parentheses of s, whatever stands
-// around it, as in BulletProof's (||50006|) and HP-UX's ( 9495 ), and returns
-// where its digits begin and end; twice 0 if there is no such thing.
+// findLonePort finds the only number in the parentheses of s, as in
+// BulletProof's (||50006|) and HP-UX's ( 9495 ), and returns where its digits
+// begin and end, or twice 0.
 func findLonePort(s string) (start, end int) {
 	open, closed := strings.IndexByte(s, '('), strings.LastIndexByte(s, ')')
 	if open < 0 || closed < open {
@@ -249,7 +248,7 @@ func findLonePort(s string) (start, end int) {
 	return start, start + len(digits[0])
 }
 
-// rewrite returns text with a's bytes replaced by where we listen ourselves.
+// rewrite returns text with a's bytes replaced by the address own.
 func (a announcement) rewrite(text string, own netip.AddrPort) string {
 	numbers := formatHostPort(own)
 	if a.extended {

@@ -38,7 +38,7 @@ func (e arrived) apply(ctx context.Context, s *session) {
 		return
 	}
 	if err := s.admit(e); err != nil {
-		s.emit(Event{Kind: Warned, Warning: DataRejected, Text: "a data connection was rejected", Err: err})
+		s.source.warn(DataRejected, "a data connection was rejected", err)
 		reset(e.conn)
 		return
 	}
@@ -61,9 +61,12 @@ func (s *session) admit(e arrived) error {
 	switch {
 	case e.side == Client && addrOf(from).Addr() != s.clientPeer:
 		return fmt.Errorf("it comes from %v, and the client is at %v", from, s.clientPeer)
+	case e.side == Client && s.owner != "": // whoever connects first gets the data (RFC 2577, 8)
+		_, err := s.f.checkOwner(e.conn, []string{s.owner})
+		return err
 	case e.side == Client:
-		return s.checkDataOwner(e.conn)
-	case !s.isServer(addrOf(from).Addr()):
+		return nil
+	case !s.target.mayBe(addrOf(from).Addr(), s.f.ActiveAddress):
 		return fmt.Errorf("it comes from %v, and the FTP server is at %s", from, s.target.host)
 	}
 	return nil
@@ -88,7 +91,7 @@ func (s *session) join(ctx context.Context, d *dataConn) {
 	case d.client != nil && d.server != nil:
 		d.run(s)
 	case d.server == nil && p.server.dials():
-		s.dialServer(ctx, d)
+		s.dial(ctx, d, Server, p.server)
 	case d.client == nil && p.client.dials() && (p.server.listens() || d.announced()):
 		s.dial(ctx, d, Client, p.client)
 	}
@@ -98,38 +101,34 @@ func (s *session) join(ctx context.Context, d *dataConn) {
 // active client is connected to then and not before, as by a server.
 func (d *dataConn) announced() bool { return d.transfer != nil && d.transfer.begun() }
 
-func (s *session) dialServer(ctx context.Context, d *dataConn) {
-	s.dial(ctx, d, Server, d.path.server)
-}
-
 // dial dials e for the side that d lacks.
 func (s *session) dial(ctx context.Context, d *dataConn, side Side, e endpoint) {
 	d.enter(dialingOther)
-	limit := s.f.dialTimeout()
+	limit, network := s.f.dialTimeout(), s.local
+	if side == Server {
+		network = s.remote
+	}
 	if side == Server && len(d.path.left) > 0 && d.transfer == nil {
 		limit = min(limit, retryDialAtMost)
 	}
 	s.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		conn, err := s.dialFrom(ctx, side, e)
+		conn, err := e.dial(ctx, network)
 		if !s.post(dialled{d, side, conn, err}) && conn != nil {
 			_ = conn.Close()
 		}
 	})
 }
 
-// dialFrom dials e, from e's own address if that can be had.
-func (s *session) dialFrom(ctx context.Context, side Side, e endpoint) (net.Conn, error) {
-	if side == Server {
-		return s.remote.DialContext(ctx, "tcp", e.address)
-	}
-	if here, ok := s.local.(host); ok && e.from.IsValid() {
+// dial connects to where e is, from e's own address if that is possible.
+func (e endpoint) dial(ctx context.Context, network Network) (net.Conn, error) {
+	if here, ok := network.(host); ok && e.from.IsValid() {
 		if conn, err := here.dialFrom(ctx, e.from, e.address); err == nil {
 			return conn, nil
 		}
 	}
-	return s.local.DialContext(ctx, "tcp", e.address)
+	return network.DialContext(ctx, "tcp", e.address)
 }
 
 // dialled is the event that a dial has ended.
@@ -172,7 +171,7 @@ func (e dialled) apply(ctx context.Context, s *session) {
 			s.learn(p.method, false)
 		}
 		p.broken = failure{e.side, e.err}
-		s.emit(Event{Kind: Warned, Warning: NoDataConnection, Text: "no data connection", Err: fmt.Errorf("connect to the %v: %w", e.side, e.err)})
+		s.source.warn(NoDataConnection, "no data connection", fmt.Errorf("connect to the %v: %w", e.side, e.err))
 		s.dataFailed(d, e.side, e.err)
 	}
 	s.finishIfDue()
@@ -182,7 +181,7 @@ func (e dialled) apply(ctx context.Context, s *session) {
 // another method: nothing has gone out that relies on this one, or follows it.
 func (s *session) mayReopen(d *dataConn) bool {
 	return d.transfer == nil && len(d.path.left) > 0 && !d.path.commanded && s.params.restart == "" &&
-		d.path == s.path() && len(s.transfers) == 0 && s.pending.path() == nil
+		d.path == s.paths.newest() && len(s.transfers) == 0 && s.pending.path() == nil
 }
 
 // dataFailed ends a data connection that failed on one side: the other side must
@@ -210,16 +209,4 @@ func (s *session) dataFailed(d *dataConn, side Side, err error) {
 		t.fail(side, err)
 		d.close()
 	}
-}
-
-// forgetData lets go of data connections that are over.
-func (s *session) forgetData() {
-	kept := s.data[:0]
-	for _, d := range s.data {
-		if !d.isClosed() || d.up.running() || d.down.running() {
-			kept = append(kept, d)
-		}
-	}
-	clear(s.data[len(kept):])
-	s.data = kept
 }

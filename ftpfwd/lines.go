@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// maxInspected bounds how much of a line is looked at, in bytes. Longer lines
-// pass in pieces, so that no line can make us hold more than this.
+// maxInspected bounds the bytes of a line that are parsed. Longer lines pass in
+// pieces, so that no line takes more memory than this.
 const maxInspected = 1024
 
 // A lineReader cuts a stream into lines, at LF. Pieces of lines that do not
-// end within maxInspected bytes come as they arrive: the first of them is the
+// end within maxInspected bytes are returned as they arrive: the first is the
 // line's head, and the others are its tail.
 type lineReader struct {
 	buf    []byte
-	inTail bool // the head of this line has been returned already
+	inTail bool // the head of this line has been returned
 }
 
 // A piece is a line, or a part of a long one.
@@ -53,7 +53,7 @@ func (r *lineReader) next(atEnd bool) (piece, bool) {
 	r.buf = r.buf[end:]
 	r.inTail = !complete
 	if len(r.buf) == 0 {
-		r.buf = nil // lets go of what was read
+		r.buf = nil // frees what was read
 	}
 	return p, true
 }

@@ -43,6 +43,8 @@ func (s *session) methodsFor(verb string) []method {
 	passive, active := []method{epsv, pasv}, s.activeMethods()
 	methods := slices.Concat(passive, active)
 	switch {
+	case s.params.onlyEPSV && verb == "":
+		return []method{epsv}
 	case s.params.onlyEPSV:
 		return []method{own}
 	case s.f.ServerMode == Exact && !own.passive() && len(active) == 0:

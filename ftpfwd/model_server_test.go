@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"example.org/ftptunnel/internal/memnet"
+	"example.org/ftptunnel/internal/test/memnet"
 )
 
 // A modelServer serves one control connection, one command after the other, as its

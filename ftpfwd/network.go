@@ -27,7 +27,7 @@ type Network interface {
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
 }
 
-// host is this machine, as a client sees it that reached us at addr: data
+// host is this machine, as seen by a client that connected to addr: data
 // connections come from the address that its control connection went to.
 type host struct {
 	addr netip.Addr

@@ -37,7 +37,7 @@ func (s *session) passive(ctx context.Context, c command, line []byte, whole boo
 // to.
 func (s *session) openDefault(ctx context.Context) {
 	p := &dataPath{}
-	if last := s.path(); last != nil {
+	if last := s.paths.newest(); last != nil {
 		p.clientMethod, p.client = last.clientMethod, last.client
 	} else {
 		own := addrOf(s.client.conn.LocalAddr())
@@ -51,7 +51,7 @@ func (s *session) open(ctx context.Context, p *dataPath) {
 	s.opened++
 	p.number = s.opened
 	p.left = s.methodsFor(p.asked.verb)
-	if p.asked.verb == "EPSV" && p.asked.argument != "" && !s.params.onlyEPSV && (s.f.ServerMode == Auto || s.f.ServerMode == Passive || s.f.ServerMode == "") {
+	if p.asked.verb == "EPSV" && p.asked.argument != "" && !s.params.onlyEPSV && s.f.ServerMode != Active && s.f.ServerMode != Exact {
 		p.left = append([]method{epsv}, p.left...) // as asked, and without the family, which may be another there
 	}
 	s.askNext(ctx, p)
@@ -90,7 +90,7 @@ func (s *session) hold(p *dataPath) {
 		switch {
 		case s.opening != p:
 		case s.abort != nil || s.finishing != nil || s.pending.busyBefore(p):
-			s.hold(p) // the server has not come to it yet
+			s.hold(p) // the server has other commands to answer first
 		default:
 			s.opening, p.left = nil, nil
 		}
@@ -106,7 +106,7 @@ func (s *session) release(p *dataPath) {
 }
 
 // askServer sends the server a PASV, EPSV, PORT or EPRT; not behind an ABOR of
-// ours, whose replies could not be told from this one's.
+// ours, whose replies could not be told apart from this one's.
 func (s *session) askServer(p *dataPath, line []byte) {
 	if s.abort != nil {
 		s.postponed = append(s.postponed, func() { s.askServer(p, line) })
@@ -119,7 +119,7 @@ func (s *session) askServer(p *dataPath, line []byte) {
 	}
 	s.ask(line)
 	s.pending.add(&request{kind: verbKinds[p.method.verb], path: p, answer: s.pathReply(p)})
-	s.emitLine(from, Server, received, c.redact())
+	s.source.line(from, Server, received, c.redact())
 }
 
 // askPostponed sends what had to wait for an abort, and reports whether there
@@ -154,8 +154,8 @@ func (e listened) apply(ctx context.Context, s *session) {
 		s.methodFailed(ctx, p, e.err, true)
 	default:
 		p.enter(asking)
-		s.listenRemotely(p, e.listener) // before the command: some servers connect before they reply
-		s.addPath(p)
+		p.listenRemotely(s, e.listener) // before the command: some servers connect before they reply
+		s.paths.add(p)
 		at := addrOf(e.listener.Addr())
 		if s.f.ActiveAddress.IsValid() {
 			at = netip.AddrPortFrom(s.f.ActiveAddress, at.Port())
@@ -180,18 +180,20 @@ func (s *session) pathReply(p *dataPath) answer {
 // line is the client's reply if native is set.
 func (s *session) accepted(ctx context.Context, p *dataPath, line []byte, l replyLine, native bool) disposition {
 	s.timers.stop(&s.openingBy)
-	switch {
-	case p.state == closed:
+	if p.state == closed {
 		return s.failed(p, errClosedPath)
+	}
+	p.serverMethod = p.method.verb
+	switch {
 	case verbKinds[p.asked.verb] == verbPassive && !p.client.listens():
-		if err := s.listenLocally(ctx, p); err != nil {
+		if err := p.listenLocally(ctx, s); err != nil {
 			return s.failed(p, fmt.Errorf("cannot listen for the client: %w", err))
 		}
 	case p.dialsBoth():
-		s.addPath(p)
+		s.paths.add(p)
 		s.opening = p
 		p.enter(dialing)
-		s.dialServer(ctx, s.newData(p))
+		s.dial(ctx, s.newData(p), Server, p.server)
 		return drop() // the client's reply waits until the server's port is known to answer
 	}
 	s.pathReady(ctx, p)
@@ -209,9 +211,9 @@ func (s *session) accepted(ctx context.Context, p *dataPath, line []byte, l repl
 // pathReady makes p the path that the session uses.
 func (s *session) pathReady(ctx context.Context, p *dataPath) {
 	p.enter(ready)
-	s.addPath(p)
+	s.paths.add(p)
 	s.awaitFirst(p)
-	s.supersede(p)
+	s.paths.supersede(p)
 	s.release(p)
 	if len(p.failed) > 0 {
 		s.warnReplaced(p)
@@ -243,6 +245,6 @@ func (s *session) warnReplaced(p *dataPath) {
 	asked := p.clientMethod
 	text := p.method.verb + " is used in place of " + asked
 	if asked != "" && asked != p.method.verb && s.methods.first(text) {
-		s.emit(Event{Kind: Warned, Warning: MethodReplaced, Text: "data connections are opened with another method", Err: fmt.Errorf("%s: %w", text, p.failed)})
+		s.source.warn(MethodReplaced, "data connections are opened with another method", fmt.Errorf("%s: %w", text, p.failed))
 	}
 }

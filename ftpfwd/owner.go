@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"time"
 )
 
 // An OwnerError reports that a connection was rejected because of the user whose
@@ -46,9 +45,8 @@ func (f *Forwarder) checkOwner(conn net.Conn, users []string) (string, error) {
 // reject closes a control connection with a 421. Closing it while bytes from the
 // client are unread would reset it, and the reply might be lost.
 func (f *Forwarder) reject(ctx context.Context, id int64, conn net.Conn, err error) {
-	if f.Observe != nil {
-		f.Observe(Event{Kind: Warned, Warning: ClientRejected, Time: time.Now(), Session: id, Server: f.Server, Client: conn.RemoteAddr().String(), Listener: conn.LocalAddr().String(), Text: "a client was rejected", Err: err})
-	}
+	from := newSource(f, id, conn)
+	from.warn(ClientRejected, "a client was rejected", err)
 	ctx, cancel := context.WithTimeout(ctx, farewellAtMost)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -57,14 +55,4 @@ func (f *Forwarder) reject(ctx context.Context, id int64, conn net.Conn, err err
 	_, _ = fmt.Fprintf(conn, "421 %s\r\n", oneLine(err.Error()))
 	_ = closeWrite(conn)
 	_, _ = io.CopyN(io.Discard, conn, maxQueued)
-}
-
-// checkDataOwner returns an [*OwnerError] if conn is not of the user who has the
-// control connection: whoever connects first gets the data (RFC 2577, 8).
-func (s *session) checkDataOwner(conn net.Conn) error {
-	if s.owner == "" {
-		return nil
-	}
-	_, err := s.f.checkOwner(conn, []string{s.owner})
-	return err
 }

@@ -96,7 +96,7 @@ func (p *pending) begin() *transfer {
 }
 
 // matchAddress takes the PASV or EPSV that a usable address answers. Without
-// one the line is somebody's text that looks like a reply, and it returns nil.
+// one the line is a text that looks like a reply, and it returns nil.
 func (p *pending) matchAddress() (r *request, before []*request) {
 	i := p.find(verbPassive)
 	if i < 0 {

@@ -41,7 +41,7 @@ func (s *session) replyLine(ctx context.Context, line []byte) {
 	l := s.reader.next(line)
 	if s.abort != nil && s.abort.takes(s, l) {
 		s.reply = drop()
-		s.emitLine(Server, Client, text(line), "")
+		s.source.line(Server, Client, text(line), "")
 		return
 	}
 	switch {
@@ -69,14 +69,14 @@ func (s *session) replyLine(ctx context.Context, line []byte) {
 // sendLine sends the client a line in the place of one that was received.
 func (s *session) sendLine(received, line []byte) {
 	s.client.queue(line)
-	s.emitLine(Server, Client, text(received), text(line))
+	s.source.line(Server, Client, text(received), text(line))
 }
 
-// endReply notes what a reply that is complete says about the session.
+// endReply notes what a complete reply means for the session.
 func (s *session) endReply(l replyLine) {
 	switch l.code {
 	case 230, 232:
-		s.acceptLogin()
+		s.source.acceptLogin()
 	case 221, 421:
 		s.server.goodbye = true
 	}
@@ -141,9 +141,9 @@ func (s *session) surplusReply(l replyLine) {
 	}
 }
 
-// boundOwnReplies lets a reply of ours go after a while if it waits for a server
-// that does not reply, unless a transfer is what keeps the server busy: even one
-// whose data does not move gets its reply.
+// boundOwnReplies bounds how long a reply of ours waits for a server that does
+// not reply, unless a transfer keeps the server busy: even one whose data does
+// not move gets its reply.
 func (s *session) boundOwnReplies() {
 	switch {
 	case s.midReply(), s.phase == passthrough:
@@ -193,7 +193,7 @@ func (s *session) sendAll(own []*request) {
 func (s *session) sendReply(reply string) {
 	s.reportSuccess()
 	reply = oneLine(reply)
-	s.emitLine(Tunnel, Client, reply, reply)
+	s.source.line(Tunnel, Client, reply, reply)
 	s.client.queue([]byte(reply + "\r\n"))
 }
 

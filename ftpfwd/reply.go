@@ -2,7 +2,7 @@ package ftpfwd
 
 import "bytes"
 
-// A replyLine is what one line from the server is within its reply (RFC 959,
+// A replyLine is the place of one line from the server in its reply (RFC 959,
 // 4.2).
 type replyLine struct {
 	code  int  // of the reply that the line belongs to; 0 if the line belongs to none
@@ -11,24 +11,26 @@ type replyLine struct {
 	text  int  // where the text behind the code begins in the line, on lines that carry the code
 }
 
-// preliminary reports a 1yz reply: another will follow (RFC 959, 4.2.1).
+// preliminary reports whether this is a 1yz reply: another will follow (RFC 959,
+// 4.2.1).
 func (l replyLine) preliminary() bool { return l.code/100 == 1 }
 
-// positive reports a 2yz reply.
+// positive reports whether this is a 2yz reply.
 func (l replyLine) positive() bool { return l.code/100 == 2 }
 
-// negative reports a 4yz or 5yz reply.
+// negative reports whether this is a 4yz or 5yz reply.
 func (l replyLine) negative() bool { return l.code >= 400 }
 
-// A replyReader tells how the lines of a server make up replies. Lines go on
-// to the client one by one: it never waits for the end of a reply.
+// A replyReader finds out how the lines of a server make up replies, line by
+// line: it never waits for the end of a reply.
 type replyReader struct {
-	open int // code of the multi-line reply we are in, or 0
+	open int // code of the multi-line reply that has not ended, or 0
 }
 
-// next says what line is. A multi-line reply ends with its own code and a
-// blank. A positive preliminary line ends it too and begins a reply of its own:
-// glftpd ends "553-" with "150 ", and waiting for "553 " would blind us for good.
+// next returns the place of the next line. A multi-line reply ends with its own
+// code and a blank. A preliminary line ends it too and begins another reply:
+// glftpd ends "553-" with "150 ", and waiting for "553 " would take all that
+// follows for the inside of a reply.
 func (r *replyReader) next(line []byte) replyLine {
 	code, more, text := replyCode(line)
 	switch {
@@ -53,7 +55,7 @@ func (r *replyReader) next(line []byte) replyLine {
 }
 
 // replyCode reads the three digits at the beginning of line, behind Telnet
-// bytes if there are any (answers to negotiation stick to the next reply), and
+// bytes if there are any (answers to a negotiation precede the next reply), and
 // whether a hyphen follows. Without a code it returns 0.
 func replyCode(line []byte) (code int, more bool, text int) {
 	i := telnetPrefix(line)

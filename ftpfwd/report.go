@@ -33,7 +33,7 @@ func (s *session) reportSuccess() {
 	s.delivered = nil
 	s.timers.stop(&s.reportBy)
 	t.enter(ended)
-	s.emit(Event{Kind: TransferEnded, Transfer: t.Transfer})
+	s.source.emit(Event{Kind: TransferEnded, Transfer: t.Transfer})
 }
 
 // reportUnread reports the pending success as a failure: the client's connection

@@ -18,7 +18,7 @@ type request struct {
 // line it is called with.
 type answer func(ctx context.Context, line []byte, l replyLine) disposition
 
-// A requestState says what is known about the reply to a request.
+// A requestState says which reply a request has to get.
 //
 //	requestSent ─▶ requestOptional
 type requestState int

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/ftptunnel/internal/memnet"
+	"example.org/ftptunnel/internal/test/memnet"
 )
 
 // A rig is a forwarder between two networks in memory, and both ends of a control

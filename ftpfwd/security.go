@@ -46,7 +46,7 @@ func (s *session) checkSpeaksFTP(b []byte) {
 // passThrough stops reading what passes: it is not FTP in clear.
 func (s *session) passThrough(why string) {
 	s.enter(passthrough)
-	s.emit(Event{Kind: Warned, Warning: NotFTP, Text: "bytes pass unread, and data connections do not work", Err: errors.New(why)})
+	s.source.warn(NotFTP, "bytes pass unread, and data connections do not work", errors.New(why))
 }
 
 // notFTP describes a server that begins with b, if that is not FTP.
@@ -85,7 +85,6 @@ func requiresTLS(code int, text, repeated string) bool {
 // warnTLSRequired reports once for each server that it works with TLS only.
 func (s *session) warnTLSRequired(line []byte, l replyLine, repeated string) {
 	if requiresTLS(l.code, string(line[l.text:]), repeated) && s.methods.first("TLS") {
-		s.emit(Event{Kind: Warned, Warning: TLSRequired, Err: fmt.Errorf("the server replied %q", excerpt(line)),
-			Text: "the FTP server requires TLS, which hides the ports of its data connections: it must allow plain FTP from the gateway"})
+		s.source.warn(TLSRequired, "the FTP server requires TLS: it must allow plain FTP from the gateway", fmt.Errorf("it replied %q", excerpt(line)))
 	}
 }

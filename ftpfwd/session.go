@@ -12,10 +12,10 @@ import (
 // was opened for it, and their data connections. One goroutine, run, owns all
 // of its state; the others move bytes and send it events.
 type session struct {
-	f     *Forwarder
-	id    int64
-	phase phase
-	began time.Time
+	f      *Forwarder
+	phase  phase
+	began  time.Time
+	source source // of events
 
 	// The two sides.
 	client, server *controlConn
@@ -25,7 +25,6 @@ type session struct {
 	local, remote  Network        // remote is nil until the server is connected
 	target         *target        // the FTP server; nil until the client has named it
 	routing        *loginRouting  // not nil if the login names the server
-	gateway        string         // the name of the route to the server
 	methods        *serverMethods // that work with this server; nil until it is connected
 	unsupported    serverMethods  // that the server has refused in this session
 
@@ -36,17 +35,15 @@ type session struct {
 	asking   []byte      // commands of our own that wait for the end of a client's long line
 	dropTail bool        // the rest of the client's long line is dropped
 	params   parameters
-	user     string // the argument of the last USER
-	loggedIn bool   // the server accepted it
-	foreign  bool   // a ForeignAddress was reported
+	foreign  bool // a ForeignAddress was reported
 
 	// Data connections and transfers.
-	paths     []*dataPath // that are open, the newest last
-	opening   *dataPath   // that is being opened, and holds the client's commands
-	opened    int         // paths so far
-	postponed []func()    // what is asked once the abort is over
-	prepared  bool        // a path was opened for the transfer command that comes next
-	data      []*dataConn
+	paths     dataPaths // that are open, the newest last
+	opening   *dataPath // that is being opened, and holds the client's commands
+	opened    int       // paths so far
+	postponed []func()  // what is asked once the abort is over
+	prepared  bool      // a path was opened for the transfer command that comes next
+	data      dataConns
 	transfers []*transfer // without a final reply, oldest first
 	numbered  int64       // transfers so far
 	finishing *transfer   // whose final reply waits for its data: replies are held
@@ -65,7 +62,6 @@ type session struct {
 	ownReplyBy timer // for a reply of ours to be sent
 	finishBy   timer // for the data of finishing
 	reportBy   timer // for a sign that the client has read of delivered
-	abortBy    timer // of the abort's next step
 	drainBy    timer // for a session that drains
 	lingerBy   timer // for the other side, once one has ended
 	farewellBy timer // for the client to close
@@ -88,7 +84,8 @@ type event interface {
 
 func newSession(f *Forwarder, id int64, conn net.Conn, owner string) *session {
 	s := &session{
-		f: f, id: id, began: time.Now(), local: f.Local, owner: owner,
+		f: f, began: time.Now(), local: f.Local, owner: owner,
+		source:     newSource(f, id, conn),
 		params:     defaultParameters(),
 		clientPeer: addrOf(conn.RemoteAddr()).Addr(),
 		clientEnd:  addrOf(conn.LocalAddr()).Addr(),
@@ -111,14 +108,14 @@ func newSession(f *Forwarder, id int64, conn net.Conn, owner string) *session {
 func (s *session) run(stop context.Context, conn net.Conn) {
 	keepUrgentInline(conn)
 	s.client.start(s, conn)
-	s.emit(Event{Kind: SessionOpened})
+	s.source.emit(Event{Kind: SessionOpened})
 	// While a session drains, what it opens must not end with stop.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	s.loop(ctx, stop.Done())
 	cancel()
 	s.tearDown()
-	s.emit(Event{Kind: SessionClosed, Err: s.err})
+	s.source.emit(Event{Kind: SessionClosed, Err: s.err})
 }
 
 // loop handles events until the session is over. After each it does whatever
@@ -126,7 +123,7 @@ func (s *session) run(stop context.Context, conn net.Conn) {
 func (s *session) loop(ctx context.Context, stop <-chan struct{}) {
 	defer s.recoverImpossible()
 	s.timers.start(&s.login, s.f.loginTimeout(), func() {
-		if !s.loggedIn && s.phase != passthrough {
+		if !s.source.loggedIn && s.phase != passthrough {
 			s.giveUp(errNoLogin)
 		}
 	})
@@ -211,7 +208,7 @@ func (s *session) recoverImpossible() {
 	if !ok {
 		panic(p)
 	}
-	s.emit(Event{Kind: Warned, Warning: InternalError, Text: "the session is closed", Err: err})
+	s.source.warn(InternalError, "the session is closed", err)
 	s.err, s.ender, s.phase = err, Tunnel, done
 }
 
@@ -228,8 +225,7 @@ func (s *session) post(e event) bool {
 	}
 }
 
-// clientFailed ends the session of a client whose control connection has
-// failed: nobody is left to reply to.
+// clientFailed ends a session whose client can no longer be sent a reply.
 func (s *session) clientFailed(err error) {
 	s.reportUnread(err)
 	if s.phase == done {
@@ -239,33 +235,4 @@ func (s *session) clientFailed(err error) {
 	if s.err == nil {
 		s.err, s.ender = err, Client
 	}
-}
-
-// acceptLogin notes that the server has accepted the client's login.
-func (s *session) acceptLogin() {
-	if !s.loggedIn {
-		s.loggedIn = true
-		s.emit(Event{Kind: LoggedIn})
-	}
-}
-
-// emit sends an event to the observer.
-func (s *session) emit(e Event) {
-	if s.f.Observe == nil {
-		return
-	}
-	e.Time, e.Session, e.Gateway = time.Now(), s.id, s.gateway
-	e.Client, e.Listener = s.client.conn.RemoteAddr().String(), s.client.conn.LocalAddr().String()
-	if s.target != nil {
-		e.Server = s.target.address
-	}
-	if s.loggedIn {
-		e.User = s.user
-	}
-	s.f.Observe(e)
-}
-
-// emitLine reports a line of the control connection.
-func (s *session) emitLine(from, to Side, received, sent string) {
-	s.emit(Event{Kind: LinePassed, Line: Line{From: from, To: to, Received: received, Sent: sent}})
 }

@@ -37,10 +37,10 @@ func (s *session) passOnEnds() {
 		s.giveUp(errAbortLost)
 		return
 	}
-	if s.server.ended && s.finishing == nil && !s.dataMoves() && s.client.idle() {
+	if s.server.ended && s.finishing == nil && !s.data.deliver() && s.client.idle() {
 		s.endClient()
 	}
-	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.dataMoves() {
+	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.data.deliver() {
 		s.giveUp(errStopping)
 		return
 	}
@@ -55,7 +55,7 @@ func (s *session) endClient() {
 	s.client.shutdown()
 	if s.phase == relaying && !s.server.goodbye && !s.client.ended {
 		s.server.goodbye = true
-		s.emit(Event{Kind: Warned, Warning: ServerHungUp, Text: "control connection lost", Err: ErrNoGoodbye})
+		s.source.warn(ServerHungUp, "control connection lost", ErrNoGoodbye)
 	}
 	if s.client.ended {
 		s.end()
@@ -87,33 +87,12 @@ func (s *session) end() {
 // linger ends a session whose one side has ended, unless data moves within a
 // while.
 func (s *session) linger() {
-	before := s.moved()
+	before := s.data.moved()
 	s.timers.startOnce(&s.lingerBy, lingerAtMost, func() {
-		if s.moved() == before {
+		if s.data.moved() == before {
 			s.end()
 		}
 	})
-}
-
-// dataMoves reports whether a data connection may still deliver something to the
-// client, other than the rest of what it knows to have failed.
-func (s *session) dataMoves() bool {
-	for _, d := range s.data {
-		t := d.transfer
-		broken := t != nil && t.Err != nil
-		awaited := d.lacksSide() && (t == nil || !t.over()) // who has not connected by now will not
-		if !d.isClosed() && !broken && (d.down.running() || awaited) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *session) moved() (n int64) {
-	for _, d := range s.data {
-		n += d.moved()
-	}
-	return n
 }
 
 // giveUp ends the session because the server, or the way to it, is lost: data
@@ -135,7 +114,7 @@ func (s *session) giveUp(err error) {
 	s.server.close()
 	s.closeData(421)
 	reply := "421 " + oneLine(err.Error())
-	s.emitLine(Tunnel, Client, reply, reply)
+	s.source.line(Tunnel, Client, reply, reply)
 	s.client.queue([]byte(reply + "\r\n"))
 	s.client.shutdown()
 	s.timers.start(&s.farewellBy, farewellAtMost, func() { s.end() })

@@ -25,15 +25,13 @@ type snapshotRequest struct {
 }
 
 func (e snapshotRequest) apply(_ context.Context, s *session) {
+	from := &s.source
 	info := SessionInfo{
-		ID: s.id, Opened: s.began, Gateway: s.gateway, State: s.phase.String(),
-		Client: s.client.conn.RemoteAddr().String(), Listener: s.client.conn.LocalAddr().String(),
+		ID: from.session, Client: from.client, Listener: from.listener, Server: from.server, Gateway: from.gateway,
+		Opened: s.began, State: s.phase.String(),
 	}
-	if s.target != nil {
-		info.Server = s.target.address
-	}
-	if s.loggedIn {
-		info.User = s.user
+	if from.loggedIn {
+		info.User = from.user
 	}
 	for _, t := range s.transfers {
 		running := t.Transfer

@@ -26,3 +26,20 @@ func OnGateway(server string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
 }
+
+// mayBe reports whether a connection from address to a remote listener can be
+// the server's: the gateway may let others connect to it. A gateway that does
+// not report where a connection comes from is trusted, and so is every address
+// if only the gateway can resolve the server's name. The active address is that
+// of [Forwarder].ActiveAddress.
+func (t *target) mayBe(address, active netip.Addr) bool {
+	named, err := netip.ParseAddr(t.host)
+	switch {
+	case !address.IsValid():
+		return true
+	case t.onGateway():
+		return address.IsLoopback() || address == active
+	default:
+		return err != nil || address == named.Unmap()
+	}
+}

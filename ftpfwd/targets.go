@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Targets are the servers that clients may name. An empty one allows all but
-// the far end's own loopback and port 22; any other allows what it lists.
+// Targets are the servers that clients may name. If empty, all are allowed but
+// the far end's own loopback and port 22; otherwise, those that are listed.
 type Targets []Target
 
 // A Target is a host name, a pattern of one with * and ?, or a network, with or
@@ -21,8 +21,8 @@ type Target struct {
 	port    string       // empty for any but 22
 }
 
-// ParseTarget reads a target: ftp.internal, *.internal, 10.0.0.0/8, fd00::1,
-// each with or without :port, for which IPv6 stands in brackets: [fd00::/8]:21.
+// ParseTarget parses a target: ftp.internal, *.internal, 10.0.0.0/8, fd00::1,
+// each with or without :port, for which IPv6 is in brackets: [fd00::/8]:21.
 func ParseTarget(s string) (Target, error) {
 	var t Target
 	host := s
@@ -48,7 +48,7 @@ func ParseTarget(s string) (Target, error) {
 	return t, nil
 }
 
-// A TargetError says why a login may not name a server.
+// A TargetError reports that a login may not name a server.
 type TargetError struct {
 	Address string // host:port
 	Reason  string
@@ -101,9 +101,9 @@ func (t Target) allows(host string, addr netip.Addr, port string) bool {
 	return matched && !addr.IsValid()
 }
 
-// hostName reports whether s is a host name or an IP address written in full.
-// The far end's resolver takes a number, or two or three with dots, for an
-// address too (127.1, 0x7f000001): those are no names.
+// hostName reports whether s is a host name or an IP address in full. The far
+// end's resolver takes a number, or two or three with dots, for an address too
+// (127.1, 0x7f000001): those are not names.
 func hostName(s string) bool {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		return addr.Zone() == ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -94,14 +95,14 @@ var (
 // but not behind a REST, whose mark the server would keep for the next one.
 func (s *session) commandTransfer(c command, line []byte, whole bool) {
 	opening := s.pending.path() // the client did not wait for it
-	if p := s.path(); opening == nil && p != nil && p.broken.err != nil && p.live == nil && s.params.restart == "" {
+	if p := s.paths.newest(); opening == nil && p != nil && p.broken.err != nil && p.live == nil && s.params.restart == "" {
 		s.dropTail = !whole
 		s.refuse(c, fmt.Sprintf("425 cannot open the data connection: %v", reason(p.broken.err)))
 		return
 	}
 	s.params.restart = ""
 	t := s.newTransfer(c)
-	t.path = s.path()
+	t.path = s.paths.newest()
 	if opening != nil {
 		t.path = opening
 	}
@@ -109,7 +110,7 @@ func (s *session) commandTransfer(c command, line []byte, whole bool) {
 		t.path.commanded = true
 	}
 	s.transfers = append(s.transfers, t)
-	s.emit(Event{Kind: TransferStarted, Transfer: t.Transfer})
+	s.source.emit(Event{Kind: TransferStarted, Transfer: t.Transfer})
 	s.pass(c, line, &request{kind: c.kind(), transfer: t, answer: func(ctx context.Context, line []byte, l replyLine) disposition {
 		return s.transferReply(ctx, t, line, l)
 	}})
@@ -129,18 +130,12 @@ func (s *session) newTransfer(c command) *transfer {
 	return t
 }
 
-// bind gives each transfer that has no data connection the first one of its path
-// that has no transfer. Clients connect before or after they send the command.
+// bind gives each transfer that has no data connection one of its path, if there
+// is one.
 func (s *session) bind() {
 	for _, t := range s.transfers {
-		if t.data != nil {
-			continue
-		}
-		for _, d := range s.data {
-			if d.transfer == nil && !d.isClosed() && d.path == t.path {
-				d.carry(t)
-				break
-			}
+		if t.data == nil {
+			s.data.bind(t)
 		}
 	}
 }
@@ -149,7 +144,7 @@ func (s *session) bind() {
 func (s *session) rebind(refused *dataPath) {
 	for _, t := range s.transfers {
 		if t.path == refused {
-			t.path = s.path()
+			t.path = s.paths.newest()
 		}
 	}
 	s.bind()
@@ -162,7 +157,7 @@ func (s *session) beginTransfer(ctx context.Context, t *transfer) {
 		t.enter(begun)
 		s.timers.stop(&t.uploader)
 	}
-	s.acceptLogin()
+	s.source.acceptLogin()
 	if t.data != nil {
 		s.join(ctx, t.data)
 	}
@@ -176,7 +171,7 @@ func (s *session) transferReply(ctx context.Context, t *transfer, line []byte, l
 			t.fail(p.broken.side, p.broken.err) // before the command came
 		}
 	}
-	if l.positive() && s.mustFinish(t) {
+	if l.positive() && t.mustFinish() {
 		s.finish(t, line, l)
 		return disposition{rest: held}
 	}
@@ -252,14 +247,14 @@ func failureText(t *transfer) string {
 func (s *session) endTransfer(t *transfer, code int) {
 	t.Reply, t.Duration, t.Bytes = code, time.Since(t.began), t.moved()
 	if t.path != nil {
-		t.Method, t.ServerMethod = t.path.clientMethod, t.path.method.verb
+		t.Method, t.ServerMethod = t.path.clientMethod, t.path.serverMethod
 	}
-	s.removeTransfer(t)
+	s.transfers = slices.DeleteFunc(s.transfers, func(other *transfer) bool { return other == t })
 	s.reportSuccess() // of the transfer before
 	if t.Err == nil {
 		s.deliver(t)
 		return
 	}
 	t.enter(ended)
-	s.emit(Event{Kind: TransferEnded, Transfer: t.Transfer})
+	s.source.emit(Event{Kind: TransferEnded, Transfer: t.Transfer})
 }

@@ -32,7 +32,7 @@ func (s *session) awaitLogin() {
 
 // routingCommand answers a command before the server is known.
 func (s *session) routingCommand(ctx context.Context, c command) {
-	s.emitLine(Client, Tunnel, c.redact(), c.redact())
+	s.source.line(Client, Tunnel, c.redact(), c.redact())
 	switch {
 	case c.kind() == verbUser:
 		s.route(ctx, c.argument)
@@ -55,13 +55,13 @@ func (s *session) route(ctx context.Context, login string) {
 		err = s.f.Targets.check(address)
 	}
 	if err != nil {
-		s.emit(Event{Kind: Warned, Warning: TargetRejected, Text: "a login was rejected", Err: err})
+		s.source.warn(TargetRejected, "a login was rejected", err)
 		s.sendReply("530 " + err.Error())
 		return
 	}
 	_, named, _ := cutLast(login)
 	s.routing = &loginRouting{user: user, named: named}
-	s.target = newTarget(address)
+	s.target, s.source.server = newTarget(address), address
 	s.connect(ctx)
 }
 
@@ -92,11 +92,11 @@ func (e connected) apply(_ context.Context, s *session) {
 			_ = e.route.Conn.Close()
 		}
 	case e.err != nil:
-		s.emit(Event{Kind: Warned, Warning: ServerUnreachable, Text: "no connection to the FTP server", Err: e.err})
+		s.source.warn(ServerUnreachable, "no connection to the FTP server", e.err)
 		s.giveUp(e.err)
 	default:
 		s.enter(greeting)
-		s.remote, s.gateway = e.route.Network, e.route.Gateway
+		s.remote, s.source.gateway = e.route.Network, e.route.Gateway
 		s.methods = s.f.methods.of(cacheKey{route: e.route.key(), server: s.target.address})
 		s.server.start(s, e.route.Conn)
 		if s.routing != nil {
@@ -117,7 +117,7 @@ func (s *session) routedGreeting(line []byte, l replyLine) disposition {
 	}
 	s.greeted()
 	user := command{verb: "USER", argument: s.routing.user}
-	s.user = user.argument
+	s.source.user = user.argument
 	s.pass(user, []byte(user.redact()+"\r\n"), &request{kind: verbUser})
 	return drop()
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"example.org/ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/test/lab"
 )
 
 // An sshdHost is an OpenSSH server on loopback.

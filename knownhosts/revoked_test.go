@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"example.org/ftptunnel/internal/lab"
+	"example.org/ftptunnel/internal/test/lab"
 )
 
 // makeKRL returns the path of a key revocation list that ssh-keygen makes from

@@ -7,13 +7,11 @@ import (
 	"strings"
 )
 
-// dialAgent opens the named pipe of Windows' own agent, or a Unix socket.
+// dialAgent opens a named pipe, such as that of Windows' own agent, or a Unix
+// socket.
 func dialAgent(socket string) (io.ReadWriteCloser, error) {
 	if strings.HasPrefix(socket, `\\.\pipe\`) {
 		return os.OpenFile(socket, os.O_RDWR, 0)
 	}
 	return net.Dial("unix", socket)
 }
-
-// defaultAgent is where an agent is if nothing says so: Windows' own.
-const defaultAgent = `\\.\pipe\openssh-ssh-agent`

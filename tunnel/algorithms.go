@@ -1,104 +1,32 @@
 package tunnel
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// defaultRSASize is OpenSSH's RequiredRSASize.
+// defaultRSASize is OpenSSH's default of RequiredRSASize, in bits.
 const defaultRSASize = 1024
 
-// implementedAlgorithms are those that package ssh implements, by the keyword
-// that lists them. Old ones are among them: OpenSSH's own lists have none, so
-// whoever configures one has asked for it.
-var implementedAlgorithms = func() map[string][]string {
-	safe, old := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
-	keys := slices.Concat(safe.HostKeys, old.HostKeys)
-	signatures := slices.Concat(safe.PublicKeyAuths, old.PublicKeyAuths)
-	return map[string][]string{
-		"ciphers":           slices.Concat(safe.Ciphers, old.Ciphers),
-		"kexalgorithms":     slices.Concat(safe.KeyExchanges, old.KeyExchanges),
-		"macs":              slices.Concat(safe.MACs, old.MACs),
-		"hostkeyalgorithms": keys,
-		// Of a key in an agent the package needs to know no more than the name.
-		"pubkeyacceptedalgorithms": withCertificates(signatures),
-		"casignaturealgorithms":    slices.DeleteFunc(slices.Clone(signatures), isCertificate),
-	}
-}()
-
-const certificateSuffix = "-cert-v01@openssh.com"
-
-func isCertificate(algorithm string) bool { return strings.HasSuffix(algorithm, certificateSuffix) }
-
-// certified returns the algorithm that a certificate of a key that signs with
-// algorithm goes by.
-func certified(algorithm string) string {
-	return strings.TrimSuffix(algorithm, "@openssh.com") + certificateSuffix
+// rsaSignatures are the signature algorithms of RSA keys, each with its name for
+// certificates.
+var rsaSignatures = map[string]string{
+	ssh.KeyAlgoRSASHA512: ssh.CertAlgoRSASHA512v01,
+	ssh.KeyAlgoRSASHA256: ssh.CertAlgoRSASHA256v01,
+	ssh.KeyAlgoRSA:       ssh.CertAlgoRSAv01,
 }
 
-// withCertificates adds to plain algorithms those of certificates.
-func withCertificates(algorithms []string) []string {
-	all := slices.Clone(algorithms)
-	for _, name := range algorithms {
-		if !isCertificate(name) && !slices.Contains(all, certified(name)) {
-			all = append(all, certified(name))
-		}
-	}
-	return all
-}
+// rsaOrder is OpenSSH's order of signature algorithms for RSA keys. Some servers
+// accept only the first.
+var rsaOrder = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
 
-// setAlgorithms sets the lists that are not those of ssh without configuration:
-// package ssh's own order is the better one where nobody asked for another.
-func (h *Hop) setAlgorithms(v *values, defaults settings) {
-	if v.first("pubkeyacceptedalgorithms") == "" { // the name before OpenSSH 8.5
-		v.settings["pubkeyacceptedalgorithms"] = v.settings["pubkeyacceptedkeytypes"]
-		defaults["pubkeyacceptedalgorithms"] = defaults["pubkeyacceptedkeytypes"]
-	}
-	for _, l := range []struct {
-		keyword string
-		list    *[]string
-	}{
-		{"ciphers", &h.Ciphers},
-		{"kexalgorithms", &h.KexAlgorithms},
-		{"macs", &h.MACs},
-		{"hostkeyalgorithms", &h.HostKeyAlgorithms},
-		{"pubkeyacceptedalgorithms", &h.PubkeyAcceptedAlgorithms},
-		{"casignaturealgorithms", &h.CASignatureAlgorithms},
-	} {
-		if v.first(l.keyword) != defaults.first(l.keyword) {
-			*l.list = v.algorithms(l.keyword)
-		}
-	}
-}
-
-// algorithms returns the list of keyword without what is not implemented.
-func (v *values) algorithms(keyword string) []string {
-	implemented := implementedAlgorithms[keyword]
-	usable := slices.DeleteFunc(commaList(v.first(keyword)), func(name string) bool { return !slices.Contains(implemented, name) })
-	if len(usable) == 0 && v.err == nil {
-		v.err = fmt.Errorf("%s %s: none of them is implemented here; these are: %s",
-			keyword, v.first(keyword), strings.Join(implemented, ","))
-	}
-	return usable
-}
-
-// allImplemented reports whether all names in the list of keyword are.
-func allImplemented(keyword, list string) bool {
-	for name := range strings.SplitSeq(list, ",") {
-		if !slices.Contains(implementedAlgorithms[keyword], name) {
-			return false
-		}
-	}
-	return true
-}
-
-// acceptedSigner returns s as h allows it to sign: not at all, which is nil, or
-// if it is an RSA key with some algorithms only, in the order of preference.
-func (h Hop) acceptedSigner(s ssh.Signer) ssh.Signer {
+// limitSigner returns s limited to PubkeyAcceptedAlgorithms, or nil if that
+// leaves none. For RSA keys, the order of the algorithms is that of preference.
+func (h Hop) limitSigner(s ssh.Signer) ssh.Signer {
 	accepted := h.PubkeyAcceptedAlgorithms
 	name := s.PublicKey().Type()
 	if name != ssh.KeyAlgoRSA && name != ssh.CertAlgoRSAv01 {
@@ -107,13 +35,13 @@ func (h Hop) acceptedSigner(s ssh.Signer) ssh.Signer {
 		}
 		return s
 	}
-	usable := rsaAlgorithms
+	usable := rsaOrder
 	if len(accepted) > 0 {
 		usable = nil
 	}
 	for _, algorithm := range accepted {
-		for _, plain := range []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA} {
-			if algorithm == plain && name == ssh.KeyAlgoRSA || algorithm == certified(plain) && name == ssh.CertAlgoRSAv01 {
+		for plain, certified := range rsaSignatures {
+			if algorithm == plain && name == ssh.KeyAlgoRSA || algorithm == certified && name == ssh.CertAlgoRSAv01 {
 				usable = append(usable, plain)
 			}
 		}
@@ -129,22 +57,19 @@ func (h Hop) acceptedSigner(s ssh.Signer) ssh.Signer {
 	return limited
 }
 
-// checkRSASize returns an error if key is an RSA key, or a certificate of one,
-// that is smaller than h allows.
+// checkRSASize returns an error if key is an RSA key, or the certificate of one,
+// that is smaller than RequiredRSASize.
 func (h Hop) checkRSASize(key ssh.PublicKey) error {
 	if cert, ok := key.(*ssh.Certificate); ok {
 		key = cert.Key
 	}
-	wanted := h.RequiredRSASize
-	if wanted == 0 {
-		wanted = defaultRSASize
-	}
+	required := cmp.Or(h.RequiredRSASize, defaultRSASize)
 	inner, ok := key.(ssh.CryptoPublicKey)
 	if !ok {
 		return nil
 	}
-	if public, ok := inner.CryptoPublicKey().(*rsa.PublicKey); ok && public.N.BitLen() < wanted {
-		return fmt.Errorf("an RSA key of %d bits, less than RequiredRSASize %d", public.N.BitLen(), wanted)
+	if public, ok := inner.CryptoPublicKey().(*rsa.PublicKey); ok && public.N.BitLen() < required {
+		return fmt.Errorf("RSA key of %d bits is smaller than RequiredRSASize %d", public.N.BitLen(), required)
 	}
 	return nil
 }

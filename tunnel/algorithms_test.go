@@ -3,12 +3,10 @@ package tunnel
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"net"
-	"os/exec"
 	"sync"
 	"testing"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,7 +31,7 @@ func TestConfiguredAlgorithmsAreNegotiated(t *testing.T) {
 	server, key := newServer(t, s)
 	hop := hopTo(server, key)
 	hop.Ciphers, hop.KexAlgorithms, hop.MACs = []string{"aes128-cbc"}, []string{"diffie-hellman-group1-sha1"}, []string{"hmac-sha1"}
-	cfg := trusting(hop)
+	cfg := insecureConfig(hop)
 	negotiated := ""
 	cfg.Observe = func(e Event) {
 		if e.Kind == Up {
@@ -45,14 +43,14 @@ func TestConfiguredAlgorithmsAreNegotiated(t *testing.T) {
 	assert.Contains(t, negotiated, "diffie-hellman-group1-sha1")
 }
 
-func TestOldAlgorithmsAreNotUsedUnlessListed(t *testing.T) {
+func TestInsecureAlgorithmsAreUsedOnlyIfConfigured(t *testing.T) {
 	s := &sshtest.Server{Configure: func(c *ssh.ServerConfig) { c.Ciphers = []string{"aes128-cbc"} }}
 	server, key := newServer(t, s)
-	_, err := openImpatient(within(t), trusting(hopTo(server, key)))
+	_, err := openFast(testContext(t), insecureConfig(hopTo(server, key)))
 	assert.ErrorContains(t, err, "no common algorithm")
 }
 
-func TestSignaturesAreMadeAsPubkeyAcceptedAlgorithmsSays(t *testing.T) {
+func TestSignaturesFollowPubkeyAcceptedAlgorithms(t *testing.T) {
 	private, signer := rsaKey(t, 2048)
 	path := writeKey(t, private, "")
 	for _, test := range []struct {
@@ -67,7 +65,7 @@ func TestSignaturesAreMadeAsPubkeyAcceptedAlgorithmsSays(t *testing.T) {
 	} {
 		var mu sync.Mutex
 		var used []string
-		server := started(t, &sshtest.Server{Keys: []ssh.PublicKey{signer.PublicKey()}, Configure: func(c *ssh.ServerConfig) {
+		server := startServer(t, &sshtest.Server{Keys: []ssh.PublicKey{signer.PublicKey()}, Configure: func(c *ssh.ServerConfig) {
 			c.PublicKeyAuthAlgorithms = []string{ssh.KeyAlgoRSA, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoED25519}
 			c.VerifiedPublicKeyCallback = func(_ ssh.ConnMetadata, _ ssh.PublicKey, p *ssh.Permissions, algorithm string) (*ssh.Permissions, error) {
 				mu.Lock()
@@ -78,7 +76,7 @@ func TestSignaturesAreMadeAsPubkeyAcceptedAlgorithmsSays(t *testing.T) {
 		}})
 		hop := hopTo(server, path)
 		hop.PubkeyAcceptedAlgorithms = test.accepted
-		tun, err := openImpatient(within(t), trusting(hop))
+		tun, err := openFast(testContext(t), insecureConfig(hop))
 		if test.want == "" {
 			var denied *AuthError
 			require.ErrorAs(t, err, &denied)
@@ -93,127 +91,24 @@ func TestSignaturesAreMadeAsPubkeyAcceptedAlgorithmsSays(t *testing.T) {
 	}
 }
 
-func TestSmallRSAKeysAreRefused(t *testing.T) {
+func TestSmallRSAKeysAreRejected(t *testing.T) {
 	private, signer := rsaKey(t, 2048)
 	t.Run("host", func(t *testing.T) {
 		server, key := newServer(t, &sshtest.Server{Configure: func(c *ssh.ServerConfig) { c.AddHostKey(signer) }})
 		hop := hopTo(server, key)
 		hop.HostKeyAlgorithms, hop.RequiredRSASize = []string{ssh.KeyAlgoRSASHA512}, 2049
-		_, err := openImpatient(within(t), trusting(hop))
+		_, err := openFast(testContext(t), insecureConfig(hop))
 		assert.ErrorContains(t, err, "2048 bits")
 		hop.RequiredRSASize = 2048
-		mustOpen(t, trusting(hop))
+		mustOpen(t, insecureConfig(hop))
 	})
 	t.Run("user", func(t *testing.T) {
-		server := started(t, &sshtest.Server{Keys: []ssh.PublicKey{signer.PublicKey()}})
+		server := startServer(t, &sshtest.Server{Keys: []ssh.PublicKey{signer.PublicKey()}})
 		hop := hopTo(server, writeKey(t, private, ""))
 		hop.RequiredRSASize = 2049
-		_, err := openImpatient(within(t), trusting(hop))
+		_, err := openFast(testContext(t), insecureConfig(hop))
 		assert.ErrorAs(t, err, new(*AuthError))
 		hop.RequiredRSASize = 2048
-		mustOpen(t, trusting(hop))
+		mustOpen(t, insecureConfig(hop))
 	})
-}
-
-func TestConnectionIsMadeFromTheInterface(t *testing.T) {
-	interfaces, err := net.Interfaces()
-	require.NoError(t, err)
-	for _, i := range interfaces {
-		if i.Flags&net.FlagLoopback == 0 || i.Flags&net.FlagUp == 0 {
-			continue
-		}
-		server, key := newServer(t, &sshtest.Server{})
-		hop := hopTo(server, key)
-		hop.BindInterface = i.Name
-		mustOpen(t, trusting(hop))
-		return
-	}
-	t.Skip("no loopback interface")
-}
-
-func TestInterfaceWithoutAddressIsAnError(t *testing.T) {
-	hop := Hop{Alias: "a", HostName: "127.0.0.1", Port: 1, BindInterface: "none such"}
-	_, err := openImpatient(within(t), trusting(hop))
-	assert.ErrorContains(t, err, "BindInterface none such")
-}
-
-func TestAddressOfAnInterfaceIsThatOfSSH(t *testing.T) {
-	parse := func(texts ...string) []net.Addr {
-		var all []net.Addr
-		for _, text := range texts {
-			ip, network, err := net.ParseCIDR(text)
-			require.NoError(t, err)
-			all = append(all, &net.IPNet{IP: ip, Mask: network.Mask})
-		}
-		return all
-	}
-	addresses := parse("127.0.0.1/8", "192.0.2.1/24", "192.0.2.2/24", "fe80::1/64", "::1/128", "2001:db8::1/64")
-	assert.Equal(t, "192.0.2.1", addressOf(addresses, "tcp4").String())
-	assert.Equal(t, "2001:db8::1", addressOf(addresses, "tcp6").String())
-	assert.Equal(t, "fe80::1", addressOf(addresses[3:5], "tcp6").String())
-	assert.False(t, addressOf(addresses[:3], "tcp6").IsValid())
-}
-
-func TestArgumentsAreSplitAsSSHDoes(t *testing.T) {
-	for text, want := range map[string][]string{
-		"a  b\tc ":       {"a", "b", "c"},
-		`a "b c" 'd "e'`: {"a", "b c", `d "e`},
-		`a\ b "\"" '\''`: {"a b", `"`, "'"},
-		`a\b "\ " ''`:    {`a\b`, `\ `, ""},
-		"":               nil,
-	} {
-		got, err := splitArguments(text)
-		require.NoError(t, err, text)
-		assert.Equal(t, want, got, text)
-	}
-	_, err := splitArguments(`a "b`)
-	assert.Error(t, err)
-}
-
-func TestListsOfSSHAreExpandedAndWhatIsNotImplementedIsLeftOut(t *testing.T) {
-	if !hasSSH() {
-		t.Skip("no ssh")
-	}
-	hops, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t,
-		"Ciphers -*ctr,chacha*\nKexAlgorithms sntrup761x25519-sha512@openssh.com,ecdh-sha2-nistp256\nPubkeyAcceptedKeyTypes +ssh-rsa\nMACs ^hmac-sha1\n")})
-	require.NoError(t, err)
-	h := hops[0]
-	assert.Equal(t, []string{"aes128-gcm@openssh.com", "aes256-gcm@openssh.com"}, h.Ciphers)
-	assert.Equal(t, []string{"ecdh-sha2-nistp256"}, h.KexAlgorithms)
-	assert.Equal(t, "hmac-sha1", h.MACs[0])
-	assert.Contains(t, h.PubkeyAcceptedAlgorithms, "ssh-rsa")
-	assert.Contains(t, h.PubkeyAcceptedAlgorithms, "rsa-sha2-512")
-}
-
-func TestListOfWhichNothingIsImplementedNamesWhatIs(t *testing.T) {
-	_, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, "KexAlgorithms sntrup761x25519-sha512@openssh.com\n")})
-	var config *ConfigError
-	require.ErrorAs(t, err, &config)
-	assert.Contains(t, config.Text, "kexalgorithms sntrup761x25519-sha512@openssh.com")
-	if hasSSH() {
-		assert.Contains(t, config.Text, "curve25519-sha256")
-	}
-}
-
-func TestListOfAnOldSSHIsRead(t *testing.T) {
-	ssh := program(t, `case "$*" in
--V) echo OpenSSH_8.0 >&2; exit;;
-*none*) echo pubkeyacceptedkeytypes ssh-ed25519;;
-*) echo pubkeyacceptedkeytypes ssh-rsa;;
-esac
-`+"exec "+realSSH(t)+` "$@" | grep -Ev '^(pubkeyaccepted|requiredrsasize)'
-`)
-	hops, err := Resolve(t.Context(), "a", Options{ConfigFile: writeConfig(t, "User x\n"), SSH: ssh})
-	require.NoError(t, err)
-	assert.Equal(t, []string{"ssh-rsa"}, hops[0].PubkeyAcceptedAlgorithms)
-	assert.Equal(t, 1024, hops[0].RequiredRSASize)
-}
-
-func realSSH(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("ssh")
-	if err != nil || !hasSSH() {
-		t.Skip("no ssh")
-	}
-	return path
 }

@@ -6,14 +6,14 @@ import (
 	"sync"
 	"testing"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 )
 
-// A script answers questions in order, and keeps them.
+// A script answers prompts in order and records them.
 type script struct {
 	answers   []string
 	questions []string
@@ -29,8 +29,8 @@ func (s *script) ask(_ context.Context, question string, echo bool) (string, err
 	return answer, nil
 }
 
-// offered has s note which keys it was asked about.
-func offered(s *sshtest.Server) *[]string {
+// recordOffers makes s record the fingerprints of the keys that clients offer.
+func recordOffers(s *sshtest.Server) *[]string {
 	var mu sync.Mutex
 	var keys []string
 	s.Configure = func(c *ssh.ServerConfig) {
@@ -45,32 +45,32 @@ func offered(s *sshtest.Server) *[]string {
 	return &keys
 }
 
-func started(t *testing.T, s *sshtest.Server) *sshtest.Server {
+func startServer(t *testing.T, s *sshtest.Server) *sshtest.Server {
 	t.Helper()
 	require.NoError(t, s.Start())
 	t.Cleanup(func() { s.Close() })
 	return s
 }
 
-func TestAPasswordIsAskedForInSSHsWords(t *testing.T) {
-	leakFree(t)
-	s := started(t, &sshtest.Server{Password: "secret"})
+func TestPasswordPromptIsThatOfSSH(t *testing.T) {
+	checkLeaks(t)
+	s := startServer(t, &sshtest.Server{Password: "secret"})
 	answers := &script{answers: []string{"wrong", "wrong", "secret"}}
-	cfg := trusting(hopTo(s))
+	cfg := insecureConfig(hopTo(s))
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
 	q := "ann@127.0.0.1's password: "
 	assert.Equal(t, []string{q, q, q}, answers.questions)
 }
 
-func TestPasswordsAreAskedForSoOftenAndNoMore(t *testing.T) {
-	leakFree(t)
-	s := started(t, &sshtest.Server{Password: "secret"})
+func TestPasswordPromptsAreLimited(t *testing.T) {
+	checkLeaks(t)
+	s := startServer(t, &sshtest.Server{Password: "secret"})
 	for most, asked := range map[int]int{0: 3, 1: 1} {
 		answers := &script{answers: []string{"a", "b", "c", "d", "e"}}
 		h := hopTo(s)
 		h.NumberOfPasswordPrompts = most
-		cfg := trusting(h)
+		cfg := insecureConfig(h)
 		cfg.Ask = answers.ask
 		e := failedHop(t, cfg)
 		assert.Equal(t, "authenticate", e.Op)
@@ -84,29 +84,29 @@ func TestPasswordsAreAskedForSoOftenAndNoMore(t *testing.T) {
 	}
 }
 
-func TestAnUnansweredQuestionEndsTheAttempt(t *testing.T) {
-	leakFree(t)
-	s := started(t, &sshtest.Server{
+func TestUnansweredPromptEndsTheAttempt(t *testing.T) {
+	checkLeaks(t)
+	s := startServer(t, &sshtest.Server{
 		Password:   "secret",
 		Challenges: []sshtest.Challenge{{Question: "Code: ", Answer: "1"}},
 	})
 	answers := &script{}
-	cfg := trusting(hopTo(s))
+	cfg := insecureConfig(hopTo(s))
 	cfg.Ask = answers.ask
 	e := failedHop(t, cfg)
 	assert.Equal(t, "authenticate", e.Op)
 	assert.ErrorContains(t, e, "interrupted")
-	assert.Equal(t, []string{"(ann@127.0.0.1) Code: "}, answers.questions, "nothing else is tried")
+	assert.Equal(t, []string{"(ann@127.0.0.1) Code: "}, answers.questions, "no other method is tried")
 	assert.True(t, Permanent(e))
 }
 
-func TestNothingIsAskedInBatchMode(t *testing.T) {
-	leakFree(t)
-	s := started(t, &sshtest.Server{Password: "secret"})
+func TestBatchModeDisablesPrompts(t *testing.T) {
+	checkLeaks(t)
+	s := startServer(t, &sshtest.Server{Password: "secret"})
 	answers := &script{answers: []string{"secret"}}
 	h := hopTo(s)
 	h.BatchMode = true
-	cfg := trusting(h)
+	cfg := insecureConfig(h)
 	cfg.Ask = answers.ask
 	var denied *AuthError
 	require.ErrorAs(t, failedHop(t, cfg), &denied)
@@ -114,8 +114,8 @@ func TestNothingIsAskedInBatchMode(t *testing.T) {
 	assert.Empty(t, denied.Tried)
 }
 
-func TestPreferredAuthenticationsDecideTheOrder(t *testing.T) {
-	leakFree(t)
+func TestPreferredAuthenticationsSetTheOrder(t *testing.T) {
+	checkLeaks(t)
 	s, key := newServer(t, &sshtest.Server{
 		Password:   "secret",
 		Challenges: []sshtest.Challenge{{Question: "Code: ", Answer: "1", Echo: true}},
@@ -131,15 +131,15 @@ func TestPreferredAuthenticationsDecideTheOrder(t *testing.T) {
 		answers := &script{answers: []string{map[bool]string{true: "1", false: "secret"}[len(c.order) == 1]}}
 		h := hopTo(s, key)
 		h.PreferredAuthentications = c.order
-		cfg := trusting(h)
+		cfg := insecureConfig(h)
 		cfg.Ask = answers.ask
 		mustOpen(t, cfg)
 		assert.Equal(t, c.questions, answers.questions)
 	}
 }
 
-func TestTwoFactorsAreBothGiven(t *testing.T) {
-	leakFree(t)
+func TestPartialSuccessContinuesWithNextMethod(t *testing.T) {
+	checkLeaks(t)
 	s, key := newServer(t, &sshtest.Server{})
 	s.Close()
 	s.Configure = func(c *ssh.ServerConfig) {
@@ -160,25 +160,25 @@ func TestTwoFactorsAreBothGiven(t *testing.T) {
 	}
 	require.NoError(t, s.Start())
 	answers := &script{answers: []string{"secret"}}
-	cfg := trusting(hopTo(s, key))
+	cfg := insecureConfig(hopTo(s, key))
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
 	assert.Len(t, answers.questions, 1)
 }
 
-func TestAServerThatHasSeenEnoughIsNotTriedAgain(t *testing.T) {
-	leakFree(t)
+func TestTooManyAuthenticationFailuresArePermanent(t *testing.T) {
+	checkLeaks(t)
 	s := &sshtest.Server{}
 	_, nobodys := newKey(t)
 	s.Keys = []ssh.PublicKey{nobodys}
 	s.Configure = func(c *ssh.ServerConfig) { c.MaxAuthTries = 2 }
-	started(t, s)
+	startServer(t, s)
 	var files []string
 	for range 4 {
 		private, _ := newKey(t)
 		files = append(files, writeKey(t, private, ""))
 	}
-	e := failedHop(t, trusting(hopTo(s, files...)))
+	e := failedHop(t, insecureConfig(hopTo(s, files...)))
 	var denied *AuthError
 	require.ErrorAs(t, e, &denied)
 	assert.ErrorContains(t, denied, "too many authentication failures")
@@ -186,11 +186,11 @@ func TestAServerThatHasSeenEnoughIsNotTriedAgain(t *testing.T) {
 	assert.True(t, Permanent(e))
 }
 
-// A person who answers after the server has given up is asked again.
-func TestALateAnswerIsNoRefusal(t *testing.T) {
-	leakFree(t)
-	s := started(t, &sshtest.Server{Password: "secret"})
-	cfg := trusting(hopTo(s))
+// The tunnel asks again if the server disconnected before the answer.
+func TestAnswerAfterDisconnectIsNotPermanent(t *testing.T) {
+	checkLeaks(t)
+	s := startServer(t, &sshtest.Server{Password: "secret"})
+	cfg := insecureConfig(hopTo(s))
 	cfg.Ask = func(context.Context, string, bool) (string, error) {
 		s.Drop()
 		return "secret", nil
@@ -200,13 +200,13 @@ func TestALateAnswerIsNoRefusal(t *testing.T) {
 	assert.False(t, Permanent(e), "%v", e)
 }
 
-func TestEachOfSeveralQuestionsIsAsked(t *testing.T) {
-	leakFree(t)
-	s := started(t, &sshtest.Server{Challenges: []sshtest.Challenge{
+func TestKeyboardInteractiveAsksEveryQuestion(t *testing.T) {
+	checkLeaks(t)
+	s := startServer(t, &sshtest.Server{Challenges: []sshtest.Challenge{
 		{Question: "Password: ", Answer: "one"}, {Question: "Token: ", Answer: "two", Echo: true},
 	}})
 	answers := &script{answers: []string{"one", "two"}}
-	cfg := trusting(hopTo(s))
+	cfg := insecureConfig(hopTo(s))
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
 	assert.Equal(t, []string{"(ann@127.0.0.1) Password: ", "(ann@127.0.0.1) Token: "}, answers.questions)

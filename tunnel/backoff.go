@@ -6,39 +6,40 @@ import (
 )
 
 const (
-	firstStep = time.Second
-	lastStep  = time.Minute
+	firstMaxWait = time.Second
+	lastMaxWait  = time.Minute
 
-	// longLived is how long a connection must have been up for its loss to be
-	// an accident, after which the next attempt is made at once.
-	longLived = 30 * time.Second
+	// stableAfter is how long a connection must have been up for its loss to
+	// lead to an attempt at once.
+	stableAfter = 30 * time.Second
 )
 
-// A backoff says how long to wait before each attempt to connect.
+// A backoff chooses how long to wait before each attempt to connect: a random
+// time up to a maximum, which doubles with each attempt.
 type backoff struct {
-	step time.Duration // the most that the next wait may be
+	maxWait time.Duration
 
-	// random picks a wait from zero to most.
-	random func(most time.Duration) time.Duration
+	// random returns a duration from zero to limit.
+	random func(limit time.Duration) time.Duration
 }
 
 func newBackoff() *backoff {
 	return &backoff{
-		step:   firstStep,
-		random: func(most time.Duration) time.Duration { return rand.N(most + 1) },
+		maxWait: firstMaxWait,
+		random:  func(limit time.Duration) time.Duration { return rand.N(limit + 1) },
 	}
 }
 
-// lost notes that a connection was lost which had been up for the given time.
-func (b *backoff) lost(lived time.Duration) {
-	if lived >= longLived {
-		b.step = 0
+// lost records the loss of a connection that was up for the given time.
+func (b *backoff) lost(up time.Duration) {
+	if up >= stableAfter {
+		b.maxWait = 0
 	}
 }
 
 // next returns the wait before the next attempt.
 func (b *backoff) next() time.Duration {
-	wait := b.random(b.step)
-	b.step = min(max(2*b.step, firstStep), lastStep)
+	wait := b.random(b.maxWait)
+	b.maxWait = min(max(2*b.maxWait, firstMaxWait), lastMaxWait)
 	return wait
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestWaitsGrowToAMinuteAndStartAnewAfterALongLife(t *testing.T) {
+func TestBackoffGrowsToAMinuteAndResetsAfterStableConnection(t *testing.T) {
 	b := newBackoff()
 	b.random = func(most time.Duration) time.Duration { return most }
 	waits := func(n int) (all []time.Duration) {
@@ -18,16 +18,16 @@ func TestWaitsGrowToAMinuteAndStartAnewAfterALongLife(t *testing.T) {
 	}
 	assert.Equal(t, []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}, waits(8))
 	b.lost(time.Second)
-	assert.Equal(t, []time.Duration{60}, waits(1), "it has not lived")
-	b.lost(longLived)
-	assert.Equal(t, []time.Duration{0, 1, 2}, waits(3), "the first at once")
+	assert.Equal(t, []time.Duration{60}, waits(1), "it was not up for long enough")
+	b.lost(stableAfter)
+	assert.Equal(t, []time.Duration{0, 1, 2}, waits(3), "the first attempt is immediate")
 }
 
-func TestWaitsAreRandomUpToTheirMost(t *testing.T) {
+func TestBackoffIsRandomUpToItsMaximum(t *testing.T) {
 	b := newBackoff()
 	seen := make(map[time.Duration]bool)
 	for range 100 {
-		b.step = time.Minute
+		b.maxWait = time.Minute
 		wait := b.next()
 		assert.LessOrEqual(t, wait, time.Minute)
 		assert.GreaterOrEqual(t, wait, time.Duration(0))

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 )
 
-// dial connects to address from where h says.
+// dial connects to address from BindAddress or BindInterface.
 func (h Hop) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	switch {
@@ -24,9 +24,8 @@ func (h Hop) dial(ctx context.Context, network, address string) (net.Conn, error
 	return dialer.DialContext(ctx, network, address)
 }
 
-// dialFrom connects from the interface called name: over IPv6 if it and the
-// destination have an address of that family, and over IPv4 if that does not
-// succeed.
+// dialFrom connects to address from the interface called name: over IPv6 if both
+// have such an address, then over IPv4.
 func dialFrom(ctx context.Context, name, network, address string) (net.Conn, error) {
 	found, err := net.InterfaceByName(name)
 	if err != nil {
@@ -60,9 +59,8 @@ func dialFrom(ctx context.Context, name, network, address string) (net.Conn, err
 	return nil, errors.Join(failures...)
 }
 
-// addressOf returns the first address of family among those of an interface.
-// As with ssh, addresses that are good on this machine or link only count if
-// there is no other.
+// addressOf returns the first address of family, "tcp4" or "tcp6". As in ssh,
+// loopback and link-local addresses count only if there is no other.
 func addressOf(addresses []net.Addr, family string) netip.Addr {
 	var local netip.Addr
 	for _, a := range addresses {

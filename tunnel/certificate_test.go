@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 )
 
 // An authority signs certificates.
@@ -40,14 +40,14 @@ func (a authority) certify(t *testing.T, key ssh.PublicKey, kind uint32, princip
 	return c
 }
 
-// writePublic writes key to path, as ssh-keygen does.
+// writePublic writes key to path in the format of ssh-keygen.
 func writePublic(t *testing.T, path string, key ssh.PublicKey) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(path, ssh.MarshalAuthorizedKey(key), 0o644))
 }
 
-// certifying starts an sshd that takes certificates of a, and nothing else.
-func (a authority) certifying(t *testing.T, config ...string) Hop {
+// startSSHD starts an sshd that accepts certificates of a, and no other keys.
+func (a authority) startSSHD(t *testing.T, config ...string) Hop {
 	t.Helper()
 	file := t.TempDir() + "/ca.pub"
 	writePublic(t, file, a.PublicKey())
@@ -55,10 +55,10 @@ func (a authority) certifying(t *testing.T, config ...string) Hop {
 	return startSSHD(t, nobodys, append([]string{"TrustedUserCAKeys " + file}, config...)...)
 }
 
-func TestACertificateBesideItsKeyIsOffered(t *testing.T) {
-	leakFree(t)
+func TestCertificateBesideIdentityFileIsOffered(t *testing.T) {
+	checkLeaks(t)
 	ca := newAuthority(t)
-	h := ca.certifying(t)
+	h := ca.startSSHD(t)
 	private, public := newKey(t)
 	certificate := ca.certify(t, public, ssh.UserCert, h.User)
 	for _, passphrase := range []string{"", "sesame"} {
@@ -66,36 +66,36 @@ func TestACertificateBesideItsKeyIsOffered(t *testing.T) {
 		writePublic(t, key+"-cert.pub", certificate)
 		h.IdentityFiles = []string{key}
 		answers := &script{answers: []string{"sesame"}}
-		cfg := trusting(h)
+		cfg := insecureConfig(h)
 		cfg.Ask = answers.ask
-		exchange(t, mustDial(t, mustOpen(t, cfg), serving(t, echo)))
+		checkEcho(t, mustDial(t, mustOpen(t, cfg), serve(t, echo)))
 		if passphrase != "" {
 			assert.Equal(t, []string{"Enter passphrase for key '" + key + "': "}, answers.questions)
 		}
 	}
 }
 
-func TestAConfiguredCertificateIsSignedForByFileOrAgent(t *testing.T) {
-	leakFree(t)
+func TestConfiguredCertificateUsesKeyOfFileOrAgent(t *testing.T) {
+	checkLeaks(t)
 	ca := newAuthority(t)
-	h := ca.certifying(t)
+	h := ca.startSSHD(t)
 	private, public := newKey(t)
 	path := t.TempDir() + "/elsewhere.pub"
 	writePublic(t, path, ca.certify(t, public, ssh.UserCert, h.User))
 	h.CertificateFiles = []string{path}
 	h.IdentityFiles = []string{writeKey(t, private, "")}
-	mustOpen(t, trusting(h))
+	mustOpen(t, insecureConfig(h))
 
 	h.IdentityFiles = nil
 	h.IdentityAgent, _ = serveAgent(t, agent.AddedKey{PrivateKey: private})
 	h.IdentitiesOnly = true
-	mustOpen(t, trusting(h))
+	mustOpen(t, insecureConfig(h))
 }
 
-func TestAnRSACertificateSignsWithSHA512(t *testing.T) {
-	leakFree(t)
+func TestRSACertificateSignsWithSHA512(t *testing.T) {
+	checkLeaks(t)
 	ca := newAuthority(t)
-	h := ca.certifying(t, "PubkeyAcceptedAlgorithms rsa-sha2-512-cert-v01@openssh.com")
+	h := ca.startSSHD(t, "PubkeyAcceptedAlgorithms rsa-sha2-512-cert-v01@openssh.com")
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	public, err := ssh.NewPublicKey(&private.PublicKey)
@@ -103,11 +103,11 @@ func TestAnRSACertificateSignsWithSHA512(t *testing.T) {
 	key := writeKey(t, private, "")
 	writePublic(t, key+"-cert.pub", ca.certify(t, public, ssh.UserCert, h.User))
 	h.IdentityFiles = []string{key}
-	mustOpen(t, trusting(h))
+	mustOpen(t, insecureConfig(h))
 }
 
-func TestCertificatesThatCannotBeUsedAreWarnedOf(t *testing.T) {
-	leakFree(t)
+func TestUnusableCertificateCausesWarning(t *testing.T) {
+	checkLeaks(t)
 	s, key := newServer(t, &sshtest.Server{})
 	ca := newAuthority(t)
 	_, public := newKey(t)
@@ -117,17 +117,17 @@ func TestCertificatesThatCannotBeUsedAreWarnedOf(t *testing.T) {
 	writePublic(t, dir+"/plain", public)
 	require.NoError(t, os.WriteFile(dir+"/rubbish", []byte("rubbish\n"), 0o644))
 	for name, want := range map[string]string{
-		"lonely":  "the private key that belongs to it is neither in an identity file nor in the agent",
-		"host":    "this is no user certificate",
-		"plain":   "this is no user certificate",
+		"lonely":  "its private key is neither in an identity file nor in the agent",
+		"host":    "not a user certificate",
+		"plain":   "not a user certificate",
 		"rubbish": "certificate " + dir + "/rubbish: ",
 		"missing": "no such file",
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := hopTo(s, key)
 			h.CertificateFiles = []string{dir + "/" + name}
-			w := newWitness()
-			cfg := trusting(h)
+			w := newRecorder()
+			cfg := insecureConfig(h)
 			cfg.Observe = w.observe
 			mustOpen(t, cfg)
 			assert.Contains(t, w.warnings(), want)
@@ -136,11 +136,11 @@ func TestCertificatesThatCannotBeUsedAreWarnedOf(t *testing.T) {
 }
 
 func TestCertificatesAreOfferedInOpenSSHsOrder(t *testing.T) {
-	leakFree(t)
+	checkLeaks(t)
 	_, nobodys := newKey(t)
 	s := &sshtest.Server{Keys: []ssh.PublicKey{nobodys}}
-	seen := offered(s)
-	started(t, s)
+	seen := recordOffers(s)
+	startServer(t, s)
 	ca := newAuthority(t)
 	inFile, filePublic := newKey(t)
 	inAgent, agentPublic := newKey(t)
@@ -156,13 +156,13 @@ func TestCertificatesAreOfferedInOpenSSHsOrder(t *testing.T) {
 		}
 		return all
 	}
-	failedHop(t, trusting(h))
+	failedHop(t, insecureConfig(h))
 	assert.Equal(t, fingerprints(agentPublic, filePublic, beside), *seen)
 
 	*seen = nil
 	path := t.TempDir() + "/configured.pub"
 	writePublic(t, path, configured)
 	h.CertificateFiles = []string{path}
-	failedHop(t, trusting(h))
+	failedHop(t, insecureConfig(h))
 	assert.Equal(t, fingerprints(configured, agentPublic, filePublic), *seen)
 }

@@ -13,32 +13,36 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// chunk is how much of a Write goes to the channel at a time: one packet.
-const chunk = 32 << 10
+// maxChunk is how much of a Write the channel sends at a time: one packet.
+const maxChunk = 32 << 10
 
-// A conn is a channel as a net.Conn. It has CloseWrite, and no deadlines.
+// A conn is a channel as a [net.Conn]. It has a CloseWrite method and no
+// deadlines.
 //
-// Reading and writing go through a goroutine each, because nothing but the
-// peer can free a Read or a Write of a channel: Close of a channel only sends
-// a message, and sshd answers it when what it was sent is delivered, which may
-// be never. What comes as extended data (RFC 4254, 5.2) is not read: there is
-// none on these channels, and a peer that sends it uses up only this channel's
-// window.
+// A goroutine reads from the channel and another writes to it, because only the
+// peer can unblock a Read or a Write of a channel. Closing the channel sends a
+// message, which sshd answers once it has delivered what it received, and that
+// may be never.
+//
+// Extended data (RFC 4254, section 5.2) is not read. These channels have none,
+// and a peer that sends it uses up the window of this channel only.
 type conn struct {
 	link          *link
 	channel       ssh.Channel
 	local, remote net.Addr
 
-	in  *io.PipeReader // what receive puts there
-	put *io.PipeWriter
+	// receive copies from the channel to Read.
+	in       *io.PipeReader
+	received *io.PipeWriter
 
+	// send copies from Write to the channel.
 	writing  sync.Mutex  // held by Write and CloseWrite
-	buffer   []byte      // what is being sent; belongs to send until it answers
-	outgoing chan []byte // to send: part of buffer, or nil for the end of file
-	sent     chan error  // send's answer
+	buffer   []byte      // owned by send from outgoing until sent
+	outgoing chan []byte // a part of buffer, or nil for CloseWrite
+	sent     chan error  // the result
 
-	once   sync.Once
-	closed chan struct{}
+	closing sync.Once
+	closed  chan struct{}
 }
 
 func newConn(l *link, channel ssh.Channel, local, remote net.Addr) *conn {
@@ -46,21 +50,21 @@ func newConn(l *link, channel ssh.Channel, local, remote net.Addr) *conn {
 		link: l, channel: channel, local: local, remote: remote,
 		outgoing: make(chan []byte), sent: make(chan error), closed: make(chan struct{}),
 	}
-	c.in, c.put = io.Pipe()
+	c.in, c.received = io.Pipe()
 	return c
 }
 
-// receive carries what arrives to whoever reads, then says how it ended.
+// receive passes data from the channel to Read, and then how the channel ended.
 func (c *conn) receive() {
-	defer c.link.forget(c)
-	_, err := io.Copy(c.put, c.channel)
-	if lost := c.link.verdict(); lost != nil {
+	defer c.link.remove(c)
+	_, err := io.Copy(c.received, c.channel)
+	if lost := c.link.lost(); lost != nil {
 		err = lost
 	}
-	c.put.CloseWithError(err)
+	c.received.CloseWithError(err)
 }
 
-// send passes to the channel what is written, one chunk at a time.
+// send passes data from Write to the channel.
 func (c *conn) send() {
 	for {
 		var err error
@@ -94,21 +98,21 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write returns once the channel has taken all of p. It may be called from
-// several goroutines.
+// Write returns once the channel has accepted all of p. Concurrent calls are
+// safe.
 func (c *conn) Write(p []byte) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	for n < len(p) {
-		// Once closed, the buffer may still be send's.
+		// After Close, send may still use the buffer.
 		if err := c.ended(); err != nil {
 			return n, err
 		}
 		if c.buffer == nil {
-			c.buffer = make([]byte, chunk)
+			c.buffer = make([]byte, maxChunk)
 		}
 		size := copy(c.buffer, p[n:])
-		if err := c.hand(c.buffer[:size]); err != nil {
+		if err := c.submit(c.buffer[:size]); err != nil {
 			return n, err
 		}
 		n += size
@@ -116,16 +120,15 @@ func (c *conn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// CloseWrite sends an end of file; reading goes on.
+// CloseWrite sends an end of file (RFC 4254, section 5.3). Read still works.
 func (c *conn) CloseWrite() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return c.hand(nil)
+	return c.submit(nil)
 }
 
-// hand gives p to send and waits until it is dealt with. The caller holds
-// writing.
-func (c *conn) hand(p []byte) error {
+// submit has send process p and waits for the result. The caller holds writing.
+func (c *conn) submit(p []byte) error {
 	select {
 	case c.outgoing <- p:
 	case <-c.closed:
@@ -138,7 +141,7 @@ func (c *conn) hand(p []byte) error {
 		if err == nil {
 			return nil
 		}
-		if lost := c.link.verdict(); lost != nil {
+		if lost := c.link.lost(); lost != nil {
 			return lost
 		}
 		// The peer has closed the channel.
@@ -150,7 +153,7 @@ func (c *conn) hand(p []byte) error {
 	}
 }
 
-// ended returns why nothing more can be sent, or nil.
+// ended returns why nothing can be sent, or nil.
 func (c *conn) ended() error {
 	select {
 	case <-c.closed:
@@ -165,13 +168,13 @@ func (c *conn) ended() error {
 	}
 }
 
-// Close ends both directions and frees whoever reads or writes. What was
-// written before is still delivered. It does not block.
+// Close ends both directions and unblocks Read and Write. The peer still
+// receives what was written before. Close does not block.
 func (c *conn) Close() error {
-	c.once.Do(func() {
+	c.closing.Do(func() {
 		close(c.closed)
 		c.in.Close()
-		// The message may have to wait for a peer that does not read.
+		// Sending the message may block while the peer does not read.
 		c.link.start(func() { c.channel.Close() })
 	})
 	return nil
@@ -184,16 +187,16 @@ func (c *conn) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
 func (c *conn) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
 func (c *conn) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
 
-// A farAddr is an address whose host is a name that only the far end knows.
-type farAddr string
+// A nameAddr is host:port with a host name that this machine may not know.
+type nameAddr string
 
-func (farAddr) Network() string  { return "tcp" }
-func (a farAddr) String() string { return string(a) }
+func (nameAddr) Network() string  { return "tcp" }
+func (a nameAddr) String() string { return string(a) }
 
-// addrOf returns the address of host, which may be a name or empty, and port.
+// addrOf returns the address of port on host, which may be a name or empty.
 func addrOf(host string, port uint32) net.Addr {
 	if ip, err := netip.ParseAddr(host); err == nil && port <= 65535 {
 		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, uint16(port)))
 	}
-	return farAddr(net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10)))
+	return nameAddr(net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10)))
 }

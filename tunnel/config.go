@@ -2,133 +2,49 @@ package tunnel
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"os"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// A Config says how a [Tunnel] connects, whom it asks and whom it tells.
+// A Config configures a [Tunnel]. Hops and HostKeys are required. The functions
+// may be called from any goroutine, until [Tunnel.Close] has returned.
 type Config struct {
-	Hops []Hop // required; the last is the destination
+	Hops []Hop // in the order in which to connect to them; the last is the destination
 
-	// HostKeys returns how to verify h's host key and which host key
-	// algorithms to ask for, most preferred first. It is called once for each
-	// connection attempt, so files are read afresh. The tunnel calls verify
-	// once for each connection, at its first key exchange; later exchanges
-	// must bring the same key. An error of verify that wraps [ErrUnverified]
-	// lets the connection go on without password and keyboard-interactive
-	// authentication, as ssh does after StrictHostKeyChecking=no met a changed
-	// key. One that wraps [ErrUndecided] does not end the tunnel. Required.
+	// HostKeys returns the function that verifies the host key of h, and the
+	// host key algorithms to negotiate, most preferred first; an empty list
+	// means h.HostKeyAlgorithms. The tunnel calls HostKeys once for each attempt
+	// to connect to h, and verify once, at the first key exchange of the
+	// connection. At later key exchanges the server must have the same key.
+	// ConnectTimeout does not include the time that these functions take.
+	//
+	// If an error of verify wraps [ErrUnverified], the tunnel connects, but
+	// without the authentication methods password and keyboard-interactive.
+	// That is what ssh does if a host key has changed and StrictHostKeyChecking
+	// is "no". If an error of HostKeys or verify wraps [ErrUndecided], the
+	// attempt fails and the tunnel tries again. Any other error is permanent.
 	HostKeys func(h Hop) (verify ssh.HostKeyCallback, algorithms []string, err error)
 
-	// Ask puts a question to the user and returns the answer; echo says
-	// whether the answer may be seen while it is typed. Time limits stand
-	// still meanwhile. If nil, there is nobody to ask. An error ends the
-	// connection attempt.
+	// Ask prompts the user with question and returns the answer; echo reports
+	// whether to show the answer while it is typed. Ask must return when ctx is
+	// done. ConnectTimeout does not include the time that it takes. An error is
+	// permanent. If Ask is nil, no password, passphrase or keyboard-interactive
+	// authentication is tried.
 	Ask func(ctx context.Context, question string, echo bool) (string, error)
 
-	// Observe, if not nil, is told what happens, one call at a time. It must
-	// not block.
+	// Observe, if not nil, receives the events of the tunnel in order, one call
+	// at a time. It must not block: the tunnel waits for it, and does not
+	// reconnect meanwhile. Nor may it call methods of the tunnel that wait:
+	// DialContext, Listen, Ready and Close.
 	Observe func(Event)
 
-	// Stderr is the standard error of ProxyCommands; if nil, it is discarded.
+	// Stderr is the standard error of each ProxyCommand; nil discards it.
 	Stderr *os.File
 
-	// Dial connects to a first hop that has no ProxyCommand; if nil, a
-	// [net.Dialer] does.
+	// Dial connects to a first hop that has no ProxyCommand. If nil, a
+	// [net.Dialer] does, from the hop's BindAddress or BindInterface. The
+	// tunnel owns the connection.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
-
-// An EventKind says what an [Event] tells.
-type EventKind int
-
-const (
-	Connecting EventKind = iota // a connection attempt begins
-	Up                          // connected: the tunnel can be used
-	Down                        // the connection was lost; Err says why
-	Waiting                     // an attempt failed with Err; the next is after Wait
-	Warning                     // something a person should know, in Err
-	Banner                      // the server's banner, in Text
-)
-
-// An Event is something that happened to the SSH connection.
-type Event struct {
-	Kind EventKind
-	Hop  Hop           // the hop concerned; the destination if none in particular
-	Err  error         // for Down, Waiting, Warning
-	Text string        // for Banner; for Up, what was negotiated
-	Wait time.Duration // for Waiting
-}
-
-// ErrClosed is the cause when [Tunnel.Close] ended something.
-var ErrClosed = errors.New("tunnel closed")
-
-// ErrLost is wrapped by every error that the loss of the SSH connection
-// causes, on whatever was carried through it.
-var ErrLost = errors.New("SSH connection lost")
-
-// ErrUnverified may be wrapped by the verify function of [Config].HostKeys: the
-// key is not to be trusted, but the user's policy is to go on.
-var ErrUnverified = errors.New("host key not verified")
-
-// ErrUndecided may be wrapped by the errors of [Config].HostKeys and its verify
-// function: what it takes to judge the key is not to be had, and may be later.
-var ErrUndecided = errors.New("the host key cannot be judged now")
-
-// A HopError reports which hop failed, and doing what.
-type HopError struct {
-	Hop Hop
-	Op  string // "dial", "handshake", "verify host key", "authenticate"
-	Err error
-}
-
-func (e *HopError) Error() string { return e.Op + " " + e.Hop.String() + ": " + e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *HopError) Unwrap() error { return e.Err }
-
-// A StrangerError reports that what answered did not introduce itself as an SSH
-// server (RFC 4253, 4.2). It may be one all the same, that turns us away.
-type StrangerError struct {
-	Line string // what it said first
-	Err  error  // how the connection ended
-}
-
-func (e *StrangerError) Error() string {
-	return fmt.Sprintf("answered %q instead of an SSH banner (%v)", e.Line, e.Err)
-}
-
-// Unwrap returns Err.
-func (e *StrangerError) Unwrap() error { return e.Err }
-
-// An OpenError reports that the gateway, or a jump host, did not open a
-// connection or a listener for us although the SSH connection is well.
-type OpenError struct {
-	Listen     bool   // a listener (tcpip-forward), not a connection (direct-tcpip)
-	Address    string // host:port
-	Jump       string // the jump host that did not; empty for the gateway
-	Prohibited bool   // the gateway's policy forbids it; otherwise it tried and failed
-	Err        error
-}
-
-func (e *OpenError) Error() string {
-	who := "the gateway"
-	if e.Jump != "" {
-		who = "the jump host " + e.Jump
-	}
-	switch {
-	case e.Listen:
-		return who + " refuses to listen on " + e.Address
-	case e.Prohibited:
-		return who + " forbids connections to " + e.Address
-	default:
-		return who + " cannot connect to " + e.Address + ": " + e.Err.Error()
-	}
-}
-
-// Unwrap returns the cause.
-func (e *OpenError) Unwrap() error { return e.Err }

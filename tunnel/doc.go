@@ -1,23 +1,31 @@
-// Package tunnel keeps one SSH connection to a destination alive through its
-// jump hosts, and dials and listens at its far end.
+// Package tunnel keeps one SSH connection to a destination up, through any
+// number of jump hosts, and dials and listens at its far end.
 //
-// [Resolve] turns a destination into [Hop] values as ssh(1) would: it asks
-// "ssh -G" where there is an ssh, and reads the configuration files itself
-// where there is none. [Open] connects hop by hop, in order: TCP connection,
-// key exchange, host key, authentication. The [Tunnel] then watches the
-// connection with keepalives that have a reply deadline of their own, and
-// connects again, backing off, whenever it is lost.
+// [Open] connects to each [Hop] in order, each through the one before it:
 //
-// [Tunnel.DialContext] opens direct-tcpip channels (RFC 4254, 7.2) and
-// [Tunnel.Listen] asks for remote forwards (tcpip-forward, RFC 4254, 7.1).
-// Connections have no deadlines, so everything here that is bounded in time is
-// bounded by closing.
+//  1. the TCP connection, the ProxyCommand, or a channel of the hop before;
+//  2. version exchange and key exchange (RFC 4253);
+//  3. verification of the host key, by [Config].HostKeys;
+//  4. user authentication (RFC 4252) with the methods publickey, password and
+//     keyboard-interactive (RFC 4256). Keys come from files and from an
+//     ssh-agent, with or without certificates, and are tried in OpenSSH's order.
 //
-// An abort is never turned into an end of file: a connection that ends because
-// the SSH connection was lost returns an error wrapping [ErrLost], never
-// [io.EOF].
+// [Tunnel.DialContext] then opens direct-tcpip channels (RFC 4254, section
+// 7.2). [Tunnel.Listen] requests remote forwards with tcpip-forward (section
+// 7.1) and accepts their forwarded-tcpip channels.
 //
-// The package never prints, prompts or exits: who uses it hands in functions
-// that ask and that are told (see [Config]). It does not know what the
-// connections carry.
+// While the connection is idle, the tunnel sends keepalive@openssh.com requests
+// (section 4). Without a reply in time it ends the connection. When the
+// connection is lost, the tunnel reconnects with increasing, random waits, until
+// it succeeds or an error is permanent (see [Permanent]). Calls of DialContext
+// and Listen wait for it. Connections and listeners do not survive a loss:
+// their errors wrap [ErrLost]. A Read returns [io.EOF] only if the peer has
+// ended the data, never because the SSH connection was lost.
+//
+// The package does not read ssh_config: package sshconfig, in a folder below,
+// does, and returns hops. It does not decide which host keys to trust, run
+// remote commands, or look at the data that it carries. It does not support
+// deadlines on connections, GSSAPI and hostbased authentication, or PKCS #11
+// tokens other than through an agent. It never prints, prompts or exits: it
+// calls the functions in [Config].
 package tunnel

@@ -13,20 +13,21 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A forward is an address on which the server listens for us.
+// A forward is an address on which the server listens for this client (RFC
+// 4254, section 7.1).
 type forward struct {
-	host     string
-	port     uint32
-	listener *listener     // nil if nobody listens
-	resting  time.Time     // since when it can be used again; zero if it cannot
-	released chan struct{} // closed when the server has answered the request to cancel
+	host      string
+	port      uint32
+	listener  *listener     // nil once released
+	idleSince time.Time     // when it was released, if the server still listens; zero otherwise
+	cancelled chan struct{} // closed when the server has answered cancel-tcpip-forward
 }
 
 func newForward(host string, port uint32, l *listener) *forward {
-	return &forward{host: host, port: port, listener: l, released: make(chan struct{})}
+	return &forward{host: host, port: port, listener: l, cancelled: make(chan struct{})}
 }
 
-// payload is what the requests for f and to cancel it carry.
+// payload returns the data of tcpip-forward and cancel-tcpip-forward.
 func (f *forward) payload() []byte {
 	return ssh.Marshal(struct {
 		Host string
@@ -34,31 +35,32 @@ func (f *forward) payload() []byte {
 	}{f.host, f.port})
 }
 
-// listen asks the server to listen on host and port; port 0 takes a free one.
+// listen has the server listen on host and port; with port 0 the server chooses
+// a free one.
 func (r *router) listen(ctx context.Context, host string, port uint32) (*listener, error) {
 	l := newListener(r.link)
 	for !r.reuse(l, host, port, false) {
 		f := newForward(host, port, l)
 		other := (*forward)(nil)
 		if port != 0 {
-			// Connections may arrive before the answer does.
+			// Channels may arrive before the reply does.
 			other = r.add(f)
 		}
 		if other == nil {
 			l.forward = f
-			if r.exhausted() {
+			if r.isFull() {
 				r.remove(f)
-				return nil, denied(f)
+				return nil, listenError(f)
 			}
 			return l, r.obtain(ctx, l)
 		}
-		if !r.abandoned(other) {
+		if !r.released(other) {
 			return nil, fmt.Errorf("listen on %v: %w", addrOf(host, port), syscall.EADDRINUSE)
 		}
 		select {
-		case <-other.released:
+		case <-other.cancelled:
 		case <-ctx.Done():
-			return nil, unanswered(ctx, f)
+			return nil, listenTimeout(ctx, f)
 		case <-r.link.done:
 			return nil, r.link.err
 		}
@@ -66,8 +68,8 @@ func (r *router) listen(ctx context.Context, host string, port uint32) (*listene
 	return l, nil
 }
 
-// obtain has l's forward requested, and waits for the answer until ctx is
-// done. A forward that is granted later is given up again.
+// obtain requests the forward of l and waits for the reply until ctx is done.
+// If the reply comes later, it cancels the forward.
 func (r *router) obtain(ctx context.Context, l *listener) error {
 	f := l.forward
 	granted := make(chan error)
@@ -90,38 +92,34 @@ func (r *router) obtain(ctx context.Context, l *listener) error {
 	case err := <-granted:
 		return err
 	case <-ctx.Done():
-		return unanswered(ctx, f)
+		return listenTimeout(ctx, f)
 	case <-r.link.done:
 		return r.link.err
 	}
 }
 
-func unanswered(ctx context.Context, f *forward) error {
-	return fmt.Errorf("no answer to the request to listen on %s: %w", addrOf(f.host, f.port), context.Cause(ctx))
-}
-
-// request sends the request for l's forward and waits for the answer, for which
-// there is no time limit but the end of the link.
+// request requests the forward of l and returns when the server has replied or
+// the link has ended.
 func (r *router) request(l *listener) error {
 	f := l.forward
-	ok, answer, err := r.link.conn.SendRequest("tcpip-forward", true, f.payload())
+	ok, reply, err := r.link.conn.SendRequest("tcpip-forward", true, f.payload())
 	switch {
 	case err != nil:
 		<-r.link.done
 		return r.link.err
-	case !ok || f.port == 0 && len(answer) < 4:
+	case !ok || f.port == 0 && len(reply) < 4:
 		r.remove(f)
 		if f.port == 0 {
-			r.refused()
+			r.portRejected()
 		}
 		if r.reuse(l, f.host, f.port, true) {
 			return nil
 		}
-		return denied(f)
+		return listenError(f)
 	case f.port == 0:
-		l.forward = newForward(f.host, binary.BigEndian.Uint32(answer), l)
+		l.forward = newForward(f.host, binary.BigEndian.Uint32(reply), l)
 		if other := r.add(l.forward); other != nil {
-			// The server has cancelled the other, and its answer is being read.
+			// The server has cancelled the other, whose reply is not processed yet.
 			r.remove(other)
 			r.add(l.forward)
 		}
@@ -129,7 +127,11 @@ func (r *router) request(l *listener) error {
 	return nil
 }
 
-func denied(f *forward) error {
+func listenError(f *forward) error {
 	address := net.JoinHostPort(f.host, strconv.Itoa(int(f.port)))
 	return &OpenError{Listen: true, Address: address, Err: errors.New("request denied")}
+}
+
+func listenTimeout(ctx context.Context, f *forward) error {
+	return fmt.Errorf("no answer to the request to listen on %s: %w", addrOf(f.host, f.port), context.Cause(ctx))
 }

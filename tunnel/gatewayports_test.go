@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bound returns the addresses on which this machine listens at port.
-func bound(t *testing.T, port string) (addresses []string) {
+// listening returns the addresses on which this machine listens at port.
+func listening(t *testing.T, port string) (addresses []string) {
 	t.Helper()
 	out, err := exec.Command("ss", "-Hltn", "sport = :"+port).Output()
 	require.NoError(t, err)
@@ -29,13 +29,13 @@ func bound(t *testing.T, port string) (addresses []string) {
 	return addresses
 }
 
-// What sshd grants is not what it was asked for, and it does not say so: that is
-// why an address has to be dialled back before a server is told of it.
-func TestSSHDListensWhereGatewayPortsLetsIt(t *testing.T) {
+// An sshd may listen on another address than requested, and does not report it.
+// That is why an address needs a test connection before an FTP server gets it.
+func TestSSHDListensWhereGatewayPortsAllows(t *testing.T) {
 	loopback, everywhere := []string{"127.0.0.1", "::1"}, []string{"0.0.0.0", "::"}
 	for _, c := range []struct {
 		bind                     string
-		no, clientSpecified, yes []string // nil: refused
+		no, clientSpecified, yes []string // nil means rejected
 	}{
 		{"", loopback, everywhere, everywhere},
 		{"localhost", loopback, loopback, everywhere},
@@ -50,7 +50,7 @@ func TestSSHDListensWhereGatewayPortsLetsIt(t *testing.T) {
 		for setting, want := range map[string][]string{"no": c.no, "clientspecified": c.clientSpecified, "yes": c.yes} {
 			t.Run(fmt.Sprintf("%q with GatewayPorts %s", c.bind, setting), func(t *testing.T) {
 				tun := openSSHD(t, "GatewayPorts "+setting)
-				l, err := tun.Listen(within(t), "tcp", net.JoinHostPort(c.bind, "0"))
+				l, err := tun.Listen(testContext(t), "tcp", net.JoinHostPort(c.bind, "0"))
 				if want == nil {
 					var refused *OpenError
 					require.ErrorAs(t, err, &refused)
@@ -60,43 +60,43 @@ func TestSSHDListensWhereGatewayPortsLetsIt(t *testing.T) {
 				require.NoError(t, err)
 				_, port, err := net.SplitHostPort(l.Addr().String())
 				require.NoError(t, err)
-				assert.Equal(t, want, bound(t, port))
+				assert.Equal(t, want, listening(t, port))
 				here := map[string]string{"0.0.0.0": "127.0.0.1", "::": "::1"}
 				for _, at := range want {
-					meet(t, l, net.JoinHostPort(cmp.Or(here[at], at), port))
+					checkForward(t, l, net.JoinHostPort(cmp.Or(here[at], at), port))
 				}
 			})
 		}
 	}
 }
 
-func TestPermitListenComparesNames(t *testing.T) {
+func TestSSHDPermitListenComparesStrings(t *testing.T) {
 	tun := openSSHD(t, "PermitListen 127.0.0.1:*")
 	mustListen(t, tun, "127.0.0.1:0")
 	for _, other := range []string{"localhost:0", ":0"} {
-		_, err := tun.Listen(within(t), "tcp", other)
+		_, err := tun.Listen(testContext(t), "tcp", other)
 		assert.ErrorAs(t, err, new(*OpenError), other)
 	}
 }
 
-func TestPermitOpenComparesNames(t *testing.T) {
-	address := serving(t, echo)
+func TestSSHDPermitOpenComparesStrings(t *testing.T) {
+	address := serve(t, echo)
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	tun := openSSHD(t, "PermitOpen localhost:"+port)
-	exchange(t, mustDial(t, tun, "localhost:"+port))
+	checkEcho(t, mustDial(t, tun, "localhost:"+port))
 	for _, other := range []string{"127.0.0.1:" + port, "LOCALHOST:" + port} {
-		_, err := tun.DialContext(within(t), "tcp", other)
+		_, err := tun.DialContext(testContext(t), "tcp", other)
 		var refused *OpenError
 		require.ErrorAs(t, err, &refused, other)
 		assert.True(t, refused.Prohibited)
 	}
 }
 
-// A gateway account may be for forwarding only.
-func TestForwardingNeedsNoSession(t *testing.T) {
+// An account on the gateway may be limited to forwarding.
+func TestSSHDForwardsWithoutSession(t *testing.T) {
 	tun := openSSHD(t, "ForceCommand /bin/false", "MaxSessions 0", "PermitTTY no")
-	exchange(t, mustDial(t, tun, serving(t, echo)))
+	checkEcho(t, mustDial(t, tun, serve(t, echo)))
 	l := mustListen(t, tun, "127.0.0.1:0")
-	meet(t, l, l.Addr().String())
+	checkForward(t, l, l.Addr().String())
 }

@@ -6,63 +6,71 @@ import (
 	"time"
 )
 
-// A Hop is one SSH server on the way to the destination, as ssh_config(5)
-// describes it. The last hop is the destination, the gateway; those before it
-// are its jump hosts. File names are complete: tokens and ~ are expanded.
+// A Hop is an SSH server on the way to the destination, and how to connect to
+// it, in the terms of ssh_config(5). The last hop is the destination, which is
+// also called the gateway; those before it are jump hosts. File names must be
+// absolute, with tokens and ~ expanded.
+//
+// Package sshconfig returns hops from ssh_config. A Hop from elsewhere needs at
+// least HostName, Port, User and one of PubkeyAuthentication,
+// PasswordAuthentication and KbdInteractive.
 type Hop struct {
-	Alias    string // the name as it was given, the key into ssh_config
+	Alias    string // the name of the host in ssh_config and on the command line
 	HostName string // the name or address to connect to
 	Port     int
 	User     string
 
-	AddressFamily  string        // "any", "inet" or "inet6"
-	BindAddress    string        // local address to connect from; may be empty
-	ProxyCommand   string        // the shell command that connects, instead of TCP; may be empty
-	BindInterface  string        // interface to connect from, if there is no BindAddress; may be empty
-	ConnectTimeout time.Duration // for TCP connection and key exchange; zero if not set
+	AddressFamily  string        // "any", "inet" or "inet6"; empty means "any"
+	BindAddress    string        // the local address to connect from; may be empty
+	BindInterface  string        // the interface to connect from if BindAddress is empty; may be empty
+	ProxyCommand   string        // the shell command whose standard input and output are the connection; empty for TCP
+	ConnectTimeout time.Duration // for dialing, and again for handshake and authentication without prompts; zero means 30 seconds
 
-	HostKeyAlias          string   // name to look up in known_hosts instead of HostName; may be empty
-	HostKeyAlgorithms     []string // most preferred first; empty for OpenSSH's order
+	HostKeyAlias      string   // the name of the host in known_hosts and in prompts instead of HostName; may be empty
+	HostKeyAlgorithms []string // most preferred first; empty means OpenSSH's order
+
+	// The following are for [Config].HostKeys. This package does not use them.
 	UserKnownHostsFiles   []string
 	GlobalKnownHostsFiles []string
 	StrictHostKeyChecking string // "ask", "yes", "accept-new" or "no"
 	HashKnownHosts        bool
-	RevokedHostKeysFiles  []string // RevokedHostKeys: of keys not to accept from any host
+	RevokedHostKeysFiles  []string // files of keys to reject from any host
+	CASignatureAlgorithms []string // of signatures in host certificates; empty means OpenSSH's
 
-	// KnownHostsCommand is a program and its arguments, empty for none. In the
-	// arguments %H, %I, %t, %f and %K are still to be replaced, which depend on
-	// when and about which key the program is asked, and %% by %.
+	// KnownHostsCommand is a program and its arguments, or empty. The arguments
+	// may contain %H, %I, %t, %f and %K, which depend on the host key, and %%
+	// for %.
 	KnownHostsCommand []string
 
-	IdentityFiles            []string // the defaults included, whether they exist or not
-	IdentityFilesSet         bool     // whether IdentityFiles were configured, not the defaults
-	CertificateFiles         []string // if empty, those beside the identity files, FILE-cert.pub
-	IdentitiesOnly           bool
-	IdentityAgent            string   // the agent's socket; empty for none
-	PreferredAuthentications []string // empty for OpenSSH's order
+	IdentityFiles            []string // files of private keys; a file with a public key selects a key of the agent
+	IdentityFilesSet         bool     // whether a missing file is a Warning: false for OpenSSH's default files
+	CertificateFiles         []string // empty means the file beside each identity file, FILE-cert.pub
+	IdentitiesOnly           bool     // do not offer the agent's other keys
+	IdentityAgent            string   // the agent's socket; empty means no agent
+	PreferredAuthentications []string // empty means OpenSSH's order
 	PubkeyAuthentication     bool
 	PasswordAuthentication   bool
 	KbdInteractive           bool // KbdInteractiveAuthentication
-	NumberOfPasswordPrompts  int
-	BatchMode                bool // never ask anything
+	NumberOfPasswordPrompts  int  // zero means 3
+	BatchMode                bool // never ask the user
 
-	// Algorithms, most preferred first, without what is not implemented here.
-	// Empty lists stand for the defaults, which have no old algorithms.
+	// Algorithms, most preferred first, all of them implemented by
+	// golang.org/x/crypto/ssh. An empty list means that package's defaults,
+	// which contain no insecure algorithms.
 	Ciphers                  []string
 	KexAlgorithms            []string
 	MACs                     []string
-	PubkeyAcceptedAlgorithms []string // signatures to authenticate with
-	CASignatureAlgorithms    []string // signatures to accept in host certificates
-	RequiredRSASize          int      // of RSA keys, in bits; zero for OpenSSH's default
+	PubkeyAcceptedAlgorithms []string // of signatures with which to authenticate
+	RequiredRSASize          int      // minimum size of RSA keys in bits; zero means 1024
 
-	ServerAliveInterval time.Duration // zero if not set
-	ServerAliveCountMax int
+	ServerAliveInterval time.Duration // zero means 15 seconds
+	ServerAliveCountMax int           // zero means 3
 }
 
-// Addr returns h's address in the form host:port.
+// Addr returns the address to connect to in the form host:port.
 func (h Hop) Addr() string { return net.JoinHostPort(h.HostName, strconv.Itoa(h.Port)) }
 
-// String names h for people: user@alias.
+// String returns h in the form user@alias.
 func (h Hop) String() string {
 	if h.User == "" {
 		return h.Alias

@@ -10,23 +10,35 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// nextIdentity returns the next key to offer, with its signer, or nil.
+// An identity is a public key or certificate to offer, with what is known of
+// its private key.
+type identity struct {
+	name      string        // the file, or the agent's comment
+	public    ssh.PublicKey // nil if only the passphrase can show it
+	signer    ssh.Signer    // nil if there is none yet
+	encrypted []byte        // the content of the file, if it is encrypted
+	private   []*identity   // of a certificate: which may have its private key
+}
+
+func (id *identity) String() string { return id.name }
+
+// nextIdentity returns the next identity to offer, with its signer, or nil.
 func (a *authenticator) nextIdentity() *identity {
 	if !a.collected {
 		a.collected = true
 		a.collect()
 	}
-	for a.upcoming < len(a.identities) {
-		id := a.identities[a.upcoming]
-		a.upcoming++
+	for a.next < len(a.identities) {
+		id := a.identities[a.next]
+		a.next++
 		if id.signer == nil {
-			// Only its passphrase tells which key it is.
-			s, err := a.unlock(id)
+			// The public key is not known without the passphrase.
+			s, err := a.decrypt(id)
 			if a.aborted != nil {
 				return nil
 			}
 			if err != nil {
-				a.warnOnce(err)
+				a.warnOnce(IdentityWarning, err)
 				continue
 			}
 			id.signer = s
@@ -38,23 +50,23 @@ func (a *authenticator) nextIdentity() *identity {
 	return nil
 }
 
-// offer returns id with its signer as the configuration allows it to sign, or
-// nil if it does not.
+// offer returns id with a signer that is limited to the configured algorithms,
+// or nil if none of them is possible.
 func (a *authenticator) offer(id *identity) *identity {
 	if err := a.hop.checkRSASize(id.signer.PublicKey()); err != nil {
-		a.warnOnce(fmt.Errorf("%s is skipped: %w", id, err))
+		a.warnOnce(IdentityWarning, fmt.Errorf("%s is skipped: %w", id, err))
 		return nil
 	}
-	signer := a.hop.acceptedSigner(id.signer)
+	signer := a.hop.limitSigner(id.signer)
 	if signer == nil {
 		return nil
 	}
 	return &identity{name: id.name, public: id.public, signer: signer}
 }
 
-// collect lists the keys to offer as ssh does: the configured certificates,
-// those of the identity files that the agent has too, the agent's others, the
-// remaining files, each followed by the certificate beside it.
+// collect lists the identities in the order of ssh: configured certificates,
+// the identity files whose key the agent has, the agent's other keys, the other
+// identity files. Each file is followed by the certificate beside it.
 func (a *authenticator) collect() {
 	held := a.agentKeys()
 	var first, last []*identity
@@ -67,8 +79,8 @@ func (a *authenticator) collect() {
 			used[k] = true
 			continue
 		}
-		if err := a.prepare(id); err != nil {
-			a.warnOnce(err)
+		if kind, err := a.prepare(id); err != nil {
+			a.warnOnce(kind, err)
 			continue
 		}
 		last = append(last, id)
@@ -81,7 +93,7 @@ func (a *authenticator) collect() {
 			}
 		}
 	}
-	certified := a.certified(slices.Concat(first, held, last))
+	certified := a.certificates(slices.Concat(first, held, last))
 	a.identities = slices.Concat(certified, first, others, last)
 }
 
@@ -91,9 +103,9 @@ func (a *authenticator) agentKeys() []*identity {
 		return nil
 	}
 	var err error
-	a.agent, err = openAgent(a.ctx, a.hop.IdentityAgent, a.limit)
+	a.agent, err = openAgent(a.ctx, a.hop.IdentityAgent, a.timeout)
 	if err != nil {
-		a.warnOnce(fmt.Errorf("ssh-agent at %s: %w", a.hop.IdentityAgent, err))
+		a.warnOnce(AgentWarning, fmt.Errorf("ssh-agent at %s: %w", a.hop.IdentityAgent, err))
 		return nil
 	}
 	return a.agent.keys
@@ -106,7 +118,7 @@ func (a *authenticator) files(held []*identity) (ids []*identity) {
 		id, err := readIdentity(path)
 		if err != nil {
 			if a.hop.IdentityFilesSet || !errors.Is(err, fs.ErrNotExist) {
-				a.warnOnce(err)
+				a.warnOnce(IdentityWarning, err)
 			}
 			id = &identity{name: path}
 		} else {
@@ -120,88 +132,43 @@ func (a *authenticator) files(held []*identity) (ids []*identity) {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			a.warnOnce(err)
+			a.warnOnce(CertificateWarning, err)
 			continue
 		}
-		if id.public == nil && id.locked != nil {
-			id.public = certificate.Key // the file does not say before it is decrypted
+		if id.public == nil && id.encrypted != nil {
+			id.public = certificate.Key // an old format shows it only once decrypted
 		}
 		ids = append(ids, &identity{name: path + "-cert.pub", public: certificate, private: append(slices.Clone(held), id)})
 	}
 	return ids
 }
 
-// certified returns the configured certificates, for which keys may be the
-// private ones.
-func (a *authenticator) certified(keys []*identity) (ids []*identity) {
-	for _, path := range a.hop.CertificateFiles {
-		certificate, err := readCertificate(path)
-		id := &identity{name: path, private: keys}
-		if err == nil {
-			id.public = certificate
-			err = a.prepare(id)
-		}
-		if err != nil {
-			a.warnOnce(err)
-			continue
-		}
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-// prepare gives id, which no agent has, its signer, unless only a passphrase
-// tells which key it is.
-func (a *authenticator) prepare(id *identity) error {
-	certificate, certified := id.public.(*ssh.Certificate)
+// prepare sets the signer of id, whose key the agent does not have. It leaves
+// it nil if the public key is not known without the passphrase. Kind is the
+// class of the error.
+func (a *authenticator) prepare(id *identity) (kind WarningKind, err error) {
+	certificate, isCertificate := id.public.(*ssh.Certificate)
 	switch {
-	case certified && id.signer == nil:
-		return a.certify(id, certificate)
+	case isCertificate && id.signer == nil:
+		return CertificateWarning, a.certify(id, certificate)
 	case id.signer != nil:
-	case id.locked == nil:
-		return fmt.Errorf("identity file %s: the private key is not there, and the agent does not have it", id)
-	case !a.mayAsk() && a.tunnel.keys.unlocked[string(id.locked)] == nil:
-		_, err := a.unlock(id)
-		return err
+	case id.encrypted == nil:
+		return IdentityWarning, fmt.Errorf("identity file %s: no private key in the file or in the agent", id)
+	case !a.mayAsk() && a.tunnel.keys.decrypted[string(id.encrypted)] == nil:
+		_, err := a.decrypt(id)
+		return IdentityWarning, err
 	case id.public != nil:
-		id.signer = &lockedKey{id.public, func() (ssh.Signer, error) { return a.unlock(id) }}
+		id.signer = &encryptedKey{id.public, func() (ssh.Signer, error) { return a.decrypt(id) }}
 	}
-	return nil
+	return "", nil
 }
 
-// warnOnce gives a warning, unless the tunnel gave it at an earlier connection.
-func (a *authenticator) warnOnce(err error) {
-	if warned := a.tunnel.keys.warned; !warned[err.Error()] {
-		warned[err.Error()] = true
-		a.warn(err)
-	}
-}
-
-// certify gives id, which is certificate, the signer of its private key.
-func (a *authenticator) certify(id *identity, certificate *ssh.Certificate) error {
-	k := sameKey(id.private, certificate.Key)
-	if k == nil {
-		return fmt.Errorf("certificate %s: the private key that belongs to it is neither in an identity file nor in the agent", id)
-	}
-	if k.signer == nil {
-		if err := a.prepare(k); err != nil {
-			return err
-		}
-	}
-	signer, err := ssh.NewCertSigner(certificate, k.signer)
-	if err != nil {
-		return fmt.Errorf("certificate %s: %w", id, err)
-	}
-	id.signer = signer
-	return nil
-}
-
-// sameKey returns the one of keys whose public key is public, or nil.
-func sameKey(keys []*identity, public ssh.PublicKey) *identity {
+// sameKey returns the identity in ids with the given public key, or nil.
+func sameKey(ids []*identity, public ssh.PublicKey) *identity {
 	if public == nil {
 		return nil
 	}
-	for _, k := range keys {
+	for _, k := range ids {
 		if k.public != nil && bytes.Equal(k.public.Marshal(), public.Marshal()) {
 			return k
 		}

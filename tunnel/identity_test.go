@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,57 +18,57 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-func TestAPassphraseIsAskedForLate(t *testing.T) {
-	leakFree(t)
+func TestPassphrasePromptComesOnlyForAcceptedKey(t *testing.T) {
+	checkLeaks(t)
 	s := &sshtest.Server{}
 	private, public := newKey(t)
 	stranger, _ := newKey(t)
 	s.Keys = append(s.Keys, public)
-	started(t, s)
+	startServer(t, s)
 	right, unwanted := writeKey(t, private, "sesame"), writeKey(t, stranger, "other")
 
 	answers := &script{answers: []string{"no", "sesame"}}
-	w := newWitness()
-	cfg := trusting(hopTo(s, unwanted, right))
+	w := newRecorder()
+	cfg := insecureConfig(hopTo(s, unwanted, right))
 	cfg.Ask = answers.ask
 	cfg.Observe = w.observe
 	mustOpen(t, cfg)
 	q := "Enter passphrase for key '" + right + "': "
-	assert.Equal(t, []string{q, q}, answers.questions, "only for the key that the server takes")
+	assert.Equal(t, []string{q, q}, answers.questions, "only for the key that the server accepts")
 
-	// It is remembered.
+	// The tunnel keeps the decrypted key.
 	s.Drop()
-	w.await(t, Up, 2)
+	w.wait(t, Up, 2)
 	assert.Len(t, answers.questions, 2)
 }
 
-func TestAnEmptyPassphraseSkipsTheKey(t *testing.T) {
-	leakFree(t)
+func TestEmptyPassphraseSkipsTheKey(t *testing.T) {
+	checkLeaks(t)
 	s, good := newServer(t, &sshtest.Server{})
 	private, public := newKey(t)
 	s.Close()
 	s.Keys = append(s.Keys, public)
 	require.NoError(t, s.Start())
 	answers := &script{answers: []string{""}}
-	cfg := trusting(hopTo(s, writeKey(t, private, "sesame"), good))
+	cfg := insecureConfig(hopTo(s, writeKey(t, private, "sesame"), good))
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
 	assert.Len(t, answers.questions, 1)
 }
 
-func TestAnEncryptedKeyIsSkippedIfNobodyCanBeAsked(t *testing.T) {
-	leakFree(t)
+func TestEncryptedKeyIsSkippedWithoutPrompts(t *testing.T) {
+	checkLeaks(t)
 	s, good := newServer(t, &sshtest.Server{})
 	private, _ := newKey(t)
-	w := newWitness()
-	cfg := trusting(hopTo(s, writeKey(t, private, "sesame"), good))
+	w := newRecorder()
+	cfg := insecureConfig(hopTo(s, writeKey(t, private, "sesame"), good))
 	cfg.Observe = w.observe
 	mustOpen(t, cfg)
 	assert.Contains(t, w.warnings(), "needs a passphrase")
 }
 
-func TestKeyFilesThatCannotBeUsedAreWarnedOf(t *testing.T) {
-	leakFree(t)
+func TestUnusableIdentityFileCausesWarning(t *testing.T) {
+	checkLeaks(t)
 	s, good := newServer(t, &sshtest.Server{})
 	missing := filepath.Join(t.TempDir(), "missing")
 	garbage := filepath.Join(t.TempDir(), "garbage")
@@ -77,8 +77,8 @@ func TestKeyFilesThatCannotBeUsedAreWarnedOf(t *testing.T) {
 	exposed := writeKey(t, private, "")
 	require.NoError(t, os.Chmod(exposed, 0o644))
 
-	w := newWitness()
-	cfg := trusting(hopTo(s, missing, garbage, exposed, good))
+	w := newRecorder()
+	cfg := insecureConfig(hopTo(s, missing, garbage, exposed, good))
 	cfg.Observe = w.observe
 	mustOpen(t, cfg)
 	var unusable *IdentityError
@@ -91,11 +91,11 @@ func TestKeyFilesThatCannotBeUsedAreWarnedOf(t *testing.T) {
 	assert.Contains(t, w.warnings(), exposed)
 	assert.Len(t, w.of(Warning), 3)
 	s.Drop()
-	w.await(t, Up, 2)
-	assert.Len(t, w.of(Warning), 3, "once is enough")
+	w.wait(t, Up, 2)
+	assert.Len(t, w.of(Warning), 3, "each once")
 
-	// The defaults need not exist.
-	w = newWitness()
+	// The default files need not exist.
+	w = newRecorder()
 	cfg.Hops = []Hop{hopTo(s, missing, good)}
 	cfg.Hops[0].IdentityFilesSet = false
 	cfg.Observe = w.observe
@@ -103,9 +103,9 @@ func TestKeyFilesThatCannotBeUsedAreWarnedOf(t *testing.T) {
 	assert.Empty(t, w.of(Warning))
 }
 
-// Servers say that they know both algorithms, and may take only the first.
+// Some servers list both algorithms but accept only the first.
 func TestRSAKeysSignWithSHA512(t *testing.T) {
-	leakFree(t)
+	checkLeaks(t)
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	signer, err := ssh.NewSignerFromKey(private)
@@ -119,27 +119,27 @@ func TestRSAKeysSignWithSHA512(t *testing.T) {
 			return p, nil
 		}
 	}
-	started(t, s)
-	mustOpen(t, trusting(hopTo(s, writeKey(t, private, ""))))
+	startServer(t, s)
+	mustOpen(t, insecureConfig(hopTo(s, writeKey(t, private, ""))))
 
 	answers := &script{answers: []string{"sesame"}}
-	cfg := trusting(hopTo(s, writeKey(t, private, "sesame")))
+	cfg := insecureConfig(hopTo(s, writeKey(t, private, "sesame")))
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
 
 	h := hopTo(s)
 	h.IdentityAgent, _ = serveAgent(t, agent.AddedKey{PrivateKey: private})
-	mustOpen(t, trusting(h))
+	mustOpen(t, insecureConfig(h))
 }
 
-// serveAgent serves keys at a socket, and counts who is connected to it.
+// serveAgent serves keys at a socket. Served counts its connections.
 func serveAgent(t *testing.T, keys ...agent.AddedKey) (socket string, served *sync.WaitGroup) {
 	t.Helper()
 	ring := agent.NewKeyring()
 	for _, k := range keys {
 		require.NoError(t, ring.Add(k))
 	}
-	dir, err := os.MkdirTemp("", "agent") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "agent") // the path of a socket must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	l, err := net.Listen("unix", filepath.Join(dir, "s"))
@@ -165,12 +165,12 @@ func serveAgent(t *testing.T, keys ...agent.AddedKey) (socket string, served *sy
 }
 
 func TestKeysAreOfferedInOpenSSHsOrder(t *testing.T) {
-	leakFree(t)
+	checkLeaks(t)
 	wanted := &sshtest.Server{}
 	_, nobodys := newKey(t)
 	wanted.Keys = []ssh.PublicKey{nobodys}
-	seen := offered(wanted)
-	started(t, wanted)
+	seen := recordOffers(wanted)
+	startServer(t, wanted)
 
 	inFile, inFilePublic := newKey(t)
 	inBoth, inBothPublic := newKey(t)
@@ -181,23 +181,23 @@ func TestKeysAreOfferedInOpenSSHsOrder(t *testing.T) {
 	h := hopTo(wanted, file, both)
 	h.IdentityAgent = socket
 	var denied *AuthError
-	require.ErrorAs(t, failedHop(t, trusting(h)), &denied)
+	require.ErrorAs(t, failedHop(t, insecureConfig(h)), &denied)
 	assert.Equal(t, []string{ssh.FingerprintSHA256(inBothPublic), ssh.FingerprintSHA256(inAgentPublic), ssh.FingerprintSHA256(inFilePublic)}, *seen)
 	assert.Equal(t, []string{both, "agent key spare", file}, denied.Tried)
 
 	*seen = nil
 	h.IdentitiesOnly = true
-	require.ErrorAs(t, failedHop(t, trusting(h)), &denied)
+	require.ErrorAs(t, failedHop(t, insecureConfig(h)), &denied)
 	assert.Equal(t, []string{ssh.FingerprintSHA256(inBothPublic), ssh.FingerprintSHA256(inFilePublic)}, *seen)
 }
 
-func TestAPublicKeyFilePicksTheAgentsKey(t *testing.T) {
-	leakFree(t)
+func TestPublicKeyFileSelectsKeyOfAgent(t *testing.T) {
+	checkLeaks(t)
 	private, public := newKey(t)
 	spare, _ := newKey(t)
 	s := &sshtest.Server{Keys: []ssh.PublicKey{public}}
-	seen := offered(s)
-	started(t, s)
+	seen := recordOffers(s)
+	startServer(t, s)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "id")
 	require.NoError(t, os.WriteFile(path+".pub", ssh.MarshalAuthorizedKey(public), 0o644))
@@ -207,8 +207,8 @@ func TestAPublicKeyFilePicksTheAgentsKey(t *testing.T) {
 		h := hopTo(s, file)
 		h.IdentityAgent = socket
 		h.IdentitiesOnly = true
-		w := newWitness()
-		cfg := trusting(h)
+		w := newRecorder()
+		cfg := insecureConfig(h)
 		cfg.Observe = w.observe
 		mustOpen(t, cfg)
 		assert.NotContains(t, *seen, "spare")
@@ -219,27 +219,27 @@ func TestAPublicKeyFilePicksTheAgentsKey(t *testing.T) {
 	}
 }
 
-func TestAKeyThatCannotSignDoesNotEndTheAttempt(t *testing.T) {
-	leakFree(t)
+func TestKeyThatCannotSignDoesNotEndTheAttempt(t *testing.T) {
+	checkLeaks(t)
 	s, good := newServer(t, &sshtest.Server{})
 	private, public := newKey(t)
 	s.Close()
 	s.Keys = append(s.Keys, public)
 	require.NoError(t, s.Start())
 	answers := &script{answers: []string{"a", "b", "c"}} // three wrong passphrases
-	cfg := trusting(hopTo(s, writeKey(t, private, "sesame"), good))
+	cfg := insecureConfig(hopTo(s, writeKey(t, private, "sesame"), good))
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
 	assert.Len(t, answers.questions, 3)
 }
 
-func TestAnAgentThatIsNotThereIsWarnedOf(t *testing.T) {
-	leakFree(t)
+func TestMissingAgentCausesWarning(t *testing.T) {
+	checkLeaks(t)
 	s, key := newServer(t, &sshtest.Server{})
 	h := hopTo(s, key)
 	h.IdentityAgent = filepath.Join(t.TempDir(), "gone")
-	w := newWitness()
-	cfg := trusting(h)
+	w := newRecorder()
+	cfg := insecureConfig(h)
 	cfg.Observe = w.observe
 	mustOpen(t, cfg)
 	assert.Contains(t, w.warnings(), "ssh-agent")

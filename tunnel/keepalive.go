@@ -5,49 +5,53 @@ import (
 	"time"
 )
 
-// watch asks the server for a sign of life when nothing has been read for
-// interval, and fails the link when nothing at all has been read for interval
-// times count. Any answer will do, a refusal too. A question has its own
-// goroutine, since it cannot be given up, and there is never more than one.
-func (l *link) watch(interval time.Duration, count int) {
+// keepAlive sends a keepalive@openssh.com request when nothing has been read for
+// interval, and fails the link when nothing has been read for interval times
+// count. Any reply keeps the link up, even a failure, and so does any other
+// data. A request has a goroutine of its own, since waiting for its reply
+// cannot be interrupted, and there is at most one at a time.
+func (l *link) keepAlive(interval time.Duration, count int) {
 	limit := interval * time.Duration(count)
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
-	answered := make(chan struct{})
-	var asked time.Time // zero if no question is open
+	replied := make(chan struct{})
+	var sent time.Time // zero if no reply is outstanding
 
 	for {
 		select {
 		case <-l.done:
 			return
-		case <-answered:
-			asked = time.Time{}
+		case <-replied:
+			sent = time.Time{}
 			continue
 		case <-timer.C:
 		}
-		silence := l.transport.silence()
+		idle := l.transport.idle()
 		switch {
-		case silence < interval:
-			timer.Reset(interval - silence)
-		case asked.IsZero():
-			asked = time.Now()
-			l.start(func() {
-				// An error comes with the end of the link.
-				l.conn.SendRequest("keepalive@openssh.com", true, nil)
-				select {
-				case answered <- struct{}{}:
-				case <-l.done:
-				}
-			})
+		case idle < interval:
+			timer.Reset(interval - idle)
+		case sent.IsZero():
+			sent = time.Now()
+			l.start(func() { l.requestKeepalive(replied) })
 			timer.Reset(interval)
-		case silence < limit:
-			timer.Reset(min(interval, limit-silence))
-		case time.Since(asked) < interval:
-			// The clock has jumped: the question deserves its time.
-			timer.Reset(interval - time.Since(asked))
+		case idle < limit:
+			timer.Reset(min(interval, limit-idle))
+		case time.Since(sent) < interval:
+			// The clock has jumped, for example after a suspend. The server
+			// still has the full interval to reply.
+			timer.Reset(interval - time.Since(sent))
 		default:
 			l.fail(fmt.Errorf("no answer for %v", limit))
 			return
 		}
+	}
+}
+
+func (l *link) requestKeepalive(replied chan<- struct{}) {
+	// An error comes with the end of the link.
+	l.conn.SendRequest("keepalive@openssh.com", true, nil)
+	select {
+	case replied <- struct{}{}:
+	case <-l.done:
 	}
 }

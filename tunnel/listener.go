@@ -9,62 +9,63 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// backlog is how many connections may wait to be accepted; others are
-// rejected, so that a listener nobody accepts from holds up nothing.
+// backlog is how many channels of a listener may wait to be accepted. Others
+// are rejected, so that a listener that nobody accepts from blocks nothing else.
 const backlog = 16
 
-// A listener is a forward of the far end as a net.Listener. It ends with the
-// link.
+// A listener is a forward as a [net.Listener]. It ends with the link.
 type listener struct {
 	link    *link
 	forward *forward
-	queue   chan arrival
+	queue   chan incoming
 
 	mu     sync.Mutex
 	closed bool
-	err    error // what Accept returns once closed
+	err    error // what Accept returns after done is closed
 	done   chan struct{}
 }
 
-// An arrival is a connection that the far end offers.
-type arrival struct {
+// An incoming is a forwarded-tcpip channel that is neither accepted nor
+// rejected yet.
+type incoming struct {
 	ssh.NewChannel
 	from net.Addr
 }
 
 func newListener(l *link) *listener {
-	return &listener{link: l, queue: make(chan arrival, backlog), done: make(chan struct{})}
+	return &listener{link: l, queue: make(chan incoming, backlog), done: make(chan struct{})}
 }
 
-// offer queues a, and reports whether it did. It does not block.
-func (l *listener) offer(a arrival) bool {
+// enqueue queues c for Accept, and reports whether there was room. It does not
+// block.
+func (l *listener) enqueue(c incoming) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return false
 	}
 	select {
-	case l.queue <- a:
+	case l.queue <- c:
 		return true
 	default:
 		return false
 	}
 }
 
-// Accept returns the next connection. Its error wraps net.ErrClosed, and
+// Accept returns the next connection. Its error wraps net.ErrClosed, and also
 // ErrLost if the SSH connection was lost.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		select {
 		case <-l.done:
 			return nil, l.err
-		case a := <-l.queue:
-			channel, requests, err := a.Accept()
+		case in := <-l.queue:
+			channel, requests, err := in.Accept()
 			if err != nil {
-				// It went with the connection, as the listener will.
+				// The link has ended, and the listener ends next.
 				continue
 			}
-			c, err := l.link.adopt(channel, requests, l.Addr(), a.from)
+			c, err := l.link.add(channel, requests, l.Addr(), in.from)
 			if err != nil {
 				continue
 			}
@@ -73,8 +74,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the listener and turns away what was not accepted. It does not
-// block: the far end is told in the background.
+// Close ends the listener and rejects the connections that were not accepted.
+// It does not block: it cancels the forward in the background.
 func (l *listener) Close() error {
 	if l.end(net.ErrClosed) {
 		l.link.router.release(l.forward)
@@ -82,7 +83,8 @@ func (l *listener) Close() error {
 	return nil
 }
 
-// Addr returns the address that was asked for, with the port that was given.
+// Addr returns the address that was requested, with the port that the server
+// chose if port 0 was requested.
 func (l *listener) Addr() net.Addr { return addrOf(l.forward.host, l.forward.port) }
 
 // end closes the listener, and reports whether it was open.
@@ -100,8 +102,8 @@ func (l *listener) end(cause error) bool {
 	close(l.done)
 	for {
 		select {
-		case a := <-l.queue:
-			l.link.router.reject(a, "no longer listening")
+		case in := <-l.queue:
+			l.link.router.reject(in, ssh.Prohibited, "no longer listening")
 		default:
 			return true
 		}

@@ -1,23 +1,19 @@
 package tunnel
 
-import (
-	"context"
+import "golang.org/x/crypto/ssh"
 
-	"golang.org/x/crypto/ssh"
-)
-
-// A Negotiation is what the SSH connection to one hop has agreed on.
+// A Negotiation is what was negotiated with one hop.
 type Negotiation struct {
 	Hop           Hop
-	ServerVersion string // as in SSH-2.0-OpenSSH_9.9
-	KeyExchange   string // the algorithms, by their names in RFC 4253
+	ServerVersion string // the identification string, as in SSH-2.0-OpenSSH_9.9
+	KeyExchange   string // the name of the algorithm, as HostKey and Cipher (RFC 4253, section 6)
 	HostKey       string
-	Cipher        string // of what is sent
-	Credential    string // what let the user in last: a key by its file or comment, or a method; empty if nothing was asked for
+	Cipher        string // from client to server
+	Credential    string // the last one used: a key by file name or agent comment, or a method; empty if the server required none
 }
 
-// Negotiated returns what was agreed on with each hop, in the order of
-// [Config].Hops, or nil while there is no connection.
+// Negotiated returns what was negotiated with each hop, in the order of
+// [Config].Hops, or nil while the tunnel is not connected.
 func (t *Tunnel) Negotiated() []Negotiation {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -26,7 +22,7 @@ func (t *Tunnel) Negotiated() []Negotiation {
 	}
 	all := make([]Negotiation, len(t.cfg.Hops))
 	l := t.link
-	for i := len(all) - 1; i >= 0 && l != nil; i, l = i-1, l.below {
+	for i := len(all) - 1; i >= 0 && l != nil; i, l = i-1, l.via {
 		all[i] = Negotiation{Hop: l.hop, ServerVersion: string(l.conn.ServerVersion()), Credential: l.credential}
 		if c, ok := l.conn.(ssh.AlgorithmsConnMetadata); ok {
 			a := c.Algorithms()
@@ -34,10 +30,4 @@ func (t *Tunnel) Negotiated() []Negotiation {
 		}
 	}
 	return all
-}
-
-// ConfigReader returns the path of the ssh program that [Resolve] asks about
-// the configuration, or an empty string if it is the built-in reader's turn.
-func ConfigReader(ctx context.Context, opts Options) (string, error) {
-	return findSSH(ctx, opts.SSH)
 }

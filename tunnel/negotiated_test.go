@@ -6,14 +6,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 )
 
-func TestWhatWasNegotiatedIsKnownOfEachHop(t *testing.T) {
-	leakFree(t)
+func TestNegotiatedReturnsEveryHop(t *testing.T) {
+	checkLeaks(t)
 	jump, jumpKey := newServer(t, &sshtest.Server{})
 	far, farKey := newServer(t, &sshtest.Server{})
-	tun := mustOpen(t, trusting(hopTo(jump, jumpKey), hopTo(far, farKey)))
+	tun := mustOpen(t, insecureConfig(hopTo(jump, jumpKey), hopTo(far, farKey)))
 	agreed := tun.Negotiated()
 	require.Len(t, agreed, 2)
 	for i, server := range []struct {

@@ -13,27 +13,28 @@ import (
 	"time"
 )
 
-// How long a ProxyCommand gets to end: after its output has ended, to say why,
-// and after it was told to, before it is killed.
 const (
-	commandVerdict = time.Second
-	commandGrace   = 2 * time.Second
+	// exitWait is how long Read waits for the exit status of a ProxyCommand
+	// that has closed its standard output.
+	exitWait = time.Second
+
+	// killDelay is how long a ProxyCommand may take to exit before it is killed.
+	killDelay = 2 * time.Second
 )
 
-// A commandConn is the connection that a ProxyCommand makes: what it reads and
-// writes on its standard input and output.
+// A commandConn is the standard input and output of a ProxyCommand as a
+// [net.Conn].
 type commandConn struct {
 	read, write *os.File
-	broken      atomic.Bool // the command no longer reads
+	writeFailed atomic.Bool // the command has closed its standard input
 	stop        context.CancelFunc
-	done        chan struct{} // closed when the command has ended
-	err         error         // how it ended; set before done is closed
+	done        chan struct{} // closed when the command has exited
+	err         error         // its exit status; set before done is closed
 }
 
-// runProxy starts command in the user's shell, as ssh does, and returns the
-// connection that it makes. Close tells the command to end; await waits until
-// it has.
-func runProxy(command string, stderr *os.File) (*commandConn, error) {
+// startProxyCommand starts command in the user's shell, as ssh does. Close ends
+// the command, and wait waits until it has exited.
+func startProxyCommand(command string, stderr *os.File) (*commandConn, error) {
 	childIn, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func runProxy(command string, stderr *os.File) (*commandConn, error) {
 		cmd.Stderr = stderr
 	}
 	cmd.Cancel = func() error { return hangUp(cmd.Process) }
-	cmd.WaitDelay = commandGrace
+	cmd.WaitDelay = killDelay
 	err = cmd.Start()
 	_ = childIn.Close()
 	_ = childOut.Close()
@@ -59,24 +60,23 @@ func runProxy(command string, stderr *os.File) (*commandConn, error) {
 		_ = c.Close()
 		return nil, fmt.Errorf("start ProxyCommand: %w", err)
 	}
-	go c.reap(cmd)
+	go c.waitForExit(cmd)
 	return c, nil
 }
 
-func (c *commandConn) reap(cmd *exec.Cmd) {
+func (c *commandConn) waitForExit(cmd *exec.Cmd) {
 	c.err = cmd.Wait()
 	close(c.done)
 }
 
-// await waits until the command has ended. Close must have been called.
-func (c *commandConn) await() { <-c.done }
+// wait waits until the command has exited. Call Close first.
+func (c *commandConn) wait() { <-c.done }
 
-// Read tells an end that the command is to blame for from one that the server
-// is.
+// Read returns the exit status of a command that failed instead of io.EOF.
 func (c *commandConn) Read(p []byte) (int, error) {
 	n, err := c.read.Read(p)
 	if errors.Is(err, io.EOF) {
-		err = c.verdict(err)
+		err = c.exitError(err)
 	}
 	return n, err
 }
@@ -86,27 +86,28 @@ func (c *commandConn) Write(p []byte) (int, error) {
 	if !errors.Is(err, syscall.EPIPE) {
 		return n, err
 	}
-	if c.broken.CompareAndSwap(false, true) {
-		// What the command said before it ended is yet to be read, and tells
-		// more. To a network this would have been lost without a word, too.
+	if c.writeFailed.CompareAndSwap(false, true) {
+		// The output of the command is not read yet, and tells more than this
+		// error. On a network, the data would also be lost without an error.
 		return len(p), nil
 	}
-	return n, c.verdict(io.EOF)
+	return n, c.exitError(io.EOF)
 }
 
-// verdict returns how the command ended if it has failed, and err if not.
-func (c *commandConn) verdict(err error) error {
+// exitError returns the exit status of the command if it has failed, and err if
+// not.
+func (c *commandConn) exitError(err error) error {
 	select {
 	case <-c.done:
 		if c.err != nil {
 			return fmt.Errorf("ProxyCommand: %w", c.err)
 		}
-	case <-time.After(commandVerdict):
+	case <-time.After(exitWait):
 	}
 	return err
 }
 
-// Close does not block.
+// Close ends the command. It does not block.
 func (c *commandConn) Close() error {
 	c.stop()
 	return errors.Join(c.read.Close(), c.write.Close())
@@ -121,7 +122,7 @@ func (c *commandConn) SetDeadline(t time.Time) error {
 func (c *commandConn) SetReadDeadline(t time.Time) error  { return c.read.SetReadDeadline(t) }
 func (c *commandConn) SetWriteDeadline(t time.Time) error { return c.write.SetWriteDeadline(t) }
 
-// A commandAddr is that there is no address: only the command knows.
+// A commandAddr stands for an address that only the command knows.
 type commandAddr struct{}
 
 func (commandAddr) Network() string { return "command" }

@@ -10,11 +10,11 @@ import (
 	"syscall"
 )
 
-// shell runs command in the user's shell, which it replaces: a signal reaches
-// the command itself.
+// shell returns the user's shell with command, which replaces the shell, so that
+// a signal reaches the command itself.
 func shell(ctx context.Context, command string) *exec.Cmd {
 	return exec.CommandContext(ctx, cmp.Or(os.Getenv("SHELL"), "/bin/sh"), "-c", "exec "+command)
 }
 
-// hangUp ends a ProxyCommand as ssh does.
+// hangUp ends a ProxyCommand, as ssh does.
 func hangUp(p *os.Process) error { return p.Signal(syscall.SIGHUP) }

@@ -4,5 +4,5 @@ package tunnel
 
 import "net"
 
-// quickAck returns nil: only Linux lets a program ask for it.
+// quickAck returns nil: only Linux has the option.
 func quickAck(net.Conn) func() { return nil }

@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
-// whenWanted is the most that somebody who needs the connection waits for the
-// next attempt to make it.
-const whenWanted = time.Second
+// maxWaitIfWanted bounds the wait before an attempt to connect for which a
+// caller waits.
+const maxWaitIfWanted = time.Second
 
-// reconnect tries to connect until it succeeds, ctx is done, or trying again
-// is of no use.
+// reconnect tries to connect until it succeeds, ctx is done or an error is
+// permanent.
 func (t *Tunnel) reconnect(ctx context.Context) (*link, error) {
 	wait := t.backoff.next()
 	for {
@@ -32,15 +30,15 @@ func (t *Tunnel) reconnect(ctx context.Context) (*link, error) {
 		}
 		wait = t.backoff.next()
 		t.mu.Lock()
-		t.failed++
+		t.failures++
 		t.mu.Unlock()
 		t.set(nil, err, nil)
-		t.tell(Event{Kind: Waiting, Err: err, Wait: wait})
+		t.observe(Event{Kind: Waiting, Err: err, Wait: wait})
 	}
 }
 
-// pause waits before the next attempt, at most whenWanted if the connection is
-// needed, and reports whether ctx is not done.
+// pause waits before the next attempt, at most maxWaitIfWanted if a caller
+// waits for it. It reports whether ctx is not done.
 func (t *Tunnel) pause(ctx context.Context, wait time.Duration) bool {
 	began := time.Now()
 	timer := time.NewTimer(wait)
@@ -54,59 +52,57 @@ func (t *Tunnel) pause(ctx context.Context, wait time.Duration) bool {
 			return false
 		case <-wanted:
 			wanted = nil
-			timer.Reset(min(wait, whenWanted) - time.Since(began))
+			timer.Reset(min(wait, maxWaitIfWanted) - time.Since(began))
 		}
 	}
 }
 
-// Permanent reports whether time does not mend err, with which [Open] or a
-// tunnel has failed. A connection is never attempted again after the server has
-// refused to authenticate the user: servers count that.
-func Permanent(err error) bool {
-	if hop, ok := errors.AsType[*HopError](err); ok && hop.Op == verifyHostKey {
-		return !errors.Is(err, ErrUndecided)
-	}
-	if _, ok := errors.AsType[*AuthError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[*askError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err)
-	return ok
-}
-
-// set changes what those who wait for a link see.
-func (t *Tunnel) set(l *link, trouble, err error) {
+// set sets the state that wait returns.
+func (t *Tunnel) set(l *link, cause, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.link, t.trouble, t.err = l, trouble, err
+	t.link, t.cause, t.err = l, cause, err
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// await returns a link that is up, waiting for one until ctx is done or, if
-// attempts is not zero, so many have failed meanwhile.
-func (t *Tunnel) await(ctx context.Context, attempts int) (*link, error) {
+// withLink calls open with a link that is up, and once more with the next link
+// if the first one turns out to be lost.
+func (t *Tunnel) withLink(ctx context.Context, open func(l *link) error) error {
+	for again := true; ; again = false {
+		l, err := t.wait(ctx, 0)
+		if err != nil {
+			return err
+		}
+		err = open(l)
+		if !again || !errors.Is(err, ErrLost) {
+			return err
+		}
+	}
+}
+
+// wait returns a link that is up. It waits for one until ctx is done, the tunnel
+// has ended or, if attempts is not zero, so many attempts have failed meanwhile.
+func (t *Tunnel) wait(ctx context.Context, attempts int) (*link, error) {
 	for first := -1; ; {
 		t.mu.Lock()
-		l, changed, err, trouble, failed := t.link, t.changed, t.err, t.trouble, t.failed
+		l, changed, err, cause, failures := t.link, t.changed, t.err, t.cause, t.failures
 		t.mu.Unlock()
 		if first < 0 {
-			first = failed
+			first = failures
 		}
 		switch {
 		case err == ErrClosed:
 			return nil, err
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", ErrLost, err)
-		case l == nil && attempts > 0 && failed-first >= attempts:
-			return nil, fmt.Errorf("%w: %w", ErrLost, trouble)
+		case l == nil && attempts > 0 && failures-first >= attempts:
+			return nil, fmt.Errorf("%w: %w", ErrLost, cause)
 		}
 		if l != nil {
 			select {
 			case <-l.done:
-				trouble = l.err
+				cause = l.err
 			default:
 				return l, nil
 			}
@@ -118,15 +114,15 @@ func (t *Tunnel) await(ctx context.Context, attempts int) (*link, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w, waiting to reconnect: %w (%v)", ErrLost, context.Cause(ctx), trouble)
+			return nil, fmt.Errorf("%w, waiting to reconnect: %w (%v)", ErrLost, context.Cause(ctx), cause)
 		}
 	}
 }
 
-// Ready returns nil once the tunnel is connected, or why it is not as soon as
-// an attempt to connect has failed or ctx is done. It has the next attempt made
-// soon.
+// Ready returns nil once the tunnel is connected. It returns an error as soon as
+// an attempt to connect has failed, the tunnel has ended or ctx is done. If the
+// tunnel waits for its next attempt, Ready makes it happen within a second.
 func (t *Tunnel) Ready(ctx context.Context) error {
-	_, err := t.await(ctx, 1)
+	_, err := t.wait(ctx, 1)
 	return err
 }

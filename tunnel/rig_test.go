@@ -8,29 +8,29 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/sshtest"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 )
 
-// patience bounds what a test waits for.
-const patience = 20 * time.Second
+// testTimeout bounds each wait of a test.
+const testTimeout = 20 * time.Second
 
-// leakFree fails the test if goroutines are left when all else is cleaned up.
-func leakFree(t *testing.T) {
+// checkLeaks fails the test if goroutines are left after all other cleanups.
+func checkLeaks(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		deadline := time.Now().Add(5 * time.Second)
 		for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
-			time.Sleep(5 * time.Millisecond) // for goroutines of other packages, which nobody can wait for
+			time.Sleep(5 * time.Millisecond) // goroutines of other packages cannot be waited for
 		}
 		if n := runtime.NumGoroutine(); n > before {
 			stacks := make([]byte, 1<<20)
@@ -39,14 +39,14 @@ func leakFree(t *testing.T) {
 	})
 }
 
-// within returns a context for what must not take long.
-func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// testContext returns a context that is done after testTimeout.
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// soon returns what f returns, and fails the test if that takes too long.
+// soon returns the result of f, and fails the test if f takes too long.
 func soon[T any](t *testing.T, f func() T) T {
 	t.Helper()
 	done := make(chan T, 1)
@@ -54,7 +54,7 @@ func soon[T any](t *testing.T, f func() T) T {
 	select {
 	case v := <-done:
 		return v
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("stuck:\n%s", stacks[:runtime.Stack(stacks, true)])
 		panic("not reached")
@@ -70,23 +70,28 @@ func newKey(t testing.TB) (ed25519.PrivateKey, ssh.PublicKey) {
 	return private, signer.PublicKey()
 }
 
-// writeKey writes key to a file, encrypted if a passphrase is given.
+// writeKey writes key to a file, encrypted unless passphrase is empty. Package
+// ssh encrypts with 16 rounds of bcrypt, which take seconds with the race
+// detector. Where ssh-keygen is installed, it encrypts with one.
 func writeKey(t testing.TB, key any, passphrase string) string {
 	t.Helper()
-	var block *pem.Block
-	var err error
-	if passphrase == "" {
-		block, err = ssh.MarshalPrivateKey(key, "")
-	} else {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
-	}
+	block, err := ssh.MarshalPrivateKey(key, "")
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "id")
-	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
+	write := func(block *pem.Block) {
+		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
+	}
+	write(block)
+	if passphrase == "" || exec.Command("ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", passphrase, "-f", path).Run() == nil {
+		return path
+	}
+	block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
+	require.NoError(t, err)
+	write(block)
 	return path
 }
 
-// newServer starts a server that takes the key in the file it returns.
+// newServer starts a server that accepts the key in the file that it returns.
 func newServer(t testing.TB, s *sshtest.Server) (*sshtest.Server, string) {
 	t.Helper()
 	key, public := newKey(t)
@@ -104,8 +109,8 @@ func hopTo(s *sshtest.Server, keys ...string) Hop {
 	}
 }
 
-// trusting is a Config that trusts every host key.
-func trusting(hops ...Hop) Config {
+// insecureConfig returns a Config that accepts every host key.
+func insecureConfig(hops ...Hop) Config {
 	return Config{
 		Hops: hops,
 		HostKeys: func(Hop) (ssh.HostKeyCallback, []string, error) {
@@ -116,22 +121,22 @@ func trusting(hops ...Hop) Config {
 
 func mustOpen(t *testing.T, cfg Config) *Tunnel {
 	t.Helper()
-	tun, err := openImpatient(within(t), cfg)
+	tun, err := openFast(testContext(t), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { soon(t, tun.Close) })
 	return tun
 }
 
-// up returns a tunnel to a new server.
-func up(t *testing.T, s *sshtest.Server) (*Tunnel, *sshtest.Server) {
+// newTunnel starts a server and returns a tunnel to it.
+func newTunnel(t *testing.T, s *sshtest.Server) (*Tunnel, *sshtest.Server) {
 	t.Helper()
-	leakFree(t)
+	checkLeaks(t)
 	s, key := newServer(t, s)
-	return mustOpen(t, trusting(hopTo(s, key))), s
+	return mustOpen(t, insecureConfig(hopTo(s, key))), s
 }
 
-// serving listens on loopback and serves each connection with serve.
-func serving(t testing.TB, serve func(c *net.TCPConn)) string {
+// serve listens on loopback, and calls handle for each connection.
+func serve(t testing.TB, handle func(c *net.TCPConn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -149,7 +154,7 @@ func serving(t testing.TB, serve func(c *net.TCPConn)) string {
 			mu.Unlock()
 			all.Go(func() {
 				defer c.Close()
-				serve(c.(*net.TCPConn))
+				handle(c.(*net.TCPConn))
 			})
 		}
 	})
@@ -165,18 +170,18 @@ func serving(t testing.TB, serve func(c *net.TCPConn)) string {
 	return l.Addr().String()
 }
 
-// echo sends back what it gets, and ends when it does.
+// echo sends back what it receives, until the peer ends.
 func echo(c *net.TCPConn) { io.Copy(c, c) }
 
-// hold says hello and then nothing more until the peer ends.
-func hold(c *net.TCPConn) {
+// hello sends "hello" and then waits until the peer ends.
+func hello(c *net.TCPConn) {
 	io.WriteString(c, "hello")
 	io.Copy(io.Discard, c)
 }
 
 func mustDial(t *testing.T, tun *Tunnel, address string) net.Conn {
 	t.Helper()
-	c, err := tun.DialContext(within(t), "tcp", address)
+	c, err := tun.DialContext(testContext(t), "tcp", address)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c
@@ -195,65 +200,15 @@ func readFull(t *testing.T, c net.Conn, n int) string {
 	return string(p)
 }
 
-// exchange checks that c is connected to an echo.
-func exchange(t *testing.T, c net.Conn) {
+// checkEcho checks that c is connected to an echo.
+func checkEcho(t *testing.T, c net.Conn) {
 	t.Helper()
 	_, err := io.WriteString(c, "ping")
 	require.NoError(t, err)
 	require.Equal(t, "ping", readFull(t, c, 4))
 }
 
-// A witness keeps the events of a tunnel.
-type witness struct {
-	mu     sync.Mutex
-	events []Event
-	more   chan struct{}
-}
-
-func newWitness() *witness { return &witness{more: make(chan struct{}, 1)} }
-
-func (w *witness) observe(e Event) {
-	w.mu.Lock()
-	w.events = append(w.events, e)
-	w.mu.Unlock()
-	select {
-	case w.more <- struct{}{}:
-	default:
-	}
-}
-
-// of returns the events of a kind so far.
-func (w *witness) of(kind EventKind) (found []Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, e := range w.events {
-		if e.Kind == kind {
-			found = append(found, e)
-		}
-	}
-	return found
-}
-
-// await returns the nth event of a kind, counted from one.
-func (w *witness) await(t *testing.T, kind EventKind, n int) Event {
-	t.Helper()
-	late := time.After(patience)
-	for {
-		if found := w.of(kind); len(found) >= n {
-			return found[n-1]
-		}
-		select {
-		case <-w.more:
-		case <-late:
-			t.Fatalf("no event %d of kind %d; there were %+v", n, kind, w.events)
-		}
-	}
-}
-
-func (w *witness) warnings() string {
-	var lines []string
-	for _, e := range w.of(Warning) {
-		lines = append(lines, e.Err.Error())
-	}
-	return strings.Join(lines, "\n")
+// openFast is Open with hardly any wait between attempts.
+func openFast(ctx context.Context, cfg Config) (*Tunnel, error) {
+	return open(ctx, cfg, &backoff{random: func(time.Duration) time.Duration { return 5 * time.Millisecond }})
 }

@@ -7,25 +7,26 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// A router asks the server for forwards (RFC 4254, 7.1) and hands the
-// connections that arrive on them (7.2) to their listeners. It takes the place
-// of the ssh package's Listen, which anybody who can connect to a forward can
-// bring to a stop.
+// A router requests forwards from the server (RFC 4254, section 7.1) and passes
+// the forwarded-tcpip channels that the server opens (section 7.2) to their
+// listeners. It replaces the Listen of package ssh, which anybody who can
+// connect to a forward can block.
 type router struct {
 	link *link
 
 	mu       sync.Mutex
 	ended    bool
 	forwards []*forward
-	stubborn bool // the server refuses to cancel: Dropbear before 2026.90 does
-	full     bool // and has refused to grant one more
+	noCancel bool // the server rejects cancel-tcpip-forward, as Dropbear before 2026.90 does
+	full     bool // noCancel, and the server has rejected one more forward
 }
 
-// run routes what the server opens until the link ends. It never blocks.
+// run passes on or rejects the channels that the server opens, until the link
+// ends. It never blocks on a listener or on the server.
 func (r *router) run(chans <-chan ssh.NewChannel) {
 	for c := range chans {
 		if c.ChannelType() != "forwarded-tcpip" {
-			r.refuse(c, ssh.UnknownChannelType, "unknown channel type")
+			r.reject(c, ssh.UnknownChannelType, "unknown channel type")
 			continue
 		}
 		var to struct {
@@ -35,25 +36,23 @@ func (r *router) run(chans <-chan ssh.NewChannel) {
 			OriginatorPort uint32
 		}
 		if err := ssh.Unmarshal(c.ExtraData(), &to); err != nil {
-			r.refuse(c, ssh.ConnectionFailed, "malformed request")
+			r.reject(c, ssh.ConnectionFailed, "malformed request")
 			continue
 		}
-		a := arrival{c, addrOf(to.Originator, to.OriginatorPort)}
-		if l := r.find(to.Host, to.Port); l == nil || !l.offer(a) {
-			r.reject(c, "not expected")
+		in := incoming{c, addrOf(to.Originator, to.OriginatorPort)}
+		if l := r.find(to.Host, to.Port); l == nil || !l.enqueue(in) {
+			r.reject(c, ssh.Prohibited, "not expected")
 		}
 	}
 }
 
-// reject turns a connection away, in the background.
-func (r *router) reject(c ssh.NewChannel, why string) { r.refuse(c, ssh.Prohibited, why) }
-
-func (r *router) refuse(c ssh.NewChannel, reason ssh.RejectionReason, why string) {
-	r.link.start(func() { c.Reject(reason, why) })
+// reject rejects c in the background.
+func (r *router) reject(c ssh.NewChannel, reason ssh.RejectionReason, text string) {
+	r.link.start(func() { c.Reject(reason, text) })
 }
 
-// find returns the listener for host and port, or nil. Servers send back the
-// host as it was asked for; for one that sends another, the port decides.
+// find returns the listener for host and port, or nil. Servers should send the
+// host that was requested; if one sends another, the port decides.
 func (r *router) find(host string, port uint32) *listener {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,7 +72,7 @@ func (r *router) find(host string, port uint32) *listener {
 	return nil
 }
 
-// add adds f, unless another has its address, which it returns.
+// add adds f. If another forward has the same address, it returns that instead.
 func (r *router) add(f *forward) (other *forward) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,8 +88,8 @@ func (r *router) add(f *forward) (other *forward) {
 	return nil
 }
 
-// abandoned reports whether nobody listens on f any more.
-func (r *router) abandoned(f *forward) bool {
+// released reports whether f has no listener any more.
+func (r *router) released(f *forward) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return f.listener == nil

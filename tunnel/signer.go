@@ -12,15 +12,11 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// rsaAlgorithms are those that RSA keys sign with, in OpenSSH's order: servers
-// may take only the first.
-var rsaAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
-
 // An IdentityError reports that the private key in a file cannot be used.
 type IdentityError struct {
 	File    string
-	Exposed bool  // because others can read it
-	Err     error // otherwise: what is wrong with it
+	Exposed bool  // whether the reason is that others can read the file
+	Err     error // the reason
 }
 
 func (e *IdentityError) Error() string {
@@ -30,33 +26,21 @@ func (e *IdentityError) Error() string {
 	return "identity file " + e.File + ": " + e.Err.Error()
 }
 
-// Unwrap returns Err.
+// Unwrap returns e.Err.
 func (e *IdentityError) Unwrap() error { return e.Err }
 
-// A keyring is what a Tunnel remembers about keys from one connection to the
-// next.
+// A keyring is what a Tunnel keeps about keys from one connection to the next.
 type keyring struct {
-	unlocked map[string]ssh.Signer // by the file's content
-	warned   map[string]bool       // which warnings were given
+	decrypted map[string]ssh.Signer // by the content of the file
+	warned    map[string]bool       // the warnings that were emitted
 }
 
 func newKeyring() keyring {
-	return keyring{unlocked: make(map[string]ssh.Signer), warned: make(map[string]bool)}
+	return keyring{decrypted: make(map[string]ssh.Signer), warned: make(map[string]bool)}
 }
 
-// An identity is a key that can be offered, or may turn out not to be one.
-type identity struct {
-	name    string // for people: the file, or the agent's comment
-	public  ssh.PublicKey
-	signer  ssh.Signer  // nil if there is only the public key, or not yet
-	locked  []byte      // the file's content, if it is encrypted
-	private []*identity // of a certificate: where its private key may be
-}
-
-func (id *identity) String() string { return id.name }
-
-// readIdentity reads the private key in path, or what is known of it. It
-// returns fs.ErrNotExist if nothing is.
+// readIdentity reads the private key in the file path, or at least its public
+// key. The error wraps [fs.ErrNotExist] if neither exists.
 func readIdentity(path string) (*identity, error) {
 	id := &identity{name: path, public: readPublic(path + ".pub")}
 	content, err := os.ReadFile(path)
@@ -81,7 +65,7 @@ func readIdentity(path string) (*identity, error) {
 	case err == nil:
 		id.public = id.signer.PublicKey()
 	case encrypted:
-		id.locked = content
+		id.encrypted = content
 		if missing.PublicKey != nil {
 			id.public = missing.PublicKey
 		}
@@ -93,24 +77,8 @@ func readIdentity(path string) (*identity, error) {
 	return id, nil
 }
 
-// readCertificate returns the user certificate in path.
-func readCertificate(path string) (*ssh.Certificate, error) {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("certificate: %w", err)
-	}
-	public, _, _, _, err := ssh.ParseAuthorizedKey(content)
-	if err != nil {
-		return nil, fmt.Errorf("certificate %s: %w", path, err)
-	}
-	certificate, ok := public.(*ssh.Certificate)
-	if !ok || certificate.CertType != ssh.UserCert {
-		return nil, fmt.Errorf("certificate %s: this is no user certificate", path)
-	}
-	return certificate, nil
-}
-
-// checkMode refuses a private key that others can read, as ssh does.
+// checkMode returns an error if others can read the private key in the file
+// path, as ssh does. Files have no such mode on Windows.
 func checkMode(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
@@ -119,7 +87,7 @@ func checkMode(path string) error {
 	return err
 }
 
-// readPublic returns the public key in path, or nil.
+// readPublic returns the public key in the file path, or nil.
 func readPublic(path string) ssh.PublicKey {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -132,21 +100,21 @@ func readPublic(path string) ssh.PublicKey {
 	return public
 }
 
-// A lockedKey is a key that is decrypted when it is first to sign, which is
-// after the server has said that it would accept it.
-type lockedKey struct {
-	public ssh.PublicKey
-	unlock func() (ssh.Signer, error)
+// An encryptedKey is decrypted when it first signs. The server has then
+// accepted its public key.
+type encryptedKey struct {
+	public  ssh.PublicKey
+	decrypt func() (ssh.Signer, error)
 }
 
-func (k *lockedKey) PublicKey() ssh.PublicKey { return k.public }
+func (k *encryptedKey) PublicKey() ssh.PublicKey { return k.public }
 
-func (k *lockedKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
+func (k *encryptedKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 	return k.SignWithAlgorithm(rand, data, "")
 }
 
-func (k *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	s, err := k.unlock()
+func (k *encryptedKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
+	s, err := k.decrypt()
 	if err != nil {
 		return nil, err
 	}
@@ -157,32 +125,15 @@ func (k *lockedKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm str
 	return as.SignWithAlgorithm(rand, data, algorithm)
 }
 
-// An agentKey signs in an agent, which may ask for a confirmation or a touch
-// meanwhile.
-type agentKey struct {
-	ssh.AlgorithmSigner
-	limit *limit
-}
-
-func (k *agentKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
-	return k.SignWithAlgorithm(rand, data, "")
-}
-
-func (k *agentKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
-	k.limit.hold()
-	defer k.limit.release()
-	return k.AlgorithmSigner.SignWithAlgorithm(rand, data, algorithm)
-}
-
-// unlock decrypts id, asking for the passphrase if it is not known yet. It
-// returns an error if the user gives none, or no right one.
-func (a *authenticator) unlock(id *identity) (ssh.Signer, error) {
-	unlocked := a.tunnel.keys.unlocked
-	if s := unlocked[string(id.locked)]; s != nil {
+// decrypt returns the signer of id. It prompts for the passphrase unless the
+// tunnel has decrypted the same file before. An empty passphrase skips the key.
+func (a *authenticator) decrypt(id *identity) (ssh.Signer, error) {
+	decrypted := a.tunnel.keys.decrypted
+	if s := decrypted[string(id.encrypted)]; s != nil {
 		return s, nil
 	}
 	if !a.mayAsk() {
-		return nil, fmt.Errorf("identity file %s needs a passphrase, and there is nobody to ask", id)
+		return nil, fmt.Errorf("identity file %s needs a passphrase, and prompts are disabled", id)
 	}
 	for range a.prompts() {
 		passphrase, err := a.ask(fmt.Sprintf("Enter passphrase for key '%s': ", id), false)
@@ -192,12 +143,12 @@ func (a *authenticator) unlock(id *identity) (ssh.Signer, error) {
 		if passphrase == "" {
 			break
 		}
-		s, err := ssh.ParsePrivateKeyWithPassphrase(id.locked, []byte(passphrase))
+		s, err := ssh.ParsePrivateKeyWithPassphrase(id.encrypted, []byte(passphrase))
 		if err == nil {
-			unlocked[string(id.locked)] = s
+			decrypted[string(id.encrypted)] = s
 			return s, nil
 		}
-		// Of old formats a wrong passphrase may yield anything.
+		// Any error: with old formats, a wrong passphrase may lead to any.
 	}
-	return nil, fmt.Errorf("identity file %s: no passphrase that fits", id)
+	return nil, fmt.Errorf("identity file %s: no correct passphrase", id)
 }

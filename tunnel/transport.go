@@ -10,34 +10,34 @@ import (
 )
 
 var (
-	errHungUp = errors.New("closed by the other side")
+	errClosedByPeer = errors.New("connection closed by remote host")
 
-	// errEnded is the cause when the ssh package closed the connection: the
-	// error that it returns elsewhere says more.
-	errEnded = errors.New("SSH protocol ended")
+	// errProtocolEnded is the cause if package ssh closed the transport. The
+	// error that package ssh returns has the reason.
+	errProtocolEnded = errors.New("SSH protocol ended")
 )
 
-// greetingSize bounds how much of what a server says first is kept.
-const greetingSize = 256
+// maxGreeting bounds how much of the first data from the server is kept.
+const maxGreeting = 256
 
-// A transport is the connection under an SSH connection. The ssh package tells
-// the end of a channel and the end of everything alike, as an end of file on
-// each channel, so the transport remembers for it why it ended, and remembers
-// it before the ssh package hears of it.
+// A transport is the connection that carries an SSH connection. Package ssh
+// reports the end of a channel and the end of the whole connection in the same
+// way, as an end of file on each channel. So the transport records why it ended,
+// before package ssh sees the end.
 type transport struct {
 	net.Conn
-	acknowledge func() // asks the kernel to acknowledge at once; may be nil
+	quickAck func() // see quickAck; may be nil
 
 	mu       sync.Mutex
 	changed  *sync.Cond // reading or cause has changed
-	reading  bool       // a Read is under way
-	cause    error      // why the transport ended; nil while it is well
-	heard    time.Time  // when a Read last returned something
-	greeting []byte     // what was read first
+	reading  bool       // a Read is in progress
+	cause    error      // why the transport ended; nil while it is up
+	lastRead time.Time  // when a Read last returned data
+	greeting []byte     // the first data read
 }
 
 func newTransport(conn net.Conn) *transport {
-	t := &transport{Conn: conn, acknowledge: quickAck(conn), heard: time.Now()}
+	t := &transport{Conn: conn, quickAck: quickAck(conn), lastRead: time.Now()}
 	t.changed = sync.NewCond(&t.mu)
 	return t
 }
@@ -57,12 +57,12 @@ func (t *transport) Read(p []byte) (int, error) {
 	defer t.mu.Unlock()
 	t.reading = false
 	if n > 0 {
-		t.heard = time.Now()
-		if room := greetingSize - len(t.greeting); room > 0 {
+		t.lastRead = time.Now()
+		if room := maxGreeting - len(t.greeting); room > 0 {
 			t.greeting = append(t.greeting, p[:min(n, room)]...)
 		}
-		if t.acknowledge != nil {
-			t.acknowledge()
+		if t.quickAck != nil {
+			t.quickAck()
 		}
 	}
 	return n, err
@@ -76,18 +76,18 @@ func (t *transport) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close is what the ssh package calls.
+// Close is for package ssh.
 func (t *transport) Close() error {
-	t.fail(errEnded)
+	t.fail(errProtocolEnded)
 	return nil
 }
 
-// fail closes the connection; the first cause is the one that counts. It does
-// not block.
+// fail closes the connection for the given cause, unless it has failed before.
+// It does not block.
 func (t *transport) fail(cause error) {
 	if errors.Is(cause, io.EOF) {
-		// Nobody may take the loss of everything for the end of one file.
-		cause = errHungUp
+		// Errors of the tunnel must not wrap io.EOF: it would mean the end of a file.
+		cause = errClosedByPeer
 	}
 	t.mu.Lock()
 	if t.cause == nil {
@@ -98,27 +98,27 @@ func (t *transport) fail(cause error) {
 	t.Conn.Close()
 }
 
-// await waits until nothing runs any more that the connection needed. The
+// wait waits until everything that the connection needed has ended. The
 // transport must have failed.
-func (t *transport) await() {
+func (t *transport) wait() {
 	if c, ok := t.Conn.(*commandConn); ok {
-		c.await()
+		c.wait()
 	}
 }
 
-// alive reports whether the SSH connection goes on, for somebody who has just
-// met the end of a channel and wonders which end it was.
+// alive reports whether the SSH connection is up. Call it at the end of a
+// channel, to find out whether only the channel has ended.
 //
-// Where reading or writing failed, the cause was set before. Where the last
-// packet was a disconnect message or could not be decrypted, nothing failed
-// down here; but the ssh package then never reads again and closes, and while
-// it is well it reads again as soon as it has dealt with what it has. So alive
-// waits for the one or the other, without a time limit and without a packet.
+// If a Read or Write failed, the cause is set. If the last packet was a
+// disconnect message or could not be decrypted, no Read or Write has failed.
+// But package ssh then closes the transport without another Read, and otherwise
+// reads again as soon as it has processed the packet. So alive waits until one
+// or the other happens. That needs no time limit and no packet from the peer.
 //
-// One case remains: a peer that breaks the connection protocol (a packet for a
-// channel that does not exist) makes the ssh package end the channels while
-// its reader waits for more. That end of file is believed unless the close,
-// which follows at once, comes first.
+// One case remains. A peer that violates the connection protocol, with a packet
+// for a channel that does not exist, makes package ssh end the channels while
+// its Read is in progress. Then alive may return true, unless the close, which
+// follows at once, comes first.
 func (t *transport) alive() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -128,30 +128,30 @@ func (t *transport) alive() bool {
 	return t.cause == nil
 }
 
-// failure returns why the transport ended, or err, with which the ssh package
-// ended, if it ended the transport.
+// failure returns why the transport ended. If package ssh ended it, that is err,
+// the error that package ssh returned.
 func (t *transport) failure(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.cause != nil && t.cause != errEnded {
+	if t.cause != nil && t.cause != errProtocolEnded {
 		return t.cause
 	}
 	if errors.Is(err, io.EOF) {
-		return errHungUp
+		return errClosedByPeer
 	}
 	return err
 }
 
-// silence returns for how long nothing has been read.
-func (t *transport) silence() time.Duration {
+// idle returns for how long no data has been read.
+func (t *transport) idle() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return time.Since(t.heard)
+	return time.Since(t.lastRead)
 }
 
-// stranger returns the first line of what was read if no SSH identification
-// (RFC 4253, 4.2) is in it.
-func (t *transport) stranger() string {
+// notSSH returns the first line that was read, or an empty string if the data
+// contains an identification string (RFC 4253, section 4.2).
+func (t *transport) notSSH() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if bytes.HasPrefix(t.greeting, []byte("SSH-")) || bytes.Contains(t.greeting, []byte("\nSSH-")) {
@@ -161,8 +161,8 @@ func (t *transport) stranger() string {
 	return string(bytes.TrimSpace(line[:min(len(line), 80)]))
 }
 
-// RemoteAddr returns the peer's address, always as a *net.TCPAddr: what
-// verifies host keys may want to take it apart.
+// RemoteAddr returns the address of the peer. It is always a *net.TCPAddr,
+// which functions that verify host keys may expect.
 func (t *transport) RemoteAddr() net.Addr {
 	if addr, ok := t.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		return addr

@@ -1,7 +1,6 @@
 package tunnel
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -9,44 +8,42 @@ import (
 	"time"
 )
 
-const (
-	defaultInterval = 15 * time.Second // ServerAliveInterval
-	defaultCount    = 3                // ServerAliveCountMax
-)
-
-// A Tunnel is an SSH connection to the last of a list of hops, made again
-// whenever it is lost. Its methods may be called from several goroutines.
+// A Tunnel is an SSH connection to the last of a list of hops that reconnects
+// whenever it is lost. Its methods may be called from several goroutines. It
+// has the methods of a network: DialContext of [net.Dialer] and Listen of
+// [net.ListenConfig].
 type Tunnel struct {
 	cfg     Config
 	keys    keyring
 	backoff *backoff
-	wanted  chan struct{} // has a value if somebody waits for a link
+	wanted  chan struct{} // has a value if a caller waits for a link
 	stop    context.CancelFunc
-	done    chan struct{} // closed when the tunnel has ended and all goroutines have
+	done    chan struct{} // closed when the tunnel and its goroutines have ended
 
-	telling sync.Mutex // held while cfg.Observe runs
+	observing sync.Mutex // held while cfg.Observe runs
 
-	mu      sync.Mutex
-	link    *link         // nil while there is none
-	changed chan struct{} // closed, and replaced, when link or err changes
-	err     error         // why the tunnel ended
-	trouble error         // why there is no link
-	failed  int           // attempts that have failed
+	mu       sync.Mutex
+	link     *link         // nil while not connected
+	changed  chan struct{} // closed and replaced when link or err changes
+	err      error         // why the tunnel has ended
+	cause    error         // why link is nil
+	failures int           // attempts that have failed
 }
 
-// Open connects to the last of cfg.Hops. It returns once connected, or with
-// the reason why not, a [*HopError]; ctx bounds only this first attempt. Until
-// [Tunnel.Close] the tunnel then connects again whenever the connection is
-// lost, and ends by itself only for what time does not mend: authentication
-// refused, a host key that is not trusted, no algorithm in common, a question
-// that the user would not answer.
+// Open connects to the last of cfg.Hops, through the others. It returns when
+// connected, or with a [*HopError] if it cannot connect; it makes one attempt.
+// Cancelling ctx ends that attempt, but has no effect once Open has returned.
+//
+// The tunnel then reconnects whenever the connection is lost, for as long as it
+// takes, until [Tunnel.Close] or an error that is permanent; see [Permanent].
+// The caller must close the tunnel.
 func Open(ctx context.Context, cfg Config) (*Tunnel, error) {
 	return open(ctx, cfg, newBackoff())
 }
 
 func open(ctx context.Context, cfg Config, b *backoff) (*Tunnel, error) {
 	if len(cfg.Hops) == 0 || cfg.HostKeys == nil {
-		return nil, errors.New("tunnel: Config needs Hops and HostKeys")
+		return nil, errors.New("tunnel: Config without Hops or HostKeys")
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	t := &Tunnel{
@@ -62,8 +59,8 @@ func open(ctx context.Context, cfg Config, b *backoff) (*Tunnel, error) {
 	return t, nil
 }
 
-// run owns the connection: it has it watched, waits for its loss and makes the
-// next, until ctx is done or no other can be made.
+// run waits for the end of each link and makes the next, until ctx is done or an
+// error is permanent.
 func (t *Tunnel) run(ctx context.Context, l *link) {
 	var err error
 	for err == nil {
@@ -72,13 +69,13 @@ func (t *Tunnel) run(ctx context.Context, l *link) {
 		case <-l.done:
 		case <-ctx.Done():
 		}
-		l.close(ErrClosed) // the first cause is the one that counts
+		l.close(ErrClosed) // has no effect on the cause if the link has ended
 		if ctx.Err() != nil {
 			err = ErrClosed
 			break
 		}
 		t.set(nil, l.err, nil)
-		t.tell(Event{Kind: Down, Err: l.err})
+		t.observe(Event{Kind: Down, Err: l.err})
 		t.backoff.lost(time.Since(up))
 		l, err = t.reconnect(ctx)
 	}
@@ -86,55 +83,23 @@ func (t *Tunnel) run(ctx context.Context, l *link) {
 	close(t.done)
 }
 
-// connect makes one attempt, hop by hop.
-func (t *Tunnel) connect(ctx context.Context) (*link, error) {
-	t.tell(Event{Kind: Connecting})
-	var l *link
-	for _, h := range t.cfg.Hops {
-		next, err := t.join(ctx, h, l)
-		if err != nil {
-			if l != nil {
-				l.close(err)
-			}
-			return nil, err
-		}
-		l = next
-	}
-	h := l.hop
-	l.start(func() {
-		l.watch(cmp.Or(h.ServerAliveInterval, defaultInterval), cmp.Or(h.ServerAliveCountMax, defaultCount))
-	})
-	t.set(l, nil, nil)
-	t.tell(Event{Kind: Up, Text: l.String()})
-	return l, nil
-}
-
-// through runs open on a link, and once more on the next link if that one
-// turned out to be lost.
-func (t *Tunnel) through(ctx context.Context, open func(l *link) error) error {
-	for again := true; ; again = false {
-		l, err := t.await(ctx, 0)
-		if err != nil {
-			return err
-		}
-		err = open(l)
-		if !again || !errors.Is(err, ErrLost) {
-			return err
-		}
-	}
-}
-
-// DialContext connects to address from the far end, which resolves the host.
-// While there is no connection it waits for one until ctx is done. Once it has
-// returned, ctx has no effect. The connection has a CloseWrite method and no
-// deadlines; when the SSH connection is lost, its errors wrap [ErrLost]. If the
-// gateway refuses, the error is an [*OpenError].
+// DialContext connects to address from the gateway, which resolves the host
+// name (direct-tcpip; RFC 4254, section 7.2). Network must be "tcp", "tcp4" or
+// "tcp6"; the gateway chooses the address family in any case.
+//
+// While the tunnel is not connected, DialContext waits for it until ctx is
+// done. Once DialContext has returned, ctx has no effect. If the gateway
+// rejects the request, the error is an [*OpenError]; if the SSH connection is
+// lost, it wraps [ErrLost].
+//
+// The caller must close the connection. It has a CloseWrite method. Its
+// deadline methods return [os.ErrNoDeadline]: to end a Read or Write, close it.
 func (t *Tunnel) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := checkNetwork(network); err != nil {
 		return nil, err
 	}
 	var c *conn
-	err := t.through(ctx, func(l *link) (err error) {
+	err := t.withLink(ctx, func(l *link) (err error) {
 		c, err = l.dial(ctx, address)
 		return err
 	})
@@ -144,15 +109,21 @@ func (t *Tunnel) DialContext(ctx context.Context, network, address string) (net.
 	return c, nil
 }
 
-// Listen asks the far end to listen on address and to pass on the connections
-// it gets; port 0 takes a free port, which the listener's Addr tells. While
-// there is no connection it waits for one until ctx is done. Once it has
-// returned, ctx has no effect. The listener closes when the SSH connection is
-// lost: its error then wraps [ErrLost]. If the gateway refuses, the error is an
-// [*OpenError].
+// Listen has the gateway listen on address and forward the connections
+// (tcpip-forward; RFC 4254, section 7.1). Network must be "tcp", "tcp4" or
+// "tcp6". With port 0 the gateway chooses a free port, which the listener's Addr
+// returns.
 //
-// A server may listen on another address than it was asked for, and not say so:
-// sshd does unless GatewayPorts is set.
+// While the tunnel is not connected, Listen waits for it until ctx is done. Once
+// Listen has returned, ctx has no effect. If the gateway rejects the request,
+// the error is an [*OpenError].
+//
+// The caller must close the listener. It also closes when the SSH connection is
+// lost; the error of Accept then wraps [ErrLost] and [net.ErrClosed]. The
+// accepted connections are like those of [Tunnel.DialContext].
+//
+// A server may listen on another address than requested without reporting that.
+// An sshd does unless its GatewayPorts option is "clientspecified".
 func (t *Tunnel) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	if err := checkNetwork(network); err != nil {
 		return nil, err
@@ -162,7 +133,7 @@ func (t *Tunnel) Listen(ctx context.Context, network, address string) (net.Liste
 		return nil, err
 	}
 	var ln *listener
-	err = t.through(ctx, func(l *link) (err error) {
+	err = t.withLink(ctx, func(l *link) (err error) {
 		ln, err = l.router.listen(ctx, host, port)
 		return err
 	})
@@ -180,35 +151,36 @@ func checkNetwork(network string) error {
 	return net.UnknownNetworkError(network)
 }
 
-// Done returns a channel that is closed when the tunnel has ended for good;
-// [Tunnel.Err] then says why.
+// Done returns a channel that is closed when the tunnel has ended: after
+// [Tunnel.Close], or after an error that is permanent.
 func (t *Tunnel) Done() <-chan struct{} { return t.done }
 
-// Err returns why the tunnel has ended, [ErrClosed] after Close, or nil if it
-// has not.
+// Err returns why the tunnel has ended, or nil if it has not. After
+// [Tunnel.Close] that is [ErrClosed].
 func (t *Tunnel) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.err
 }
 
-// Close ends the tunnel and all that was opened through it, and waits for its
-// goroutines. It returns nil.
+// Close ends the tunnel and everything that was opened through it, and waits
+// for its goroutines. It returns nil.
 func (t *Tunnel) Close() error {
 	t.stop()
 	<-t.done
 	return nil
 }
 
-// tell tells cfg.Observe of e; the hop is the destination if none is named.
-func (t *Tunnel) tell(e Event) {
+// observe passes e to [Config].Observe. If e has no hop, that is the gateway.
+func (t *Tunnel) observe(e Event) {
 	if t.cfg.Observe == nil {
 		return
 	}
+	e.Gateway = t.cfg.Hops[len(t.cfg.Hops)-1]
 	if e.Hop.Alias == "" && e.Hop.HostName == "" {
-		e.Hop = t.cfg.Hops[len(t.cfg.Hops)-1]
+		e.Hop = e.Gateway
 	}
-	t.telling.Lock()
-	defer t.telling.Unlock()
+	t.observing.Lock()
+	defer t.observing.Unlock()
 	t.cfg.Observe(e)
 }

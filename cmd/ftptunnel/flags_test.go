@@ -11,54 +11,59 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
-	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // parsed parses a command line without running anything.
 func parsed(t *testing.T, args ...string) (*program, error) {
 	t.Helper()
-	p := &program{}
+	p := &program{in: settings.Defaults()}
 	root := p.command()
 	require.NoError(t, root.ParseFlags(args))
-	return p, p.parse(root.Flags().Args(), defaultListen)
+	return p, p.parse(root.Flags().Args(), settings.DefaultListen)
 }
 
 func TestTheFirstArgumentIsTheGatewayAndTheSecondTheServer(t *testing.T) {
-	for line, want := range map[string][]forward{
-		"gw":                             {{"127.0.0.1:2121", "localhost:21"}},
-		"gw ftp.internal":                {{"127.0.0.1:2121", "ftp.internal:21"}},
-		"gw ftp.internal:2100":           {{"127.0.0.1:2121", "ftp.internal:2100"}},
-		"gw 10.0.0.5":                    {{"127.0.0.1:2121", "10.0.0.5:21"}},
-		"gw fd00::5":                     {{"127.0.0.1:2121", "[fd00::5]:21"}},
-		"gw [fd00::5]:2100":              {{"127.0.0.1:2121", "[fd00::5]:2100"}},
-		"-L 2100:ftp.internal:21 gw":     {{"127.0.0.1:2100", "ftp.internal:21"}},
-		"gw -L 0:localhost:21":           {{"127.0.0.1:0", "localhost:21"}},
-		"-L 10.0.0.1:2100:f:21 gw":       {{"10.0.0.1:2100", "f:21"}},
-		"-L *:2100:f:21 gw":              {{":2100", "f:21"}},
-		"-L localhost:2100:f:21 gw":      {{"127.0.0.1:2100", "f:21"}},
-		"-L [::1]:2100:[fd00::5]:21 gw":  {{"[::1]:2100", "[fd00::5]:21"}},
-		"-L 1100:a:21 -L 1101:b:2100 gw": {{"127.0.0.1:1100", "a:21"}, {"127.0.0.1:1101", "b:2100"}},
-		"-N -L 2121:ftp.internal:21 gw":  {{"127.0.0.1:2121", "ftp.internal:21"}}, // as with ssh
-		"-D 2121 gw":                     {{"127.0.0.1:2121", ""}},
-		"-D *:2121 -L 1100:a:21 gw":      {{"127.0.0.1:1100", "a:21"}, {":2121", ""}},
-		"-D [::1]:0 gw":                  {{"[::1]:0", ""}},
+	for line, want := range map[string]string{ // each port and its server
+		"gw":                             "127.0.0.1:2121 localhost:21",
+		"gw ftp.internal":                "127.0.0.1:2121 ftp.internal:21",
+		"gw ftp.internal:2100":           "127.0.0.1:2121 ftp.internal:2100",
+		"gw 10.0.0.5":                    "127.0.0.1:2121 10.0.0.5:21",
+		"gw fd00::5":                     "127.0.0.1:2121 [fd00::5]:21",
+		"gw [fd00::5]:2100":              "127.0.0.1:2121 [fd00::5]:2100",
+		"-L 2100:ftp.internal:21 gw":     "127.0.0.1:2100 ftp.internal:21",
+		"gw -L 0:localhost:21":           "127.0.0.1:0 localhost:21",
+		"-L 10.0.0.1:2100:f:21 gw":       "10.0.0.1:2100 f:21",
+		"-L *:2100:f:21 gw":              ":2100 f:21",
+		"-L localhost:2100:f:21 gw":      "127.0.0.1:2100 f:21",
+		"-L [::1]:2100:[fd00::5]:21 gw":  "[::1]:2100 [fd00::5]:21",
+		"-L 1100:a:21 -L 1101:b:2100 gw": "127.0.0.1:1100 a:21, 127.0.0.1:1101 b:2100",
+		"-N -L 2121:ftp.internal:21 gw":  "127.0.0.1:2121 ftp.internal:21", // as with ssh
+		"-D 2121 gw":                     "127.0.0.1:2121 ",
+		"-D *:2121 -L 1100:a:21 gw":      "127.0.0.1:1100 a:21, :2121 ",
+		"-D [::1]:0 gw":                  "[::1]:0 ",
 	} {
 		p, err := parsed(t, strings.Fields(line)...)
 		require.NoError(t, err, line)
-		assert.Equal(t, "gw", p.destination, line)
-		assert.Equal(t, want, p.forwards, line)
+		assert.Equal(t, []string{"gw"}, p.settings.Gateways, line)
+		var forwards []string
+		for _, f := range p.settings.Forwards {
+			forwards = append(forwards, f.Listen+" "+f.Server)
+		}
+		assert.Equal(t, want, strings.Join(forwards, ", "), line)
 	}
 }
 
 func TestFlagsMeanWhatTheyMeanToSSH(t *testing.T) {
 	p, err := parsed(t, "-i", "a", "-ib", "-p2222", "-l", "bob", "-F", "cfg", "-J", "j1,j2", "-o", "A=b", "-oC=d", "-6", "-vv", "gw")
 	require.NoError(t, err)
-	assert.Equal(t, tunnel.Options{
+	assert.Equal(t, sshconfig.Options{
 		IdentityFiles: []string{"a", "b"}, Port: 2222, User: "bob", ConfigFile: "cfg", Jump: "j1,j2",
 		Settings: []string{"A=b", "C=d"}, AddressFamily: "inet6",
-	}, p.ssh)
-	assert.Equal(t, 2, p.verbose)
+	}, p.settings.SSH)
+	assert.Equal(t, settings.LevelLine, p.settings.Log.Level)
 }
 
 // Each is refused before anything is done, with status 2, one error line and a
@@ -71,25 +76,25 @@ func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 		"--log-format=xml gw":             `unknown log format "xml"`,
 		"-p 70000 gw":                     "no such port: 70000",
 		"-p x gw":                         "invalid argument",
-		"-L 2121:a:21 gw b":               "-L names the FTP server already",
-		"-L 2121 gw":                      "cannot read -L 2121",
-		"-L 2121:a gw":                    "cannot read -L 2121:a",
-		"-L x:a:21 gw":                    "cannot read -L x:a:21",
-		"-L 1:2:3:4:5 gw":                 "cannot read -L",
-		"-L 2121:a:0 gw":                  "cannot read -L",
-		"-L [::1:2121:a:21 gw":            "cannot read -L",
-		"gw ftp://host/":                  "no FTP server",
-		"gw host:x":                       "no FTP server",
-		"gw user@host":                    "no FTP server",
-		"-D 2121 gw ftp.internal":         "with -D the login names the FTP server",
-		"-D x gw":                         "cannot read -D x",
-		"-D 1:2:3 gw":                     "cannot read -D 1:2:3",
-		"--allow-target=a gw":             "--allow-target is about what logins may name",
+		"-L 2121:a:21 gw b":               "both -L and b name the FTP server",
+		"-L 2121 gw":                      "cannot parse -L 2121",
+		"-L 2121:a gw":                    "cannot parse -L 2121:a",
+		"-L x:a:21 gw":                    "cannot parse -L x:a:21",
+		"-L 1:2:3:4:5 gw":                 "cannot parse -L",
+		"-L 2121:a:0 gw":                  "cannot parse -L",
+		"-L [::1:2121:a:21 gw":            "cannot parse -L",
+		"gw ftp://host/":                  "not the address of an FTP server",
+		"gw host:x":                       "not the address of an FTP server",
+		"gw user@host":                    "not the address of an FTP server",
+		"-D 2121 gw ftp.internal":         "with -D each login names its FTP server",
+		"-D x gw":                         "cannot parse -D x",
+		"-D 1:2:3 gw":                     "cannot parse -D 1:2:3",
+		"--allow-target=a gw":             "--allow-target needs -D",
 		"-D 1 --allow-target=a/b gw":      "--allow-target: ",
 		"--server-mode=both gw":           `unknown server mode "both"`,
-		"--active-address=gw gw":          "no IP address: --active-address=gw",
-		"--active-address=0.0.0.0 gw":     "no IP address",
-		"--pasv-address=server gw":        "cannot read --pasv-address=server",
+		"--active-address=gw gw":          "not an IP address: --active-address=gw",
+		"--active-address=0.0.0.0 gw":     "not an IP address",
+		"--pasv-address=server gw":        "cannot parse --pasv-address=server",
 		"--server-mode=active gw ftp":     "active mode needs an address",
 		"--frobnicate gw":                 "unknown flag",
 		"run gw":                          "no command to run",
@@ -112,13 +117,21 @@ func TestDataFlagsSayHowDataConnectionsComeAbout(t *testing.T) {
 	p, err := parsed(t, "--server-mode=active", "--active-address=10.1.2.3", "--pasv-address=10.1.0.0/16, fd00::/8", "--fxp",
 		"--data-timeout=1m", "-D", "2121", "--allow-target=*.internal", "--allow-target=10.0.0.0/8:21", "gw")
 	require.NoError(t, err)
-	f := p.data.forwarder
+	f := p.settings.FTP
 	assert.Equal(t, ftpfwd.Active, f.ServerMode)
 	assert.Equal(t, "10.1.2.3", f.ActiveAddress.String())
 	assert.Equal(t, "[10.1.0.0/16 fd00::/8]", fmt.Sprint(f.ReplyNetworks))
 	assert.True(t, f.ForeignPorts)
 	assert.Equal(t, time.Minute, f.DataTimeout)
 	assert.Len(t, f.Targets, 2)
+}
+
+func TestServerModesAreThoseOfTheForwarder(t *testing.T) {
+	for _, mode := range []string{"auto", "passive", "active", "client"} {
+		p, err := parsed(t, "--server-mode="+mode, "gw")
+		require.NoError(t, err, mode)
+		assert.EqualValues(t, mode, p.settings.FTP.ServerMode)
+	}
 }
 
 func TestHelpSaysHowToBegin(t *testing.T) {
@@ -129,4 +142,10 @@ func TestHelpSaysHowToBegin(t *testing.T) {
 		assert.Contains(t, stdout.String(), "-L, --listen [bind:]port:ftp-host:ftp-port")
 		assert.Empty(t, stderr.String())
 	}
+}
+
+func TestWordsAreQuotedForAShell(t *testing.T) {
+	assert.Equal(t, "alice@gateway", shellWord("alice@gateway"))
+	assert.Equal(t, `'[::1]:21'`, shellWord("[::1]:21"))
+	assert.Equal(t, `'it'\''s'`, shellWord("it's"))
 }

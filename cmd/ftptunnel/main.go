@@ -1,26 +1,60 @@
 // Command ftptunnel carries FTP through SSH: it keeps an SSH connection to a
-// gateway, offers an FTP port on this machine, and makes control and data
-// connections, passive and active, take the way through the gateway. Neither
-// the FTP server nor the FTP client is changed.
+// gateway, offers an FTP port on this machine, and sends control and data
+// connections, passive and active, through the gateway. Neither the FTP server
+// nor the FTP client is changed.
 //
 // It takes ssh's flags and reads ssh's configuration. Run "ftptunnel --help".
+//
+// # Packages
+//
+// Package main has the flags, the wiring and the exit status. The parts are
+// packages under internal, where only this program can import them. A package
+// imports only packages that are on a line below its own:
+//
+//	main
+//	check     the command check         eventlog  the log on standard error
+//	hint      what to do about an error
+//	forward   ports, stopping
+//	gateway   which SSH server to use   connect   host keys, whom to ask
+//	settings  checked values            child     the command that run runs
+//	events    what happens              greeting  whether an FTP server answers
+//	owner     whose connection it is    terminal  questions
+//
+// hint is above forward and gateway because it explains their errors. Only main,
+// check and eventlog show anything to people; the others return errors and publish
+// events.
+//
+// # Standard streams
+//
+// Standard output has one line for each port that is ready, or the report of
+// check, and nothing else. Standard error has the log, and at the end one line
+// "error:" and lines "hint:", in lower case and without a full stop. Questions go
+// to the terminal. A stream that nobody reads stops nothing; see package events.
 package main
 
 import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
 func main() {
+	// Otherwise the process would end when it writes to a closed standard output
+	// or standard error. Commands that it runs get the default action, which
+	// signal.Ignore would take from them.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is main with its environment as arguments. It returns the exit status: 0
-// after a signal, 1 for a failure, 2 for a usage error; with "run" the
+// after a signal, 1 for a failure, 2 for a usage error; of the command run, the
 // command's own.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := &program{stdout: stdout, stderr: stderr}
+	p := &program{stdout: stdout, stderr: stderr, in: settings.Defaults()}
 	root := p.command()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -88,7 +88,8 @@ func demo(ctx context.Context, show *conversation, scenario scenario) (err error
 // tunnel. It reports events to observe.
 func forward(ctx context.Context, far *servers, observe func(ftpfwd.Event), use func(ctx context.Context, address string) error) error {
 	// The SSH connection to the gateway. If it is lost, the tunnel reconnects.
-	// A real program takes its hops from the ssh configuration.
+	// A real program takes its hops from sshconfig.Resolve, which reads the ssh
+	// configuration.
 	gateway, err := tunnel.Open(ctx, tunnel.Config{
 		Hops:     []tunnel.Hop{far.gateway},
 		HostKeys: hostKeys,

@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"example.org/ftptunnel/internal/ftptest"
-	"example.org/ftptunnel/internal/sshtest"
+	"example.org/ftptunnel/internal/test/ftptest"
+	"example.org/ftptunnel/internal/test/sshtest"
 	"example.org/ftptunnel/tunnel"
 )
 

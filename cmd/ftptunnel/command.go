@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+)
+
+// A program is one run of ftptunnel.
+type program struct {
+	stdout, stderr io.Writer
+	status         int // the exit status, unless there is an error
+
+	in       settings.Input
+	settings *settings.Settings // in, checked
+}
+
+const about = `Carries FTP through SSH. Point any FTP client at the port it prints.
+
+ftp-host is a name that the gateway resolves; left out, it is localhost:21, on
+the gateway. Of several gateways, as in gw1,gw2, the first that leads to the FTP
+server is used. Flags mean what they mean to ssh.`
+
+const examples = `  ftptunnel alice@gateway                        the FTP server on the gateway
+  ftptunnel alice@gateway ftp.internal           one behind it
+  ftptunnel -L 2100:ftp.internal:21 gateway      with a port of your choice
+  ftptunnel -D 2121 gateway                      many: log in as user@ftp-host
+  ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'
+  ftptunnel check gateway                        what works, and what to change`
+
+// usage lists what can be typed, without what cobra adds about commands and
+// their help.
+const usage = `Usage:
+  {{.UseLine}}{{range .Commands}}{{if .IsAvailableCommand}}
+  {{.UseLine}}{{end}}{{end}}
+
+Examples:
+{{.Example}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+`
+
+// freePort is where run and check listen, if they do.
+const freePort = "127.0.0.1:0"
+
+func (p *program) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "ftptunnel [flags] [user@]gateway [ftp-host[:port]]",
+		Short:         "Carry FTP through SSH",
+		Long:          about,
+		Example:       examples,
+		Version:       version(),
+		Args:          cobra.ArbitraryArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := p.parse(args, settings.DefaultListen); err != nil {
+				return err
+			}
+			return p.forward(c.Context())
+		},
+	}
+	commands := []*cobra.Command{p.runCommand(), p.checkCommand()}
+	root.AddCommand(commands...)
+	root.SetUsageTemplate(usage)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	for _, c := range append(commands, root) {
+		p.flags(c.Flags())
+		c.Flags().SortFlags = false
+		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+			return &settings.Error{Text: err.Error(), Hint: c.CommandPath() + " --help"}
+		})
+	}
+	return root
+}
+
+func (p *program) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run [flags] [user@]gateway [ftp-host[:port]] -- command [args]",
+		Short: "Run a command with a tunnel",
+		Long: `Opens the tunnel on a free port, waits until the FTP server greets through it,
+and runs the command with FTP_HOST, FTP_PORT and FTP_URL in its environment;
+{host}, {port} and {url} in its arguments are replaced. Exits with the command's
+status, 128+n if signal n ended it, 126 or 127 if it could not be run, and 1 if
+the tunnel did not come up.`,
+		Example: `  ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'
+  ftptunnel run gateway ftp.internal -- curl -O {url}/report.csv`,
+		RunE: func(c *cobra.Command, args []string) error {
+			dash := c.ArgsLenAtDash()
+			if dash < 0 || dash == len(args) {
+				return &settings.Error{Text: "no command to run", Hint: "ftptunnel run gateway -- command args"}
+			}
+			if err := p.parse(args[:dash], freePort); err != nil {
+				return err
+			}
+			return p.runChild(c.Context(), args[dash:])
+		},
+	}
+}
+
+func (p *program) checkCommand() *cobra.Command {
+	var user string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check [flags] [user@]gateway [ftp-host[:port]]",
+		Short: "Find out what works, and what to change",
+		Long: `Tries the whole way to the FTP server once and reports each step: the ssh
+configuration, each host on the way, what the gateway allows, the FTP server.
+With --user it logs in and lists a directory in each of FTP's modes. It opens no
+port on this machine, changes nothing on the server, and tries nothing twice.
+Exits with 0 if at least one mode works (without --user: should work), else 1.`,
+		Example: `  ftptunnel check gateway
+  ftptunnel check --user bob alice@gateway ftp.internal
+  FTP_PASSWORD="$(pass ftp)" ftptunnel check --json --user bob gateway | jq .modes`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := p.parse(args, freePort); err != nil {
+				return err
+			}
+			return p.check(c.Context(), user, asJSON, commandLine(c.Flags(), "user", "json"))
+		},
+	}
+	c.Flags().StringVar(&user, "user", "", "log in to the FTP server as `name` and try EPSV, PASV, EPRT and PORT;\nthe password is read from the environment, FTP_PASSWORD, or asked for")
+	c.Flags().BoolVar(&asJSON, "json", false, "report as one JSON document")
+	return c
+}
+
+// parse checks the flags and the arguments before a command: the gateway and
+// the FTP server.
+func (p *program) parse(args []string, listen string) (err error) {
+	switch len(args) {
+	case 0:
+	case 1:
+		p.in.Gateway = args[0]
+	case 2:
+		p.in.Gateway, p.in.Server = args[0], args[1]
+		if args[1] == "" {
+			return &settings.Error{Text: "the name of the FTP server is empty", Hint: "leave it out for localhost:21, on the gateway"}
+		}
+	default:
+		return &settings.Error{Text: fmt.Sprintf("too many arguments: %q", args[2:]), Hint: "to run a command with a tunnel: ftptunnel run " + args[0] + " -- " + strings.Join(args[1:], " ")}
+	}
+	p.settings, err = p.in.Parse(listen)
+	return err
+}
+
+// version returns the module's version, as built.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,138 @@
+package check
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/internal/test/ftptest"
+	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
+)
+
+// A noTunnel connects and listens on this machine, in place of a gateway.
+type noTunnel struct {
+	net.Dialer
+	net.ListenConfig
+}
+
+// newChecker returns a checker that has connected to s.
+func newChecker(t *testing.T, s *ftptest.Server) *checker {
+	t.Setenv("FTP_PASSWORD", "secret")
+	c := &checker{Options: Options{Settings: &settings.Settings{}, User: "bob"}, tunnel: &noTunnel{}, host: "127.0.0.1"}
+	c.report = newReport("gw", "")
+	c.server = ftptest.Start(t, s, "127.0.0.1")
+	conn, err := c.tunnel.DialContext(t.Context(), "tcp", c.server)
+	require.NoError(t, err)
+	c.control = newControl(conn)
+	t.Cleanup(func() { c.control.close() })
+	return c
+}
+
+func (c *checker) last() step { return c.report.Steps[len(c.report.Steps)-1] }
+
+// Servers word their replies in many ways.
+func TestCheckWorksWithTheRepliesOfEveryServer(t *testing.T) {
+	for _, product := range ftptest.Products {
+		t.Run(product.Name, func(t *testing.T) {
+			c := newChecker(t, &ftptest.Server{Dialect: product.Dialect})
+			require.True(t, c.checkGreeting(t.Context()), c.last())
+			require.True(t, c.checkLogin(t.Context()), c.last())
+			c.checkModes(t.Context())
+			works := 0
+			for _, s := range c.report.Steps {
+				switch {
+				case s.Result == passed && c.report.Modes[s.Name]:
+					works++
+				case s.Result == failed:
+					assert.Contains(t, s.Text, "the FTP server refuses "+s.Name)
+				}
+			}
+			if product.Name != "only LPSV and LPRT" {
+				assert.Positive(t, works)
+			}
+		})
+	}
+}
+
+func TestCheckExplainsThatAServerInsistsOnTLS(t *testing.T) {
+	for _, product := range ftptest.TLSOnly {
+		t.Run(product.Name, func(t *testing.T) {
+			c := newChecker(t, &ftptest.Server{Dialect: product.Dialect})
+			require.True(t, c.checkGreeting(t.Context()), c.last())
+			if c.checkLogin(t.Context()) {
+				c.checkModes(t.Context())
+			}
+			assert.Equal(t, failed, c.last().Result)
+			assert.Contains(t, strings.Join(c.report.Advice, "\n"), "insists on TLS")
+		})
+	}
+}
+
+func TestCheckLogsInAgainAfterAModeThatEndedTheControlConnection(t *testing.T) {
+	var heard ftptest.Record
+	c := newChecker(t, &ftptest.Server{Heard: heard.Heard, Dialect: ftptest.Dialect{
+		Replies: map[string]string{"EPSV 229": "421 So long."},
+	}})
+	require.True(t, c.checkGreeting(t.Context()))
+	require.True(t, c.checkLogin(t.Context()))
+	c.checkModes(t.Context())
+	assert.Equal(t, map[string]bool{"EPSV": false, "PASV": true, "EPRT": true, "PORT": true}, c.report.Modes)
+	assert.Equal(t, 2, strings.Count(strings.Join(heard.Lines(), "\n"), "USER bob"))
+}
+
+func TestCheckNeverShowsThePassword(t *testing.T) {
+	for _, code := range []string{"530", "421", "xyz"} {
+		c := newChecker(t, &ftptest.Server{User: "bob", Password: "other", Dialect: ftptest.Dialect{
+			Replies: map[string]string{"PASS 530": code + " secret is not your password."},
+		}})
+		require.True(t, c.checkGreeting(t.Context()))
+		assert.False(t, c.checkLogin(t.Context()))
+		assert.Contains(t, c.last().Text, "*** is not your password")
+		assert.NotContains(t, c.last().Text, "secret")
+	}
+}
+
+func TestCheckDoesNotWaitForASilentServer(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	c := &checker{server: "ftp.internal:21", report: &report{}, control: newControl(here)}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(10*time.Millisecond, func() { cancel(errSlow) })
+	assert.False(t, c.checkGreeting(ctx))
+	assert.Equal(t, "no greeting from an FTP server at ftp.internal:21: no answer for 20s", c.last().Text)
+}
+
+func TestCheckNamesPostQuantumKeyExchanges(t *testing.T) {
+	for name, post := range map[string]bool{
+		"mlkem768x25519-sha256":              true,
+		"sntrup761x25519-sha512@openssh.com": true,
+		"curve25519-sha256":                  false,
+		"ecdh-sha2-nistp256":                 false,
+	} {
+		r := newHopReport(tunnel.Hop{})
+		r.negotiated(tunnel.Negotiation{KeyExchange: name})
+		assert.Equal(t, post, r.PostQuantum, name)
+		assert.Equal(t, !post, strings.Contains(r.algorithms(tunnel.Negotiation{KeyExchange: name}).text, "(not post-quantum)"), name)
+	}
+}
+
+func TestCheckReportsWhoReadTheConfiguration(t *testing.T) {
+	for ssh, want := range map[string]string{"none": "read by ftptunnel itself", "": "ssh -G"} {
+		c := &checker{Options: Options{Settings: &settings.Settings{}}, gateway: "ann@gateway", report: &report{}}
+		c.Settings.SSH = sshconfig.Options{SSH: ssh, ConfigFile: "none", Port: 2222}
+		if path, err := sshconfig.FindSSH(t.Context(), c.Settings.SSH); ssh == "" && (path == "" || err != nil) {
+			t.Log("ssh is not installed")
+			continue
+		}
+		require.Len(t, c.checkConfiguration(t.Context()), 1)
+		assert.Contains(t, c.report.Steps[0].Text, want)
+		assert.Contains(t, c.report.Steps[1].Text, "ann@gateway is gateway:2222, user ann; ")
+	}
+}

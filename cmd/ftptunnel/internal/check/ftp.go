@@ -1,0 +1,214 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"strings"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
+)
+
+// A control is a control connection.
+type control struct {
+	conn net.Conn
+	text *textproto.Conn
+	err  error // why it cannot be used any more
+}
+
+// maxReceived bounds what a server may send on one control connection.
+const maxReceived = 1 << 20
+
+func newControl(conn net.Conn) *control {
+	type limited struct {
+		io.Reader
+		io.WriteCloser
+	}
+	return &control{conn: conn, text: textproto.NewConn(limited{io.LimitReader(conn, maxReceived), conn})}
+}
+
+func (f *control) close() {
+	if f != nil {
+		_ = f.conn.Close()
+	}
+}
+
+// A reply is a reply to a command, with all of its lines.
+type reply struct {
+	code int
+	text string
+}
+
+func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
+
+// good reports whether r is of the given class: 1 preliminary, 2 completion, 3
+// intermediate (RFC 959, 4.2).
+func (r reply) good(class int) bool { return r.code/100 == class }
+
+// send sends a command and returns its reply. After an error f cannot be used.
+func (f *control) send(ctx context.Context, line string) (reply, error) {
+	if f.err == nil {
+		f.err = because(ctx, f.text.PrintfLine("%s", line))
+	}
+	return f.receive(ctx)
+}
+
+// receive reads a reply.
+func (f *control) receive(ctx context.Context) (r reply, err error) {
+	if f.err != nil {
+		return r, f.err
+	}
+	defer context.AfterFunc(ctx, func() { _ = f.conn.Close() })()
+	r.code, r.text, err = f.text.ReadResponse(0)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("the FTP server closed the connection")
+	}
+	if err == nil && r.code == 421 {
+		f.err = errors.New(r.String()) // the server closes the connection
+		return r, f.err
+	}
+	f.err = because(ctx, err)
+	return r, f.err
+}
+
+// greeting waits for the greeting and returns its first line, and as [greeting.Read]
+// does, what was sent instead.
+func (f *control) greeting(ctx context.Context) (line, instead string, err error) {
+	defer context.AfterFunc(ctx, func() { _ = f.conn.Close() })()
+	if _, err := f.text.R.Peek(1); err != nil {
+		return "", "", because(ctx, err)
+	}
+	buffered, _ := f.text.R.Peek(f.text.R.Buffered())
+	line, _, _ = strings.Cut(string(buffered), "\n")
+	instead, err = greeting.Read(f.text)
+	return line, instead, because(ctx, err)
+}
+
+// checkGreeting reports whether an FTP server greets, and asks for its features.
+func (c *checker) checkGreeting(ctx context.Context) bool {
+	c.step(ctx, "greeting", func(ctx context.Context) outcome {
+		line, instead, err := c.control.greeting(ctx)
+		switch {
+		case instead != "":
+			return fail(&greeting.Error{Server: c.server, Line: instead})
+		case err != nil:
+			return fail(greeting.NewError(ctx, c.server, err))
+		}
+		c.greeted = true
+		return pass("%s", line)
+	})
+	if !c.greeted {
+		return false
+	}
+	o := c.step(ctx, "features", func(ctx context.Context) outcome {
+		r, err := c.control.send(ctx, "FEAT")
+		switch {
+		case err != nil:
+			return fail(err)
+		case !r.good(2):
+			return note("the FTP server lists none: %v", r)
+		}
+		return pass("%s", features(r.text))
+	})
+	return o.result != failed
+}
+
+// features returns the lines of a reply to FEAT between the first and the last.
+func features(text string) string {
+	lines := strings.Split(text, "\n")
+	var names []string
+	for i, line := range lines {
+		if name := strings.TrimSpace(line); i > 0 && i < len(lines)-1 && name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkLogin logs in, and reports whether the server accepted the login.
+func (c *checker) checkLogin(ctx context.Context) bool {
+	var asked reply
+	o := c.step(ctx, "user", func(ctx context.Context) (o outcome) {
+		asked, o = c.sendUser(ctx)
+		return o
+	})
+	if o.result == failed || asked.good(2) {
+		return o.result != failed
+	}
+	var err error
+	if c.password, err = c.ftpPassword(ctx); err != nil {
+		o := fail(err)
+		o.advice = []string{hint.FTPPassword}
+		c.report.add("login", 0, o)
+		return false
+	}
+	o = c.step(ctx, "login", c.sendPassword)
+	return o.result != failed
+}
+
+func (c *checker) sendUser(ctx context.Context) (reply, outcome) {
+	r, err := c.control.send(ctx, "USER "+c.User)
+	switch {
+	case err != nil:
+		return r, fail(err)
+	case r.good(2):
+		return r, pass("%s needs no password: %v", c.User, r)
+	case r.code != 331:
+		o := fail(fmt.Errorf("the FTP server rejects user %s: %v", c.User, r))
+		o.advice = hint.FTPReply(r.code, r.text, hint.FTPUser)
+		return r, o
+	}
+	return r, pass("%v", r)
+}
+
+// sendPassword sends the password. Its outcome does not show the password, which
+// some servers quote.
+func (c *checker) sendPassword(ctx context.Context) outcome {
+	r, err := c.control.send(ctx, "PASS "+c.password)
+	answer := r.String()
+	if err != nil {
+		answer = err.Error()
+	}
+	if c.password != "" {
+		answer = strings.ReplaceAll(answer, c.password, "***")
+	}
+	if err == nil && r.good(2) {
+		return pass("%s is logged in: %s", c.User, answer)
+	}
+	o := fail(fmt.Errorf("the FTP server rejects the login of %s: %s", c.User, answer))
+	o.advice = hint.FTPReply(r.code, r.text, hint.FTPLogin)
+	return o
+}
+
+// logInAgain logs in on a new control connection, after a transfer has broken the
+// one before.
+func (c *checker) logInAgain(ctx context.Context) error {
+	c.control.close()
+	conn, err := c.tunnel.DialContext(ctx, "tcp", c.server)
+	if err != nil {
+		return err
+	}
+	c.control = newControl(conn)
+	_, instead, err := c.control.greeting(ctx)
+	switch {
+	case err != nil:
+		return greeting.NewError(ctx, c.server, err)
+	case instead != "":
+		return &greeting.Error{Server: c.server, Line: instead}
+	}
+	r, o := c.sendUser(ctx)
+	if o.result != failed && r.code == 331 {
+		o = c.sendPassword(ctx)
+	}
+	if o.result == failed {
+		return errors.New(o.text)
+	}
+	return nil
+}

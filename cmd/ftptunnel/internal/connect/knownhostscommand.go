@@ -1,0 +1,49 @@
+package connect
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"example.org/ftptunnel/tunnel"
+)
+
+// commandLimit bounds one run of KnownHostsCommand. ssh has no limit, but a user
+// who can interrupt it.
+const commandLimit = time.Minute
+
+// knownHostsCommand returns a function that runs a hop's KnownHostsCommand,
+// given as in [tunnel.Hop], without a shell.
+func knownHostsCommand(words []string) func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
+	return func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
+		keyType, text, fingerprint := "NONE", "NONE", "NONE"
+		if key != nil {
+			keyType, text = key.Type(), base64.StdEncoding.EncodeToString(key.Marshal())
+			fingerprint = ssh.FingerprintSHA256(key)
+			if cert, ok := key.(*ssh.Certificate); ok {
+				fingerprint = ssh.FingerprintSHA256(cert.Key)
+			}
+		}
+		tokens := strings.NewReplacer("%%", "%", "%H", host, "%I", invocation, "%t", keyType, "%f", fingerprint, "%K", text)
+		var arguments []string
+		for _, word := range words[1:] {
+			arguments = append(arguments, tokens.Replace(word))
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+		defer cancel()
+		command := exec.CommandContext(ctx, words[0], arguments...)
+		command.Stderr = os.Stderr
+		command.WaitDelay = time.Second
+		lines, err := command.Output()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", tunnel.ErrUndecided, words[0], err)
+		}
+		return lines, nil
+	}
+}

@@ -1,0 +1,131 @@
+package eventlog
+
+import (
+	"log/slog"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/ftpfwd"
+)
+
+// An entry says how events of a kind are logged.
+type entry struct {
+	level    slog.Level
+	msg      string
+	attrs    func(events.Event) []slog.Attr
+	bare     bool // only the entry's own attributes
+	verbatim bool // a text for people, which is written as it is unless the log is JSON
+}
+
+// entries are the messages of the log. Change docs/log.md with them.
+var entries = map[events.Kind]entry{
+	events.SessionOpened:   {level: slog.LevelDebug, msg: "session opened"},
+	events.LoggedIn:        {level: slog.LevelDebug, msg: "logged in"},
+	events.TransferStarted: {level: slog.LevelDebug, msg: "transfer started", attrs: started},
+	events.TransferEnded:   {level: slog.LevelInfo, msg: "transfer", attrs: ended},
+	events.SessionClosed:   {level: slog.LevelDebug, msg: "session closed", attrs: failure},
+	events.LinePassed:      {level: settings.LevelLine, msg: "line", attrs: line, bare: true},
+	events.Warned:          {level: slog.LevelWarn, attrs: warned}, // the message is the event's text
+
+	events.Connecting:     {level: slog.LevelDebug, msg: "connecting", attrs: host},
+	events.Connected:      {level: slog.LevelInfo, msg: "connected", attrs: connected},
+	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: host},
+	events.ConnectFailed:  {level: slog.LevelWarn, msg: "cannot connect", attrs: retried},
+	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: advised},
+	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: told, verbatim: true},
+	events.HostKeyNotice:  {level: settings.LevelNotice, msg: "host key", attrs: told, verbatim: true},
+
+	events.GatewaySelected: {level: slog.LevelInfo, msg: "gateway selected", attrs: selected},
+	events.GatewaySkipped:  {level: slog.LevelWarn, msg: "gateway skipped", attrs: advised},
+	events.GatewayNotBack:  {level: slog.LevelDebug, msg: "gateway not back", attrs: retried},
+	events.GatewayGivenUp:  {level: slog.LevelError, msg: "gateway given up", attrs: advised},
+
+	events.ConfigChanged:    {level: slog.LevelInfo, msg: "configuration changed"},
+	events.ConfigUnchanged:  {level: slog.LevelInfo, msg: "configuration unchanged"},
+	events.ConfigRejected:   {level: slog.LevelError, msg: "configuration rejected", attrs: advised},
+	events.ConfigUnworkable: {level: slog.LevelError, msg: "no connection with the changed configuration", attrs: advised},
+
+	events.PortExposed: {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
+	events.Stopping:    {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
+	events.ServeFailed: {level: slog.LevelError, msg: "forwarding failed", attrs: advised},
+	events.EventsLost:  {level: slog.LevelWarn, msg: "events dropped", attrs: lost},
+}
+
+// who returns the attributes that say whom an event is about.
+func who(e events.Event) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 6)
+	if e.Session != 0 {
+		attrs = append(attrs, slog.Int64("session", e.Session))
+	}
+	return append(attrs,
+		text("client", e.Client), text("listener", e.Listener), text("server", e.Server), text("gateway", e.Gateway), text("user", e.User))
+}
+
+// transfer returns the attributes of a transfer that are known at its start.
+func transfer(t ftpfwd.Transfer) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("command", t.Command), slog.String("file", t.File), text("path", t.Path), slog.String("direction", string(t.Direction)),
+		slog.String("method", t.Method),
+	}
+	if t.ServerMethod != t.Method {
+		attrs = append(attrs, text("server_method", t.ServerMethod))
+	}
+	return append(attrs, slog.String("type", t.Type), slog.String("mode", t.Mode))
+}
+
+func started(e events.Event) []slog.Attr {
+	return append([]slog.Attr{slog.Int64("transfer", e.Transfer.Number)}, transfer(e.Transfer)...)
+}
+
+func ended(e events.Event) []slog.Attr {
+	t, result := e.Transfer, "ok"
+	if t.Err != nil {
+		result = "failed"
+	}
+	attrs := append([]slog.Attr{slog.Int64("transfer", t.Number), slog.String("result", result)}, transfer(t)...)
+	return append(attrs,
+		slog.Int64("bytes", t.Bytes), slog.Int64("duration_ms", t.Duration.Milliseconds()), slog.Int("reply", t.Reply),
+		text("blame", t.Blame.String()), cause(t.Err))
+}
+
+func line(e events.Event) []slog.Attr {
+	return []slog.Attr{
+		slog.Int64("session", e.Session), slog.String("from", e.Line.From.String()), slog.String("to", e.Line.To.String()),
+		slog.String("received", e.Line.Received), slog.String("sent", e.Line.Sent),
+	}
+}
+
+func warned(e events.Event) []slog.Attr {
+	return append([]slog.Attr{slog.String("warning", string(e.Warning))}, advised(e)...)
+}
+
+func failure(e events.Event) []slog.Attr { return []slog.Attr{cause(e.Err)} }
+
+// advised is for errors that the user can do something about.
+func advised(e events.Event) []slog.Attr {
+	return []slog.Attr{text("host", e.Host), cause(e.Err), hints(e.Err)}
+}
+
+func host(e events.Event) []slog.Attr { return []slog.Attr{text("host", e.Host), cause(e.Err)} }
+
+func connected(e events.Event) []slog.Attr {
+	return append(host(e), slog.String("negotiated", e.Text))
+}
+
+func retried(e events.Event) []slog.Attr {
+	return append(host(e), slog.Int64("next_try_ms", e.Wait.Milliseconds()))
+}
+
+func told(e events.Event) []slog.Attr {
+	return []slog.Attr{text("host", e.Host), slog.String("text", e.Text)}
+}
+
+func selected(e events.Event) []slog.Attr {
+	return []slog.Attr{text("previous", e.Previous), cause(e.Err)}
+}
+
+func stopping(e events.Event) []slog.Attr {
+	return []slog.Attr{slog.Int64("drain_timeout_ms", e.Wait.Milliseconds())}
+}
+
+func lost(e events.Event) []slog.Attr { return []slog.Attr{slog.Int64("dropped", e.Count)} }

@@ -1,0 +1,132 @@
+// Package eventlog is the log on standard error: a view of package events.
+//
+// Its messages are few and fixed, and an attribute has the same name wherever it
+// appears: scripts read them. The page docs/log.md documents both.
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
+	"example.org/ftptunnel/knownhosts"
+)
+
+// limit is how many events may wait while standard error is not read.
+const limit = 1000
+
+// A Log writes events to standard error.
+type Log struct {
+	out     io.Writer
+	level   slog.Level
+	json    bool
+	handler slog.Handler
+}
+
+// New returns a log that writes to out.
+func New(out io.Writer, s settings.Log) *Log {
+	l := &Log{out: out, level: s.Level, json: s.JSON}
+	options := &slog.HandlerOptions{Level: l.level, ReplaceAttr: nameLevel}
+	if l.json {
+		l.handler = slog.NewJSONHandler(out, options)
+	} else {
+		l.handler = slog.NewTextHandler(out, options)
+	}
+	return l
+}
+
+// nameLevel gives the levels beside slog's own their names.
+func nameLevel(_ []string, a slog.Attr) slog.Attr {
+	if level, ok := a.Value.Any().(slog.Level); ok && a.Key == slog.LevelKey {
+		switch level {
+		case settings.LevelLine:
+			a.Value = slog.StringValue("LINE")
+		case settings.LevelNotice:
+			a.Value = slog.StringValue("NOTICE")
+		}
+	}
+	return a
+}
+
+// Observer returns l as an observer of a stream.
+func (l *Log) Observer() events.Observer {
+	return events.Observer{Handle: l.write, Wants: l.wants, Limit: limit}
+}
+
+// wants reports whether events of a kind can have a level that is logged.
+func (l *Log) wants(k events.Kind) bool {
+	e, logged := entries[k]
+	return logged && (e.level >= l.level || k == events.TransferEnded && l.level <= slog.LevelWarn)
+}
+
+// write writes e. Errors of standard error are ignored: nobody could be told.
+func (l *Log) write(e events.Event) {
+	entry, logged := entries[e.Kind]
+	if !logged {
+		return
+	}
+	level, msg := entry.level, entry.msg
+	switch {
+	case e.Kind == events.TransferEnded && e.Transfer.Err != nil:
+		level = slog.LevelWarn
+	case e.Kind == events.Warned:
+		msg = e.Text
+	case entry.verbatim && !l.json:
+		fmt.Fprintln(l.out, strings.TrimRight(terminal.Printable(e.Text), "\n"))
+		return
+	}
+	if level < l.level {
+		return
+	}
+	if e.Kind == events.GatewayGivenUp && !l.json {
+		fmt.Fprint(l.out, changedKey(e.Err))
+	}
+	r := slog.NewRecord(e.Time, level, msg, 0)
+	if !entry.bare {
+		r.AddAttrs(who(e)...)
+	}
+	if entry.attrs != nil {
+		r.AddAttrs(entry.attrs(e)...)
+	}
+	_ = l.handler.Handle(context.Background(), r)
+}
+
+// changedKey returns the lines that ssh prints when a host key has changed, if
+// that is the cause of err.
+func changedKey(err error) string {
+	var host *knownhosts.HostKeyError
+	if errors.As(err, &host) {
+		if w := host.Warning(); w != "" {
+			return w + "\n"
+		}
+	}
+	return ""
+}
+
+// hints returns the hints about err in one attribute, or none.
+func hints(err error) slog.Attr {
+	return text("hint", strings.Join(hint.For(err), "; "))
+}
+
+// cause returns err in an attribute. That something was cancelled is none.
+func cause(err error) slog.Attr {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return slog.Attr{}
+	}
+	return slog.String("error", err.Error())
+}
+
+// text returns no attribute for an empty value.
+func text(key, value string) slog.Attr {
+	if value == "" {
+		return slog.Attr{}
+	}
+	return slog.String(key, value)
+}

@@ -1,0 +1,159 @@
+package eventlog
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/knownhosts"
+	"example.org/ftptunnel/tunnel"
+)
+
+// session is about whom the events below are.
+var session = events.Event{
+	Time: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC), Session: 7, Client: "127.0.0.1:5000", Listener: "127.0.0.1:2121",
+	Server: "ftp:21", Gateway: "gw", User: "bob",
+}
+
+// of returns an event of session.
+func of(kind events.Kind, e events.Event) events.Event {
+	e.Kind, e.Time, e.Session, e.Client, e.Listener, e.Server, e.Gateway, e.User = kind,
+		session.Time, session.Session, session.Client, session.Listener, session.Server, session.Gateway, session.User
+	return e
+}
+
+var download = ftpfwd.Transfer{
+	Number: 3, Command: "RETR", File: "a b.bin", Path: "/pub/a b.bin", Direction: ftpfwd.Download, Type: "I", Mode: "S",
+	Method: "EPSV", ServerMethod: "EPSV", Bytes: 42, Duration: 1500 * time.Millisecond, Reply: 226,
+}
+
+// logged returns what a log at a level writes about e.
+func logged(level slog.Level, asJSON bool, e ...events.Event) string {
+	var out bytes.Buffer
+	l := New(&out, settings.Log{Level: level, JSON: asJSON})
+	for _, e := range e {
+		if l.wants(e.Kind) {
+			l.write(e)
+		}
+	}
+	return out.String()
+}
+
+func object(t *testing.T, line string) (m map[string]any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(line), &m), line)
+	return m
+}
+
+func TestATransferIsOneLineThatNamesClientServerAndGateway(t *testing.T) {
+	assert.Equal(t, `time=2026-11-27T12:00:00.000Z level=INFO msg=transfer session=7 client=127.0.0.1:5000 listener=127.0.0.1:2121 server=ftp:21 gateway=gw user=bob `+
+		`transfer=3 result=ok command=RETR file="a b.bin" path="/pub/a b.bin" direction=download method=EPSV type=I mode=S bytes=42 duration_ms=1500 reply=226`+"\n",
+		logged(slog.LevelInfo, false, of(events.TransferEnded, events.Event{Transfer: download})))
+}
+
+func TestAFailedTransferNamesTheSideAtFault(t *testing.T) {
+	failed := download
+	failed.ServerMethod, failed.Reply, failed.Blame, failed.Err = "PASV", 426, ftpfwd.Client, errors.New("reset")
+	line := object(t, logged(slog.LevelWarn, true, of(events.TransferEnded, events.Event{Transfer: failed})))
+	for key, want := range map[string]any{
+		"level": "WARN", "msg": "transfer", "result": "failed", "blame": "client", "error": "reset", "server_method": "PASV",
+		"reply": 426.0, "duration_ms": 1500.0, "client": "127.0.0.1:5000", "server": "ftp:21", "gateway": "gw",
+	} {
+		assert.Equal(t, want, line[key], key)
+	}
+}
+
+func TestEachLevelAddsItsEvents(t *testing.T) {
+	all := []events.Event{
+		{Kind: events.SessionOpened}, {Kind: events.LinePassed}, {Kind: events.TransferEnded, Transfer: download},
+		{Kind: events.HostKeyNotice, Text: "Warning: added"}, {Kind: events.Warned, Text: "odd"}, {Kind: 0},
+	}
+	for _, c := range []struct {
+		level slog.Level
+		lines int
+	}{{slog.LevelWarn, 1}, {settings.LevelNotice, 2}, {slog.LevelInfo, 3}, {slog.LevelDebug, 4}, {settings.LevelLine, 5}} {
+		out := logged(c.level, false, all...)
+		assert.Equal(t, c.lines, bytes.Count([]byte(out), []byte("\n")), out)
+	}
+}
+
+// Scripts match messages and attributes: each kind of event has a fixed message,
+// and an attribute has neither spaces nor capitals.
+func TestMessagesAreFixedAndAttributesAreSnakeCase(t *testing.T) {
+	failure := &tunnel.HopError{Hop: tunnel.Hop{Alias: "gw"}, Op: "dial", Err: errors.New("refused")}
+	failed := download
+	failed.Err, failed.Blame, failed.ServerMethod = failure, ftpfwd.Server, "PORT"
+	for kind := events.SessionOpened; kind <= events.EventsLost; kind++ {
+		require.Contains(t, entries, kind)
+		line := object(t, logged(settings.LevelLine, true, of(kind, events.Event{
+			Transfer: failed, Line: ftpfwd.Line{Received: "NOOP"}, Warning: ftpfwd.NotFTP, Host: "ann@gw", Previous: "gw0",
+			Text: "text of the event", Err: failure, Wait: time.Second, Count: 1,
+		})))
+		if msg := line["msg"]; kind == events.Warned {
+			assert.Equal(t, "text of the event", msg)
+		} else {
+			assert.Equal(t, entries[kind].msg, msg)
+			assert.Regexp(t, `^[a-z, ]+$`, msg)
+		}
+		for key := range line {
+			assert.Regexp(t, `^[a-z]+(_[a-z]+)*$`, key)
+		}
+	}
+}
+
+func TestLevelsHaveNames(t *testing.T) {
+	assert.Contains(t, logged(settings.LevelLine, false, events.Event{Kind: events.LinePassed}), "level=LINE ")
+	assert.Equal(t, "NOTICE", object(t, logged(slog.LevelInfo, true, events.Event{Kind: events.HostKeyNotice}))["level"])
+}
+
+func TestALineShowsWhatWasReceivedAndWhatWasSent(t *testing.T) {
+	out := logged(settings.LevelLine, false, of(events.LinePassed, events.Event{Line: ftpfwd.Line{
+		From: ftpfwd.Client, To: ftpfwd.Server, Received: "PORT 127,0,0,1,9,9", Sent: "PORT 127,0,0,1,8,8",
+	}}))
+	assert.Contains(t, out, `msg=line session=7 from=client to=server received="PORT 127,0,0,1,9,9" sent="PORT 127,0,0,1,8,8"`+"\n")
+}
+
+func TestDroppedEventsAreCountedInTheLog(t *testing.T) {
+	assert.Regexp(t, regexp.MustCompile(`level=WARN msg="events dropped" dropped=12\n$`), logged(slog.LevelWarn, false, events.Event{Kind: events.EventsLost, Count: 12}))
+}
+
+func TestAServersBannerCannotControlTheTerminal(t *testing.T) {
+	banner := events.Event{Kind: events.Banner, Host: "ann@gw", Text: "Wel\x1b[2Jcome, \u00e9l\u00e8ve\x07\r\n"}
+	assert.Equal(t, "Wel[2Jcome, \u00e9l\u00e8ve\n", logged(slog.LevelInfo, false, banner))
+	assert.Empty(t, logged(slog.LevelWarn, false, banner))
+	assert.Equal(t, banner.Text, object(t, logged(slog.LevelInfo, true, banner))["text"], "the log is JSON throughout")
+}
+
+func TestAChangedHostKeyIsShownAsSSHDoes(t *testing.T) {
+	key, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
+	require.NoError(t, err)
+	given := events.Event{Kind: events.GatewayGivenUp, Gateway: "gw", Err: &tunnel.HopError{Op: "verify host key", Err: &knownhosts.HostKeyError{
+		Kind: knownhosts.Changed, Host: "gw", File: "/known_hosts", Line: 1, Key: key, Known: key,
+	}}}
+	assert.Contains(t, logged(slog.LevelWarn, false, given), "REMOTE HOST IDENTIFICATION HAS CHANGED")
+	assert.Len(t, object(t, logged(slog.LevelWarn, true, given)), 5, "level, msg, gateway, error and hint")
+}
+
+func TestHintsAreOneAttribute(t *testing.T) {
+	out := logged(slog.LevelInfo, true, of(events.Warned, events.Event{
+		Text: "no data connection", Warning: ftpfwd.NoDataConnection,
+		Err: &tunnel.OpenError{Address: "[::1]:21", Prohibited: true, Err: errors.New("open failed")},
+	}))
+	line := object(t, out)
+	assert.Equal(t, "no_data_connection", line["warning"])
+	assert.Contains(t, line["hint"], "AllowTcpForwarding")
+	assert.Contains(t, line["hint"], "PermitOpen [::1]:*")
+	assert.Contains(t, out, "7", "the session")
+}

@@ -1,0 +1,6 @@
+package forward
+
+import "os"
+
+// notifyHangup does nothing: there is no such signal.
+func notifyHangup(chan<- os.Signal) {}

@@ -1,0 +1,100 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/ftpfwd"
+)
+
+// stopLimit is how long sessions have to end after the drain timeout, before the
+// SSH connections are closed: a gateway that does not answer must not keep the
+// program from stopping.
+const stopLimit = 5 * time.Second
+
+// A Service forwards the clients of its listeners.
+type Service struct {
+	Settings  *settings.Settings
+	Listeners Listeners // one for each of the settings' forwards
+	Pool      *gateway.Pool
+	Group     *gateway.Group // of the pool
+	Publish   func(events.Event)
+}
+
+// Serve serves clients until ctx is done, or until no gateway can be used any
+// more, which is an error. Once ctx is done, transfers may finish within the
+// drain timeout, or until hurry is closed. It returns when every session has
+// ended, and closes the listeners.
+func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan struct{})
+	var servers, watch sync.WaitGroup
+	watch.Go(func() { s.watch(ctx, cancel, hurry, ended) })
+	for i, l := range s.Listeners {
+		f := s.forwarder(s.Settings.Forwards[i].Server)
+		servers.Go(func() {
+			if err := f.Serve(ctx, l); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	servers.Wait()
+	close(ended)
+	watch.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// Close closes the listeners and all SSH connections.
+func (s *Service) Close() {
+	s.Listeners.Close()
+	s.Pool.Close()
+}
+
+// watch ends the service when no gateway can be used, and then closes the
+// gateways if sessions do not end in time.
+func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hurry, ended <-chan struct{}) {
+	drain := s.Settings.FTP.DrainTimeout
+	select {
+	case <-s.Group.Done():
+		cancel(s.Group.Err())
+	case <-ctx.Done():
+		s.Publish(events.Event{Kind: events.Stopping, Wait: drain})
+	}
+	select {
+	case <-time.After(drain + stopLimit):
+		s.Pool.Close()
+	case <-hurry:
+		s.Pool.Close()
+	case <-ended:
+	}
+}
+
+// forwarder returns a forwarder to server.
+func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
+	f := s.Settings.FTP
+	return &ftpfwd.Forwarder{
+		Server:        server,
+		Targets:       f.Targets,
+		Connect:       s.Group.Connect,
+		Owner:         owner.Of,
+		Users:         f.Users,
+		MaxClients:    f.MaxClients,
+		ServerMode:    f.ServerMode,
+		ActiveAddress: f.ActiveAddress,
+		ReplyNetworks: f.ReplyNetworks,
+		ForeignPorts:  f.ForeignPorts,
+		DataTimeout:   f.DataTimeout,
+		DrainTimeout:  f.DrainTimeout,
+		Observe:       func(e ftpfwd.Event) { s.Publish(events.OfSession(e)) },
+	}
+}

@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/tunnel"
+)
+
+// A Group is gateways in order of preference that lead to the same FTP servers.
+// One is used at a time. Its methods may be called from several goroutines.
+type Group struct {
+	members  []*member
+	servers  []string // that a gateway must lead to
+	publish  func(events.Event)
+	stop     context.CancelFunc // ends keepReturning
+	tasks    sync.WaitGroup
+	switched chan struct{} // has a value if the current gateway has changed
+
+	mu         sync.Mutex
+	current    *member       // nil until one has been chosen
+	connecting int           // clients that are being connected
+	err        error         // why no gateway can be used any more
+	ended      chan struct{} // closed when err is set
+}
+
+// A member is a gateway in a group.
+type member struct {
+	*gateway
+	sessions int // of this group; guarded by its lock
+}
+
+func newGroup(members []*member, servers []string, publish func(events.Event)) *Group {
+	ctx, cancel := context.WithCancel(context.Background())
+	g := &Group{
+		members: members, servers: servers, publish: publish, stop: cancel,
+		switched: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+	for _, m := range members {
+		m.whenFailed(func(err error) { g.failed(m, err) })
+	}
+	if len(members) > 1 {
+		g.tasks.Go(func() { g.keepReturning(ctx) })
+	}
+	return g
+}
+
+// Done returns a channel that is closed when no gateway can be used any more;
+// [Group.Err] then returns why.
+func (g *Group) Done() <-chan struct{} { return g.ended }
+
+// Err returns why no gateway can be used any more, or nil.
+func (g *Group) Err() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// failed notes that m cannot be used until its configuration changes.
+func (g *Group) failed(m *member, err error) {
+	if len(g.members) > 1 {
+		g.publish(events.Event{Kind: events.GatewayGivenUp, Gateway: m.name, Err: err})
+	}
+	if !slices.ContainsFunc(g.members, func(m *member) bool { return m.failure() == nil }) {
+		g.end(err)
+	}
+}
+
+// end notes why no gateway can be used any more.
+func (g *Group) end(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err == nil {
+		g.err = err
+		close(g.ended)
+	}
+}
+
+// begin returns the gateways for a client that is to be connected, the current
+// one first. Until done, the group does not return to a better gateway.
+func (g *Group) begin() []*member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.connecting++
+	candidates := slices.Clone(g.members)
+	if i := slices.Index(candidates, g.current); i > 0 {
+		candidates = slices.Insert(slices.Delete(candidates, i, i+1), 0, g.current)
+	}
+	return candidates
+}
+
+func (g *Group) done() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.connecting--
+}
+
+// count notes that sessions of m have begun or ended.
+func (g *Group) count(m *member, by int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m.sessions += by
+}
+
+// makeCurrent makes m the current gateway. cause is why the one before is not used any
+// more.
+func (g *Group) makeCurrent(m *member, cause error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.setCurrent(m, cause)
+}
+
+// setCurrent is makeCurrent for a caller who holds mu.
+func (g *Group) setCurrent(m *member, cause error) {
+	before := g.current
+	if m == before || g.err != nil {
+		return
+	}
+	g.current = m
+	m.hold(1)
+	e := events.Event{Kind: events.GatewaySelected, Gateway: m.name, Err: cause}
+	if before != nil {
+		before.hold(-1)
+		e.Previous = before.name
+	}
+	select {
+	case g.switched <- struct{}{}:
+	default:
+	}
+	if len(g.members) > 1 {
+		g.publish(e)
+	}
+}
+
+// close ends the group.
+func (g *Group) close() {
+	g.stop()
+	g.end(tunnel.ErrClosed)
+	g.tasks.Wait()
+}

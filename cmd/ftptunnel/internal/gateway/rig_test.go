@@ -1,0 +1,308 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/internal/test/memnet"
+	"example.org/ftptunnel/tunnel"
+)
+
+const ftpServer = "127.0.0.1:21"
+
+// errAuth is an error that trying again does not change.
+var errAuth = &tunnel.HopError{Op: "authenticate", Err: &tunnel.AuthError{}}
+
+// A sshHost is a fake SSH server in front of the FTP server.
+type sshHost struct {
+	connects func(ctx context.Context) error // what an attempt to connect does, if not nil
+
+	mu      sync.Mutex
+	down    error // connections are lost, for this reason
+	stuck   bool  // nothing is answered
+	refuses error // connections to the FTP server fail
+	tunnels []*fakeTunnel
+}
+
+func (h *sshHost) set(change func(h *sshHost)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change(h)
+}
+
+// opened returns how many connections there were, and how many there are.
+func (h *sshHost) opened() (all, now int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range h.tunnels {
+		if t.Err() == nil {
+			now++
+		}
+	}
+	return len(h.tunnels), now
+}
+
+// A fakeTunnel is a connection to a sshHost.
+type fakeTunnel struct {
+	*memnet.Network
+	host *sshHost
+	done chan struct{}
+
+	mu  sync.Mutex
+	err error
+}
+
+func (t *fakeTunnel) Ready(ctx context.Context) error {
+	t.host.mu.Lock()
+	down, stuck := t.host.down, t.host.stuck
+	t.host.mu.Unlock()
+	if stuck {
+		return nil // as long as the keepalive has not noticed
+	}
+	if down != nil {
+		return fmt.Errorf("%w: %w", tunnel.ErrLost, down)
+	}
+	return t.Err()
+}
+
+func (t *fakeTunnel) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	t.host.mu.Lock()
+	down, stuck, refuses := t.host.down, t.host.stuck, t.host.refuses
+	t.host.mu.Unlock()
+	switch {
+	case t.Err() != nil:
+		return nil, t.Err()
+	case refuses != nil:
+		return nil, refuses
+	case stuck, down != nil:
+		<-ctx.Done()
+		return nil, fmt.Errorf("%w: %w", tunnel.ErrLost, ctx.Err())
+	}
+	return t.Network.DialContext(ctx, network, address)
+}
+
+func (t *fakeTunnel) Done() <-chan struct{} { return t.done }
+
+func (t *fakeTunnel) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+func (t *fakeTunnel) Close() error {
+	t.end(tunnel.ErrClosed)
+	return nil
+}
+
+// end ends the tunnel for good.
+func (t *fakeTunnel) end(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.err = err
+		close(t.done)
+	}
+}
+
+// A rig is a pool of gateways to fake hosts, in front of one FTP server.
+type rig struct {
+	t       *testing.T
+	pool    *Pool
+	hosts   map[string]*sshHost
+	network memnet.Network
+	greets  string // what the FTP server sends
+
+	mu     sync.Mutex
+	config map[string]string // HostName by gateway
+	events []events.Event
+	served int // connections to the FTP server
+}
+
+// inBubble runs test with a rig of the named gateways, on a clock of its own.
+func inBubble(t *testing.T, names []string, test func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, hosts: map[string]*sshHost{}, config: map[string]string{}, greets: "220 ready\r\n"}
+		for _, name := range names {
+			r.config[name] = name
+			r.hosts[name] = &sshHost{}
+		}
+		r.pool = NewPool(r.resolve, r.open, r.publish)
+		l, err := r.network.Listen(t.Context(), "tcp", ftpServer)
+		require.NoError(t, err)
+		var server sync.WaitGroup
+		server.Go(func() { r.serve(l, &server) })
+		test(r)
+		r.pool.Close()
+		for name, h := range r.hosts {
+			_, now := h.opened()
+			require.Zero(t, now, "Close left a connection to %s", name)
+		}
+		require.NoError(t, l.Close())
+		server.Wait()
+	})
+}
+
+// serve is the FTP server.
+func (r *rig) serve(l net.Listener, server *sync.WaitGroup) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		r.served++
+		r.mu.Unlock()
+		server.Go(func() {
+			_, _ = io.WriteString(conn, r.greets)
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		})
+	}
+}
+
+func (r *rig) resolve(_ context.Context, name string) ([]tunnel.Hop, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	host := r.config[name]
+	if host == "" {
+		return nil, errors.New("bad configuration of " + name)
+	}
+	return []tunnel.Hop{{Alias: name, HostName: host}}, nil
+}
+
+func (r *rig) open(ctx context.Context, _ string, hops []tunnel.Hop) (Tunnel, error) {
+	h := r.hosts[hops[0].HostName]
+	if h.connects != nil {
+		if err := h.connects(ctx); err != nil {
+			return nil, err
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down != nil {
+		return nil, h.down
+	}
+	t := &fakeTunnel{Network: &r.network, host: h, done: make(chan struct{})}
+	h.tunnels = append(h.tunnels, t)
+	return t, nil
+}
+
+func (r *rig) publish(e events.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.Time = time.Now()
+	r.events = append(r.events, e)
+}
+
+// published returns the gateways that events of a kind were about.
+func (r *rig) published(kind events.Kind) (gateways []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		if e.Kind == kind {
+			gateways = append(gateways, e.Gateway)
+		}
+	}
+	return gateways
+}
+
+// connections returns how many connections the FTP server has had.
+func (r *rig) connections() int {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.served
+}
+
+func (r *rig) group(names ...string) *Group {
+	r.t.Helper()
+	g, err := r.pool.Group(r.t.Context(), names, []string{ftpServer})
+	require.NoError(r.t, err)
+	return g
+}
+
+// chosen returns a group that has chosen a gateway.
+func (r *rig) chosen(names ...string) *Group {
+	r.t.Helper()
+	g := r.group(names...)
+	require.NoError(r.t, g.Choose(r.t.Context()))
+	return g
+}
+
+// A client is a session through a gateway.
+type client struct {
+	net.Conn
+	network any
+	gateway string
+}
+
+// client connects through the gateway that g picks, and reads the greeting.
+func (r *rig) client(g *Group) *client {
+	r.t.Helper()
+	route, err := g.Connect(r.t.Context(), ftpServer)
+	require.NoError(r.t, err)
+	greeting := make([]byte, len(r.greets))
+	_, err = io.ReadFull(route.Conn, greeting)
+	require.NoError(r.t, err)
+	require.Equal(r.t, r.greets, string(greeting))
+	return &client{route.Conn, route.Network, route.Gateway}
+}
+
+// through returns the gateway that a client is connected through, and ends the
+// session.
+func (r *rig) through(g *Group) string {
+	r.t.Helper()
+	c := r.client(g)
+	require.NoError(r.t, c.Close())
+	return c.gateway
+}
+
+// after lets time pass.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func current(g *Group) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.current == nil {
+		return ""
+	}
+	return g.current.name
+}
+
+// drops makes a host's connections fail with err, and new ones too.
+func (r *rig) drops(name string, err error) {
+	r.hosts[name].set(func(h *sshHost) { h.down = err })
+}
+
+// isConnected reports whether there is a connection to a host.
+func (r *rig) isConnected(name string) bool {
+	synctest.Wait()
+	_, now := r.hosts[name].opened()
+	return now > 0
+}
+
+// loses ends a host's connections for good.
+func (r *rig) loses(name string, err error) {
+	h := r.hosts[name]
+	h.mu.Lock()
+	tunnels := slices.Clone(h.tunnels)
+	h.mu.Unlock()
+	for _, t := range tunnels {
+		t.end(err)
+	}
+	synctest.Wait()
+}

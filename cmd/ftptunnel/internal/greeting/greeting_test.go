@@ -1,0 +1,89 @@
+package greeting
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A server sends text to each connection and records what it receives.
+type server struct {
+	text     string
+	hangUp   bool // closes after text
+	received chan string
+}
+
+func newServer(text string, hangUp bool) *server {
+	return &server{text, hangUp, make(chan string, 2)}
+}
+
+func (s *server) DialContext(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	go func() {
+		_, _ = io.WriteString(there, s.text)
+		if s.hangUp {
+			_ = there.Close()
+		}
+		line, _ := bufio.NewReader(there).ReadString('\n')
+		_ = there.Close()
+		s.received <- line
+	}()
+	return here, nil
+}
+
+func TestCheckAcceptsAGreetingAndSendsQUIT(t *testing.T) {
+	for _, text := range []string{"220 ready\r\n", "220-hello\r\n220 ready\r\n", "120 ready in 5 minutes\r\n220 ready\r\n"} {
+		s := newServer(text, false)
+		require.NoError(t, Check(t.Context(), s, "ftp:21"), text)
+		assert.Equal(t, "QUIT\r\n", <-s.received)
+	}
+}
+
+func TestCheckReportsWhatAnswersInsteadOfAnFTPServer(t *testing.T) {
+	for text, want := range map[string]string{
+		"SSH-2.0-OpenSSH_9.2\r\n": `ftp:21 does not greet as an FTP server: "SSH-2.0-OpenSSH_9.2"`,
+		"421 too many users\r\n":  `ftp:21 does not greet as an FTP server: "421 too many users"`,
+		"":                        "no greeting from an FTP server at ftp:21: it closed the connection",
+		"22":                      "no greeting from an FTP server at ftp:21: it closed the connection",
+	} {
+		s := newServer(text, true)
+		assert.EqualError(t, Check(t.Context(), s, "ftp:21"), want)
+		<-s.received
+	}
+}
+
+func TestCheckWaitsForAGreetingUntilTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := Check(t.Context(), newServer("", false), "ftp:21")
+		assert.EqualError(t, err, "no greeting from an FTP server at ftp:21: it sent nothing in time")
+		assert.Equal(t, Limit, time.Since(began))
+	})
+}
+
+func TestCheckEndsWhenItsContextDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		assert.ErrorIs(t, Check(ctx, newServer("", false), "ftp:21"), context.Canceled)
+		lost := errors.New("connection lost")
+		ctx, cancelCause := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancelCause(lost) })
+		assert.ErrorIs(t, Check(ctx, newServer("", false), "ftp:21"), lost)
+	})
+}
+
+func TestCheckAllJoinsTheErrorsOfAllServers(t *testing.T) {
+	s := newServer("SSH-2.0\r\n", true)
+	err := CheckAll(t.Context(), s, []string{"a:21", "b:21"})
+	assert.EqualError(t, err, `a:21 does not greet as an FTP server: "SSH-2.0"; b:21 does not greet as an FTP server: "SSH-2.0"`)
+	assert.NoError(t, CheckAll(t.Context(), s, nil))
+}

@@ -1,0 +1,111 @@
+package settings
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// A Forward is an FTP port on this machine and the FTP server behind it.
+type Forward struct {
+	Listen string // host:port
+	Server string // host:port, as the gateway resolves it; empty if each login names its own
+}
+
+// parseServer parses ftp-host[:port].
+func parseServer(s string) (string, error) {
+	wrong := &Error{fmt.Sprintf("not the address of an FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port"}
+	alone := s
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		alone = s[1 : len(s)-1]
+	}
+	if addr, err := netip.ParseAddr(alone); err == nil && isHost(addr.String()) {
+		return net.JoinHostPort(addr.String(), "21"), nil
+	}
+	if !strings.Contains(s, ":") {
+		s += ":21"
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || !isHost(host) || !isPort(port, 1) {
+		return "", wrong
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// parseForward parses [bind:]port:ftp-host:ftp-port as ssh -L does.
+func parseForward(s string) (Forward, error) {
+	wrong := &Error{"cannot parse -L " + s, "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21"}
+	parts, ok := splitColons(s)
+	if !ok || len(parts) < 3 || len(parts) > 4 {
+		return Forward{}, wrong
+	}
+	n := len(parts) - 2 // the parts before name the address to listen on
+	listen, ok := listenAt(parts[:n])
+	if !ok || !isHost(parts[n]) || !isPort(parts[n+1], 1) {
+		return Forward{}, wrong
+	}
+	return Forward{listen, net.JoinHostPort(parts[n], parts[n+1])}, nil
+}
+
+// parseDynamic parses [bind:]port as ssh -D does.
+func parseDynamic(s string) (Forward, error) {
+	parts, ok := splitColons(s)
+	if ok && len(parts) <= 2 {
+		if listen, ok := listenAt(parts); ok {
+			return Forward{Listen: listen}, nil
+		}
+	}
+	return Forward{}, &Error{"cannot parse -D " + s, "-D [bind:]port, such as -D 2121"}
+}
+
+// listenAt joins [bind, ]port to an address to listen on.
+func listenAt(parts []string) (address string, ok bool) {
+	bind := "127.0.0.1"
+	if len(parts) == 2 {
+		bind, parts = parts[0], parts[1:]
+	}
+	switch bind {
+	case "localhost":
+		bind = "127.0.0.1"
+	case "*":
+		bind = ""
+	}
+	return net.JoinHostPort(bind, parts[0]), isPort(parts[0], 0) && (bind == "" || isHost(bind))
+}
+
+// splitColons splits s at the colons outside brackets and removes the brackets.
+func splitColons(s string) (parts []string, ok bool) {
+	for {
+		var part string
+		if strings.HasPrefix(s, "[") {
+			if part, s, ok = strings.Cut(s[1:], "]"); !ok {
+				return nil, false
+			}
+			if s != "" && s[0] != ':' {
+				return nil, false
+			}
+		} else {
+			end := strings.IndexByte(s, ':')
+			if end < 0 {
+				end = len(s)
+			}
+			part, s = s[:end], s[end:]
+		}
+		parts = append(parts, part)
+		if s == "" {
+			return parts, true
+		}
+		s = s[1:]
+	}
+}
+
+// isHost reports whether s can be a host name or an address.
+func isHost(s string) bool { return s != "" && !strings.ContainsAny(s, "[]/@ ") }
+
+// isPort reports whether s is a port number, least or more.
+func isPort(s string, least int) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= least && n <= 65535
+}

@@ -1,0 +1,105 @@
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
+	"example.org/ftptunnel/ftpfwd"
+)
+
+// exact is a server mode without any translation.
+const exact ftpfwd.ServerMode = "client"
+
+// FTP says how FTP is forwarded, and for whom. Its fields have the meaning of
+// those of [ftpfwd.Forwarder].
+type FTP struct {
+	ServerMode    ftpfwd.ServerMode
+	ActiveAddress netip.Addr
+	ReplyNetworks []netip.Prefix
+	ForeignPorts  bool
+	Targets       ftpfwd.Targets
+	Users         []string // IDs, as package owner has them; nil for any
+	MaxClients    int
+	DataTimeout   time.Duration
+	DrainTimeout  time.Duration
+}
+
+func (in Input) ftp() (FTP, error) {
+	f := FTP{
+		ServerMode: ftpfwd.ServerMode(in.ServerMode), ForeignPorts: in.FXP,
+		MaxClients: in.MaxClients, DataTimeout: in.DataTimeout, DrainTimeout: in.DrainTimeout,
+	}
+	switch f.ServerMode {
+	case ftpfwd.Auto, ftpfwd.Passive, ftpfwd.Active, exact:
+	default:
+		return f, &Error{fmt.Sprintf("unknown server mode %q", in.ServerMode), "--server-mode=auto, passive, active or client"}
+	}
+	if in.MaxClients < 1 || in.DrainTimeout < 0 || in.DataTimeout <= 0 {
+		return f, &Error{"--max-clients, --drain-timeout and --data-timeout must be positive", "such as --max-clients=10 --drain-timeout=1m --data-timeout=5m"}
+	}
+	for _, t := range in.Targets {
+		target, err := ftpfwd.ParseTarget(t)
+		if err != nil {
+			return f, &Error{fmt.Sprintf("--allow-target: %v", err), "such as ftp.internal, *.internal:21, 10.0.0.0/8 or [fd00::/8]:21"}
+		}
+		f.Targets = append(f.Targets, target)
+	}
+	var err error
+	if f.ActiveAddress, err = parseActiveAddress(in.ActiveAddress); err != nil {
+		return f, err
+	}
+	if f.ReplyNetworks, err = parseReplyNetworks(in.PASVAddress); err != nil {
+		return f, err
+	}
+	if f.Users, err = owner.IDs(in.Users); err != nil && len(in.Users) > 0 {
+		err = &Error{"--allow-user: " + err.Error(), "name a user of this machine, or any"}
+	}
+	return f, err
+}
+
+// parseActiveAddress returns the zero value for an empty string.
+func parseActiveAddress(s string) (netip.Addr, error) {
+	if s == "" {
+		return netip.Addr{}, nil
+	}
+	address, err := netip.ParseAddr(s)
+	if err != nil || address.IsUnspecified() {
+		return netip.Addr{}, &Error{"not an IP address: --active-address=" + s, "the gateway's address as the FTP server sees it, such as --active-address=10.1.2.3"}
+	}
+	return address.Unmap(), nil
+}
+
+// parseReplyNetworks returns the networks in which the address of a 227 is
+// dialled.
+func parseReplyNetworks(s string) (networks []netip.Prefix, err error) {
+	switch s {
+	case "control":
+		return nil, nil
+	case "reply":
+		return []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, nil
+	}
+	for _, n := range strings.Split(s, ",") {
+		network, err := netip.ParsePrefix(strings.TrimSpace(n))
+		if err != nil {
+			return nil, &Error{"cannot parse --pasv-address=" + s, "control, reply, or networks such as 10.1.0.0/16,192.168.7.0/24"}
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
+}
+
+// checkActive refuses active mode where no server could connect to the gateway.
+func (s *Settings) checkActive() error {
+	if s.FTP.ServerMode != ftpfwd.Active || s.FTP.ActiveAddress.IsValid() {
+		return nil
+	}
+	for _, f := range s.Forwards {
+		if f.Server == "" || !ftpfwd.OnGateway(f.Server) {
+			return &Error{"active mode needs an address of the gateway that an FTP server on another host can connect to", "--active-address=ADDRESS, or --server-mode=auto"}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+// Package settings holds what the user asks for, as checked values.
+//
+// An [Input] has the settings as people write them, wherever they come from:
+// flags fill it today, a file can as well. [Input.Parse] checks it and returns
+// the [Settings] that the rest of the program works with.
+package settings
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"example.org/ftptunnel/tunnel/sshconfig"
+)
+
+// DefaultListen is the address that clients connect to if no other is given.
+const DefaultListen = "127.0.0.1:2121"
+
+// Input is a tunnel's settings as people write them. Start with [Defaults].
+type Input struct {
+	Gateway string   // [user@]gateway, or several of them separated by commas, in order of preference
+	Server  string   // ftp-host[:port]; if empty, Listen and Dynamic name the servers, or it is localhost:21
+	Listen  []string // -L: [bind:]port:ftp-host:ftp-port
+	Dynamic []string // -D: [bind:]port
+
+	SSH        sshconfig.Options
+	IPv4, IPv6 bool // use only this family to connect to the gateway
+
+	ServerMode    string   // auto, passive, active or client
+	ActiveAddress string   // an IP address of the gateway
+	PASVAddress   string   // control, reply, or networks separated by commas
+	FXP           bool     // pass on addresses that are not the client's
+	Targets       []string // FTP servers that logins may name
+	Users         []string // users of this machine, by name or ID, or any
+	MaxClients    int
+	DataTimeout   time.Duration
+	DrainTimeout  time.Duration
+
+	LogFormat string // text or json
+	Verbose   int    // 1 logs sessions, 2 also commands and replies
+	Quiet     bool   // log warnings and errors only
+}
+
+// Defaults returns an Input that leaves everything at its default.
+func Defaults() Input {
+	return Input{
+		ServerMode:   "auto",
+		PASVAddress:  "control",
+		MaxClients:   1000,
+		DataTimeout:  5 * time.Minute,
+		DrainTimeout: 30 * time.Second,
+		LogFormat:    "text",
+	}
+}
+
+// Settings are checked settings. They do not change once they are parsed.
+type Settings struct {
+	Gateways []string // at least one, in order of preference
+	SSH      sshconfig.Options
+	Forwards []Forward // at least one
+	FTP      FTP
+	Log      Log
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	JSON  bool // one JSON object a line, instead of text
+	Level slog.Level
+}
+
+// Levels beside those of package slog.
+const (
+	LevelLine   = slog.LevelDebug - 4 // single commands and replies
+	LevelNotice = slog.LevelInfo + 2  // what ssh prints unless it is quiet
+)
+
+// Servers returns the FTP servers of the forwards that name one.
+func (s *Settings) Servers() (servers []string) {
+	for _, f := range s.Forwards {
+		if f.Server != "" {
+			servers = append(servers, f.Server)
+		}
+	}
+	return servers
+}
+
+// An Error reports a setting that cannot be used.
+type Error struct {
+	Text string
+	Hint string // what to type instead
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Parse checks in and returns its values. If neither Listen nor Dynamic names an
+// address to listen on, it is listen. An error is an [*Error], except if the
+// users of this machine cannot be looked up.
+func (in Input) Parse(listen string) (*Settings, error) {
+	s := &Settings{SSH: in.SSH, Log: Log{JSON: in.LogFormat == "json", Level: in.level()}}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.IPv4:
+		s.SSH.AddressFamily = "inet"
+	case in.IPv6:
+		s.SSH.AddressFamily = "inet6"
+	}
+	s.Gateways = strings.Split(in.Gateway, ",")
+	if len(s.Gateways) > 1 && slices.Contains(s.Gateways, "") {
+		return nil, &Error{fmt.Sprintf("empty gateway name in %q", in.Gateway), "ftptunnel gateway1,gateway2"}
+	}
+	var err error
+	if s.FTP, err = in.ftp(); err != nil {
+		return nil, err
+	}
+	if s.Forwards, err = in.forwards(listen); err != nil {
+		return nil, err
+	}
+	return s, s.checkActive()
+}
+
+// level returns the lowest level that is logged.
+func (in Input) level() slog.Level {
+	switch {
+	case in.Quiet:
+		return slog.LevelWarn
+	case in.Verbose > 1:
+		return LevelLine
+	case in.Verbose == 1:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// check refuses settings that contradict each other.
+func (in Input) check() error {
+	switch {
+	case in.Gateway == "":
+		return &Error{"no gateway given", "ftptunnel [user@]gateway [ftp-host[:port]]"}
+	case in.IPv4 && in.IPv6:
+		return &Error{"-4 and -6 contradict each other", "give one of them, or neither"}
+	case in.LogFormat != "text" && in.LogFormat != "json":
+		return &Error{fmt.Sprintf("unknown log format %q", in.LogFormat), "--log-format=text or --log-format=json"}
+	case in.SSH.Port < 0 || in.SSH.Port > 65535:
+		return &Error{fmt.Sprintf("no such port: %d", in.SSH.Port), "-p takes 1 to 65535"}
+	case len(in.Listen) > 0 && in.Server != "":
+		return &Error{"both -L and " + in.Server + " name the FTP server", "leave out one of them: ftptunnel -L " + in.Listen[0] + " " + in.Gateway}
+	case len(in.Dynamic) > 0 && in.Server != "":
+		return &Error{"with -D each login names its FTP server, and " + in.Server + " names one too", "leave it out: ftptunnel -D " + in.Dynamic[0] + " " + in.Gateway}
+	case len(in.Targets) > 0 && len(in.Dynamic) == 0:
+		return &Error{"--allow-target needs -D: only there a login names its FTP server", "-D 2121 --allow-target=" + in.Targets[0]}
+	}
+	return nil
+}
+
+// forwards returns the ports to open and the FTP servers behind them.
+func (in Input) forwards(listen string) (forwards []Forward, err error) {
+	for _, l := range in.Listen {
+		f, err := parseForward(l)
+		if err != nil {
+			return nil, err
+		}
+		forwards = append(forwards, f)
+	}
+	for _, d := range in.Dynamic {
+		f, err := parseDynamic(d)
+		if err != nil {
+			return nil, err
+		}
+		forwards = append(forwards, f)
+	}
+	if len(forwards) > 0 {
+		return forwards, nil
+	}
+	server := "localhost:21"
+	if in.Server != "" {
+		if server, err = parseServer(in.Server); err != nil {
+			return nil, err
+		}
+	}
+	return []Forward{{listen, server}}, nil
+}

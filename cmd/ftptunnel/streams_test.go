@@ -1,0 +1,139 @@
+//go:build unix
+
+package main
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/internal/test/sshtest"
+)
+
+// fullPipe returns a pipe that takes not one byte more.
+func fullPipe(t *testing.T) (r, w *os.File, content int) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = r.Close()
+		_ = w.Close()
+	})
+	for _, size := range []int{1 << 12, 1} {
+		for err = nil; err == nil; {
+			require.NoError(t, w.SetWriteDeadline(time.Now().Add(50*time.Millisecond)))
+			var n int
+			n, err = w.Write(make([]byte, size))
+			content += n
+		}
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	}
+	return r, w, content
+}
+
+// stops ends the program with SIGTERM, and checks that it takes no longer than
+// it should and exits with status 0.
+func stops(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		assert.NoError(t, err, "status 0")
+	case <-time.After(10 * time.Second):
+		t.Fatal("the program does not exit")
+	}
+}
+
+func TestALogThatNobodyReadsStopsNothing(t *testing.T) {
+	s := newSite(t, &sshtest.Server{Banner: "Welcome to the gateway.\n"})
+	_, full, _ := fullPipe(t)
+	cmd := s.command("-vv")
+	cmd.Stderr = full
+	movesFiles(t, s.forward(cmd), 10)
+	stops(t, cmd)
+}
+
+func TestTheLogReportsHowMuchWasDroppedOnceItIsRead(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	r, full, filling := fullPipe(t)
+	cmd := s.command("-vv")
+	cmd.Stderr = full
+	address := s.forward(cmd)
+	movesFiles(t, address, 100)
+	require.NoError(t, full.Close()) // the program has it
+	log := make(chan string, 1)
+	go func() {
+		_, _ = io.CopyN(io.Discard, r, int64(filling))
+		text, _ := io.ReadAll(r)
+		log <- string(text)
+	}()
+	movesFiles(t, address, 1)
+	stops(t, cmd)
+	text := <-log
+	assert.Regexp(t, `level=WARN msg="events dropped" dropped=[1-9][0-9]*\n`, text)
+	assert.Contains(t, text, "msg=stopping", "what was published last is written at exit")
+	assert.Equal(t, 1, strings.Count(text, "msg=connected"))
+}
+
+// A closed standard error or standard output makes the kernel send SIGPIPE.
+func TestAClosedStandardErrorStopsNothing(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	cmd := s.command("-vv")
+	cmd.Stderr = w
+	address := s.forward(cmd)
+	require.NoError(t, w.Close())
+	movesFiles(t, address, 3)
+	stops(t, cmd)
+}
+
+func TestAStandardOutputThatNobodyReadsStopsNothing(t *testing.T) {
+	_, full, _ := fullPipe(t)
+	r, closed, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	for name, stdout := range map[string]*os.File{"full": full, "closed": closed} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, &sshtest.Server{})
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			address := l.Addr().String()
+			require.NoError(t, l.Close())
+			cmd := s.command("-L", address+":"+s.ftp, "127.0.0.1")
+			cmd.Stdout = stdout
+			require.NoError(t, cmd.Start())
+			require.Eventually(t, func() bool {
+				conn, err := net.Dial("tcp", address)
+				if err == nil {
+					_ = conn.Close()
+				}
+				return err == nil
+			}, 10*time.Second, 10*time.Millisecond)
+			movesFiles(t, address, 3)
+			stops(t, cmd)
+		})
+	}
+}
+
+// What the program ignores for itself it must not ignore for the command.
+func TestACommandThatIsRunGetsTheDefaultActionOfSIGPIPE(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	cmd := s.command("run", "127.0.0.1", s.ftp)
+	cmd.Args = append(cmd.Args, "--", "sh", "-c", "kill -PIPE $$; exit 0")
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, string(out))
+	assert.Equal(t, 128+int(syscall.SIGPIPE), exit.ExitCode(), string(out))
+}

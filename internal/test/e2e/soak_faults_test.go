@@ -1,0 +1,237 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/internal/test/lab"
+)
+
+// A fault is something that goes wrong on the way, or somebody who is in the
+// way.
+type fault struct {
+	name     string
+	often    int  // it is in a deck
+	rare     bool // it is not always injected when its turn comes: what has grown is to be seen
+	last     bool // of two that come together, this is the later one
+	harmless bool // no transfer may fail of it
+
+	// inject has it begin, and returns what undoes it later; nil if there is
+	// nothing to undo.
+	inject func(k *soak, r *rand.Rand) (mend func())
+}
+
+var faults []fault
+
+func init() {
+	faults = []fault{
+		{name: "sshd's session is killed", often: 2, inject: killSession},
+		{name: "sshd's session is halted", often: 1, inject: haltSession},
+		{name: "sshd is killed and started again", often: 1, inject: restartSSHD},
+		{name: "the gateway is cut off", often: 1, inject: cutOff},
+		{name: "the gateway refuses connections", often: 1, inject: refuse},
+		{name: "the SSH connection is cut after some bytes", often: 2, inject: cutRelay},
+		{name: "one of vsftpd's processes is killed", often: 2, inject: killWorker},
+		{name: "vsftpd is killed and started again", often: 1, inject: restartServer},
+		{name: "ftptunnel is stopped and started again", often: 1, rare: true, last: true, inject: restartProgram},
+		{name: "connections come and go without a word", often: 1, harmless: true, inject: comeAndGo},
+		{name: "a client never logs in", often: 1, harmless: true, inject: neverLogIn},
+		{name: "a stranger connects to all ports", often: 1, harmless: true, inject: comeAsStranger},
+	}
+}
+
+func killSession(k *soak, _ *rand.Rand) func() {
+	k.ssh.KillSessions(k.t)
+	return nil
+}
+
+func haltSession(k *soak, r *rand.Rand) func() {
+	k.ssh.StopSessions()
+	if r.IntN(2) == 0 {
+		return k.ssh.ContSessions
+	}
+	return func() { k.ssh.KillSessions(k.t) }
+}
+
+func restartSSHD(k *soak, _ *rand.Rand) func() {
+	k.ssh.Kill()
+	k.ssh.KillSessions(k.t)
+	return func() { k.ssh.Restart(k.t) }
+}
+
+func cutOff(k *soak, _ *rand.Rand) func() {
+	k.Gateway.Cut(k.t)
+	return func() { k.Gateway.Mend(k.t) }
+}
+
+func refuse(k *soak, _ *rand.Rand) func() {
+	k.Gateway.Refuse(k.t, "tcp dport 22")
+	return func() { k.Gateway.Run(k.t, "nft", "delete", "table", "inet", "refusal") }
+}
+
+func cutRelay(k *soak, r *rand.Rand) func() {
+	if !k.relayed {
+		return killSession(k, r)
+	}
+	k.relay.CutAfter(lab.Direction(r.IntN(2)), r.Int64N(3<<20), lab.Cut(r.IntN(2)))
+	return func() { k.relay.Spare() }
+}
+
+func killWorker(k *soak, r *rand.Rand) func() {
+	k.ftp.KillWorker(r.IntN)
+	return nil
+}
+
+func restartServer(k *soak, _ *rand.Rand) func() {
+	k.ftp.Kill()
+	k.ftp.KillChildren(k.t)
+	return func() { k.ftp.Restart(k.t) }
+}
+
+func restartProgram(k *soak, _ *rand.Rand) func() {
+	require.NoError(k.t, k.program.Signal(syscall.SIGTERM))
+	return func() {
+		k.stopped()
+		k.relayed = !k.relayed
+		k.launch()
+	}
+}
+
+// stopped waits for the program's end after a signal.
+func (k *soak) stopped() {
+	select {
+	case <-k.program.Done():
+		assert.NoError(k.t, k.program.Wait(), "the program ends with status 0 after a signal")
+	case <-time.After(drainTimeout + 15*time.Second):
+		k.record.wrong("ftptunnel has not ended after SIGTERM")
+		k.dump()
+	}
+	k.checkLog()
+}
+
+func comeAndGo(k *soak, r *rand.Rand) func() {
+	for range 10 {
+		c, err := k.Client.DialContext(k.t.Context(), "tcp", "127.0.0.1:2121")
+		if err != nil {
+			continue // the program is away
+		}
+		if r.IntN(2) == 0 {
+			reset(c)
+		} else {
+			_ = c.Close()
+		}
+	}
+	return nil
+}
+
+func neverLogIn(k *soak, _ *rand.Rand) func() {
+	c, err := k.Client.DialContext(k.t.Context(), "tcp", "127.0.0.1:2121")
+	if err != nil {
+		return nil
+	}
+	return func() { _ = c.Close() }
+}
+
+var programsPort = regexp.MustCompile(`127\.0\.0\.1:(\d+) .*"ftptunnel"`)
+
+// comeAsStranger has another user connect to the program's ports, who must
+// get nothing from those of data.
+func comeAsStranger(k *soak, _ *rand.Rand) func() {
+	var ports []string
+	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
+		if m[1] != "2121" {
+			ports = append(ports, m[1])
+		}
+	}
+	const script = `for port in "$@"; do timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/'$port' && cat <&3' 2>/dev/null; done; true`
+	got := k.Client.Run(k.t, "setpriv", append([]string{"--reuid=" + lab.User, "--regid=" + lab.User, "--clear-groups", "bash", "-c", script, "stranger"}, ports...)...)
+	if got != "" {
+		k.record.wrong("a stranger got %d bytes from data ports", len(got))
+	}
+	return nil
+}
+
+// inject injects faults, one or two at a time, until done is closed.
+func (k *soak) inject(done <-chan struct{}) {
+	d := k.plan.troubles
+	for i := d.injection(); k.pause(done, i.after); i = d.injection() {
+		windows, mends := k.begin(i)
+		if len(mends) > 0 {
+			k.pause(done, i.lasting)
+		}
+		for _, mend := range mends {
+			mend()
+		}
+		if !k.recovered() {
+			return
+		}
+		k.record.close(windows)
+	}
+}
+
+// begin has i's faults begin, and returns what undoes them, in this order: the
+// program cannot begin while the gateway is away, so its restart comes last.
+func (k *soak) begin(i injection) (windows []*window, mends []func()) {
+	if i.faults[0].last {
+		slices.Reverse(i.faults)
+	}
+	for _, f := range i.faults {
+		windows = append(windows, k.record.open(f))
+		if mend := f.inject(k, i.dice); mend != nil {
+			mends = append(mends, mend)
+		}
+	}
+	return windows, mends
+}
+
+// pause waits, and reports whether there is more to come.
+func (k *soak) pause(done <-chan struct{}, d time.Duration) bool {
+	select {
+	case <-done:
+		return false
+	case <-k.record.over:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// recovered waits until a client comes through.
+func (k *soak) recovered() bool {
+	var err error
+	for began := time.Now(); time.Since(began) < stuckAfter; <-time.After(50 * time.Millisecond) {
+		var c *caller
+		if c, err = enter(k.Client); err == nil {
+			_, err = c.command(2, "NOOP")
+			c.close()
+		}
+		if err == nil {
+			return true
+		}
+		if k.record.ended() {
+			return false
+		}
+	}
+	k.record.add(venture{login: true, entered: time.Now(), err: fmt.Errorf("%w: nobody comes through after the fault: %w", errStuck, err)})
+	return false
+}
+
+// checkLog looks for what the program must never say.
+func (k *soak) checkLog() {
+	log := k.program.Stderr.String()
+	for _, text := range []string{"DATA RACE", "panic:", "fatal error:"} {
+		if strings.Contains(log, text) {
+			k.record.wrong("the program says %q", text)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/internal/test/module"
+)
+
+// leftovers describes what is there beyond what has to be: data listeners here
+// and on the gateway, descriptors, processes of the FTP server.
+func (k *soak) leftovers(descriptors int) string {
+	var left []string
+	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
+		if m[1] != "2121" {
+			left = append(left, "listener here on port "+m[1])
+		}
+	}
+	for _, l := range k.Gateway.Listeners(k.t) {
+		if !strings.HasSuffix(l, ":22") && !strings.HasSuffix(l, ":21") {
+			left = append(left, "listener on the gateway on "+l)
+		}
+	}
+	if n := k.program.Descriptors(k.t); n > descriptors {
+		left = append(left, fmt.Sprintf("%d descriptors instead of %d", n, descriptors))
+	}
+	if n := k.ftp.Workers(); n > 0 {
+		left = append(left, fmt.Sprintf("%d processes of vsftpd", n))
+	}
+	return strings.Join(left, ", ")
+}
+
+// checkLeftovers gives what is over the time that it may take: the program
+// itself lets nothing rest for longer than a minute.
+func (k *soak) checkLeftovers(descriptors int) {
+	began := time.Now()
+	var left string
+	gone := assert.Eventually(k.t, func() bool {
+		left = k.leftovers(descriptors)
+		return left == ""
+	}, stuckAfter, 100*time.Millisecond)
+	if !gone {
+		k.record.wrong("left behind: %s", left)
+		links, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", k.program.Pid))
+		for _, l := range links {
+			to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", k.program.Pid, l.Name()))
+			k.t.Logf("descriptor %s: %s", l.Name(), to)
+		}
+		k.t.Logf("sockets:\n%s", k.Client.Run(k.t, "ss", "-Htanp"))
+	}
+	k.t.Logf("all was closed %v after the last client", time.Since(began).Round(time.Millisecond))
+}
+
+// dump ends the program and returns the stacks of its goroutines.
+func (k *soak) dump() []string {
+	require.NoError(k.t, k.program.Signal(syscall.SIGQUIT))
+	<-k.program.Done()
+	_, dump, found := strings.Cut(k.program.Stderr.String(), "SIGQUIT: quit")
+	require.True(k.t, found, "no stacks")
+	var stacks []string
+	for _, s := range strings.Split(dump, "\n\n") {
+		if strings.HasPrefix(strings.TrimSpace(s), "goroutine ") {
+			stacks = append(stacks, strings.TrimSpace(s))
+		}
+	}
+	return stacks
+}
+
+// ours is a function of the program's packages or of those for SSH.
+var ours = regexp.MustCompile(`(?m)^(` + regexp.QuoteMeta(module.Path) + `/\S+|main\.\S+|golang\.org/x/crypto/ssh\.\S+)\(`)
+
+// duty returns what a goroutine is for: its outermost function that is ours.
+func duty(stack string) string {
+	found := ours.FindAllStringSubmatch(stack, -1)
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1][1]
+}
+
+// checkGoroutines compares the stacks with those of a program that has served
+// its first clients.
+func (k *soak) checkGoroutines(before, after []string) {
+	count := func(stacks []string) map[string]int {
+		n := map[string]int{}
+		for _, s := range stacks {
+			n[duty(s)]++
+		}
+		return n
+	}
+	was, is := count(before), count(after)
+	for _, name := range sorted(is) {
+		// A question whether the gateway is alive comes and goes.
+		if name == "" || is[name] <= was[name] || strings.HasPrefix(name, module.Path+"/tunnel.(*link).watch.") {
+			continue
+		}
+		i := slices.IndexFunc(after, func(s string) bool { return duty(s) == name })
+		k.record.wrong("%d goroutines of %s instead of %d, such as\n%s", is[name], name, was[name], after[i])
+	}
+	k.t.Logf("goroutines: %d, of a fresh program: %d", len(after), len(before))
+}

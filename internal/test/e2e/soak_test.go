@@ -1,0 +1,142 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"example.org/ftptunnel/internal/test/lab"
+)
+
+// A soak is the program under many transfers and faults.
+type soak struct {
+	*site
+	plan   *plan
+	files  []content
+	ftp    *lab.FTPServer
+	relay  *lab.Relay
+	record *record
+
+	program *lab.Process
+	relayed bool // it reaches the gateway through the relay
+}
+
+// drainTimeout is how long transfers may go on when the program is stopped.
+const drainTimeout = 2 * time.Second
+
+// relayPort is where the relay listens, on the client's host.
+const relayPort = "2222"
+
+func newSoak(t *testing.T) *soak {
+	lab.Require(t, "curl", "bash", "setpriv", "timeout")
+	p := newPlan(t)
+	s := throughSSHD(t, "ClientAliveInterval 2", "ClientAliveCountMax 3", "MaxStartups 100")
+	k := &soak{site: s, plan: p, record: newRecord(), relayed: true}
+	// vsftpd's speed gives faults something to meet; its bounds are shorter than
+	// ours, so that what it leaves is gone by the end.
+	k.ftp = lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Port20: true, Extra: []string{
+		"max_per_ip=0", "anon_max_rate=5000000", "accept_timeout=20", "connect_timeout=20", "data_connection_timeout=60",
+	}})
+	k.relay = lab.NewRelay(t, s.Client, "127.0.0.1:"+relayPort, s.Gateway.Addr.String()+":22")
+	r := rand.New(rand.NewPCG(p.seed, 3))
+	for i, size := range p.files {
+		f := content{fmt.Sprintf("file%d", i), make([]byte, size)}
+		for j := range f.data {
+			f.data[j] = byte(r.Uint32())
+		}
+		k.ftp.WriteFile(t, f.name, string(f.data))
+		s.Client.WriteFile(t, lab.Home+"/"+f.name, string(f.data))
+		k.files = append(k.files, f)
+	}
+	return k
+}
+
+// launch starts the program, and waits until it listens.
+func (k *soak) launch() {
+	k.t.Helper()
+	args := []string{"-v", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=3", "--drain-timeout=" + drainTimeout.String()}
+	if k.relayed {
+		args = append(args, "-o", "HostName=127.0.0.1", "-p", relayPort, "-o", "HostKeyAlias=gateway")
+	}
+	cmd := k.Client.Command(context.Background(), binary(k.t), append(args, "gateway")...)
+	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
+	k.program = k.Client.Start(k.t, cmd)
+	k.program.Stdout.Await(k.t, "ftp://127.0.0.1:")
+}
+
+func TestSoakUnderFaultsNothingIsTakenForWholeThatIsNotAndNothingIsLeft(t *testing.T) {
+	k := newSoak(t)
+	k.launch()
+	k.inEachMode()
+	fresh := k.dump()
+	k.launch()
+	k.inEachMode()
+	descriptors := k.program.Descriptors(t)
+
+	k.run()
+	if len(k.record.wrongs) == 0 {
+		k.inEachMode()
+		k.checkLeftovers(descriptors)
+		k.checkLog()
+		k.checkGoroutines(fresh, k.dump())
+	}
+	for _, wrong := range append(k.record.wrongs, k.record.unexcused()...) {
+		t.Errorf("SOAK_SEED=%d: %s", k.plan.seed, wrong)
+	}
+}
+
+// run has the workers do their errands while faults are injected.
+func (k *soak) run() {
+	var workers sync.WaitGroup
+	for i := range k.plan.errands {
+		workers.Go(func() { k.work(i) })
+	}
+	done := make(chan struct{})
+	go func() {
+		workers.Wait()
+		close(done)
+	}()
+	began := time.Now()
+	defer func() {
+		k.record.end() // a fault that could not be injected may have ended the test
+		<-done
+		k.t.Logf("SOAK_SEED=%d, %v\n%s", k.plan.seed, time.Since(began).Round(time.Second), k.record.table())
+	}()
+	k.inject(done)
+	if k.record.ended() {
+		k.t.Log(strings.Join(k.dump(), "\n\n"))
+	} else {
+		<-done
+	}
+}
+
+// inEachMode moves a file in each mode and direction, for which there must be no
+// fault.
+func (k *soak) inEachMode() {
+	k.t.Helper()
+	for _, opener := range []string{"EPSV", "PASV", "PORT", "EPRT"} {
+		c, err := enter(k.Client)
+		require.NoError(k.t, err)
+		for _, upload := range []bool{true, false} {
+			o := venture{errand: errand{opener: opener, upload: upload, file: 3, manner: plain}}
+			k.verify(&o, c, "pub/mode")
+			require.NoError(k.t, o.err, "%v", o.errand)
+		}
+		_, err = c.command(2, "QUIT")
+		assert.NoError(k.t, err)
+		c.close()
+	}
+	eventually(k.t, "the sessions have ended", func() bool {
+		log := k.program.Stderr.String()
+		return strings.Count(log, "session began") == strings.Count(log, "session ended")
+	})
+}

@@ -1,0 +1,95 @@
+package sshconfig
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.org/ftptunnel/tunnel"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// implementedAlgorithms are the algorithms that package ssh implements, by the
+// keyword that lists them. They include insecure ones: the defaults of OpenSSH
+// have none of these, so they are used only where somebody configured them.
+var implementedAlgorithms = func() map[string][]string {
+	safe, old := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	keys := slices.Concat(safe.HostKeys, old.HostKeys)
+	signatures := slices.Concat(safe.PublicKeyAuths, old.PublicKeyAuths)
+	return map[string][]string{
+		"ciphers":           slices.Concat(safe.Ciphers, old.Ciphers),
+		"kexalgorithms":     slices.Concat(safe.KeyExchanges, old.KeyExchanges),
+		"macs":              slices.Concat(safe.MACs, old.MACs),
+		"hostkeyalgorithms": keys,
+		// For a key in an agent, package ssh needs no more than the algorithm's name.
+		"pubkeyacceptedalgorithms": withCertificates(signatures),
+		"casignaturealgorithms":    slices.DeleteFunc(slices.Clone(signatures), isCertificate),
+	}
+}()
+
+const certificateSuffix = "-cert-v01@openssh.com"
+
+func isCertificate(algorithm string) bool { return strings.HasSuffix(algorithm, certificateSuffix) }
+
+// certified returns the name of algorithm for certificates.
+func certified(algorithm string) string {
+	return strings.TrimSuffix(algorithm, "@openssh.com") + certificateSuffix
+}
+
+// withCertificates returns algorithms and their names for certificates.
+func withCertificates(algorithms []string) []string {
+	all := slices.Clone(algorithms)
+	for _, name := range algorithms {
+		if !isCertificate(name) && !slices.Contains(all, certified(name)) {
+			all = append(all, certified(name))
+		}
+	}
+	return all
+}
+
+// setAlgorithms sets the lists that differ from the defaults of ssh. The others
+// stay empty, so that package ssh uses its own order.
+func setAlgorithms(h *tunnel.Hop, v *values, defaults settings) {
+	if v.first("pubkeyacceptedalgorithms") == "" { // its name before OpenSSH 8.5
+		v.settings["pubkeyacceptedalgorithms"] = v.settings["pubkeyacceptedkeytypes"]
+		defaults["pubkeyacceptedalgorithms"] = defaults["pubkeyacceptedkeytypes"]
+	}
+	for _, l := range []struct {
+		keyword string
+		list    *[]string
+	}{
+		{"ciphers", &h.Ciphers},
+		{"kexalgorithms", &h.KexAlgorithms},
+		{"macs", &h.MACs},
+		{"hostkeyalgorithms", &h.HostKeyAlgorithms},
+		{"pubkeyacceptedalgorithms", &h.PubkeyAcceptedAlgorithms},
+		{"casignaturealgorithms", &h.CASignatureAlgorithms},
+	} {
+		if v.first(l.keyword) != defaults.first(l.keyword) {
+			*l.list = v.algorithms(l.keyword)
+		}
+	}
+}
+
+// algorithms returns the implemented algorithms in the list of keyword.
+func (v *values) algorithms(keyword string) []string {
+	implemented := implementedAlgorithms[keyword]
+	usable := slices.DeleteFunc(commaList(v.first(keyword)), func(name string) bool { return !slices.Contains(implemented, name) })
+	if len(usable) == 0 {
+		v.fail(fmt.Errorf("%s %s: none of these is implemented; implemented are %s",
+			keyword, v.first(keyword), strings.Join(implemented, ",")))
+	}
+	return usable
+}
+
+// allImplemented reports whether all algorithms in list, a value of keyword, are
+// implemented.
+func allImplemented(keyword, list string) bool {
+	for name := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(implementedAlgorithms[keyword], name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,80 @@
+package sshconfig
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Forms of values that package ssh_config reads as ssh does: without quotes and
+// backslashes, and without a list where ssh expects a word.
+const (
+	word     = `[^\s"'\\]+`
+	words    = word + `([ \t]+` + word + `)*`
+	plain    = `[^\s"'\\%$]+` // only new versions expand tokens and variables in these
+	number   = `[0-9]{1,9}`
+	boolean  = `(?i:yes|no|true|false)`
+	names    = `[a-z0-9][a-z0-9@.,-]*` // no changes to the default list, no patterns
+	anything = `.*`
+	pattern  = `!?[^\s"'\\?!]+`
+)
+
+// valueForms are the keywords that this package supports or must not ignore, each
+// with the form of value that the built-in reader supports.
+var valueForms = map[string]string{
+	"addressfamily":                `(?i:any|inet|inet6)`,
+	"batchmode":                    boolean,
+	"bindaddress":                  plain,
+	"bindinterface":                plain,
+	"casignaturealgorithms":        names,
+	"certificatefile":              word,
+	"ciphers":                      names,
+	"connecttimeout":               `(?i:none)|` + number,
+	"globalknownhostsfile":         words,
+	"hashknownhosts":               boolean,
+	"hostkeyalgorithms":            names,
+	"hostkeyalias":                 plain,
+	"hostname":                     word,
+	"identitiesonly":               boolean,
+	"identityagent":                word,
+	"identityfile":                 word,
+	"kbdinteractiveauthentication": boolean,
+	"kexalgorithms":                names,
+	"knownhostscommand":            words,
+	"macs":                         names,
+	"numberofpasswordprompts":      number,
+	"passwordauthentication":       boolean,
+	"port":                         number,
+	"preferredauthentications":     plain,
+	"proxycommand":                 anything,
+	"proxyusefdpass":               boolean,
+	"proxyjump":                    `[^\s"'\\$]+`,
+	"pubkeyacceptedalgorithms":     names,
+	"pubkeyauthentication":         `(?i:yes|no|true|false|unbound|host-bound)`,
+	"refuseconnection":             anything,
+	"requiredrsasize":              number,
+	"revokedhostkeys":              plain,
+	"serveralivecountmax":          number,
+	"serveraliveinterval":          number,
+	"stricthostkeychecking":        `(?i:yes|no|true|false|off|ask|accept-new)`,
+	"user":                         plain,
+	"userknownhostsfile":           words,
+}
+
+// ignoredKeywords are the other keywords of ssh, except those that begin with
+// GSSAPI and those that change how a file is read.
+var ignoredKeywords = strings.Fields(`
+	addkeystoagent canonicaldomains canonicalizefallbacklocal canonicalizemaxdots canonicalizepermittedcnames
+	channeltimeout checkhostip clearallforwardings compression
+	connectionattempts controlmaster controlpath controlpersist dynamicforward enableescapecommandline
+	enablesshkeysign escapechar exitonforwardfailure fingerprinthash forkafterauthentication forwardagent
+	forwardx11 forwardx11timeout forwardx11trusted gatewayports hostbasedacceptedalgorithms
+	hostbasedauthentication ignoreunknown ipqos kbdinteractivedevices localcommand localforward
+	loglevel logverbose nohostauthenticationforlocalhost obscurekeystroketiming permitlocalcommand
+	permitremoteopen pkcs11provider rekeylimit remotecommand
+	remoteforward requesttty securitykeyprovider sendenv sessiontype setenv stdinnull
+	streamlocalbindmask streamlocalbindunlink syslogfacility tcpkeepalive tunnel tunneldevice updatehostkeys
+	verifyhostkeydns versionaddendum visualhostkey warnweakcrypto xauthlocation`)
+
+func matches(form, value string) bool {
+	return regexp.MustCompile(`^(?:` + form + `)$`).MatchString(value)
+}
