@@ -76,11 +76,3 @@ func TestMethodOfClientIsTriedFirstAgainAfterAWhile(t *testing.T) {
 		r.server.expect("EPSV")
 	})
 }
-
-func TestDefaultPathUsesEPSVAfterEPSVALL(t *testing.T) {
-	withRig(t, func(r *rig) {
-		r.exchange("EPSV ALL", "200 ok")
-		r.client.send("RETR x")
-		r.server.expect("EPSV")
-	})
-}

@@ -67,3 +67,11 @@ func TestServerRepliesToTransferWhoseDefaultPathItRefuses(t *testing.T) {
 		r.client.expect("530 Please login with USER and PASS.")
 	})
 }
+
+func TestDefaultPathUsesEPSVAfterEPSVALL(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.exchange("EPSV ALL", "200 ok")
+		r.client.send("RETR x")
+		r.server.expect("EPSV")
+	})
+}

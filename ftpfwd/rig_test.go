@@ -148,13 +148,13 @@ func (r *rig) endedTransfer() Transfer {
 	return ended[0]
 }
 
-// openListeners returns how many data listeners are open on the client's and on
-// the server's side, apart from those of the test.
+// openListeners returns how many listeners are open on the client's and on the
+// server's side, apart from the control listeners.
 func (r *rig) openListeners() (near, far int) {
 	synctest.Wait()
 	near, _ = r.near.Open()
 	far, _ = r.far.Open()
-	return near - 1, far - 1 // each side has a control listener
+	return near - 1, far - 1
 }
 
 // exchange sends a command to the server and its reply to the client. Neither is
