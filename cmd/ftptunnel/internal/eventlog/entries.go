@@ -5,7 +5,6 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
-	"example.org/ftptunnel/ftpfwd"
 )
 
 // An entry says how events of a kind are logged.
@@ -61,31 +60,31 @@ func who(e events.Event) []slog.Attr {
 		text("client", e.Client), text("listener", e.Listener), text("server", e.Server), text("gateway", e.Gateway), text("user", e.User))
 }
 
-// transfer returns the attributes of a transfer that are known at its start.
-func transfer(t ftpfwd.Transfer) []slog.Attr {
-	attrs := []slog.Attr{
-		slog.String("command", t.Command), slog.String("file", t.File), text("path", t.Path), slog.String("direction", string(t.Direction)),
-		slog.String("method", t.Method),
-	}
-	if t.ServerMethod != t.Method {
-		attrs = append(attrs, text("server_method", t.ServerMethod))
-	}
-	return append(attrs, slog.String("type", t.Type), slog.String("mode", t.Mode))
-}
-
+// started leaves out the methods: the data connection may come later.
 func started(e events.Event) []slog.Attr {
-	return append([]slog.Attr{slog.Int64("transfer", e.Transfer.Number)}, transfer(e.Transfer)...)
+	t := e.Transfer
+	return []slog.Attr{
+		slog.Int64("transfer", t.Number), slog.String("command", t.Command), slog.String("file", t.File), text("path", t.Path),
+		slog.String("direction", string(t.Direction)), slog.String("type", t.Type), slog.String("mode", t.Mode),
+	}
 }
 
 func ended(e events.Event) []slog.Attr {
-	t, result := e.Transfer, "ok"
+	t, result, serverMethod := e.Transfer, "ok", e.Transfer.ServerMethod
 	if t.Err != nil {
 		result = "failed"
 	}
-	attrs := append([]slog.Attr{slog.Int64("transfer", t.Number), slog.String("result", result)}, transfer(t)...)
-	return append(attrs,
+	if serverMethod == t.Method {
+		serverMethod = ""
+	}
+	return []slog.Attr{
+		slog.Int64("transfer", t.Number), slog.String("result", result),
+		slog.String("command", t.Command), slog.String("file", t.File), text("path", t.Path),
+		slog.String("direction", string(t.Direction)), slog.String("method", t.Method), text("server_method", serverMethod),
+		slog.String("type", t.Type), slog.String("mode", t.Mode),
 		slog.Int64("bytes", t.Bytes), slog.Int64("duration_ms", t.Duration.Milliseconds()), slog.Int("reply", t.Reply),
-		text("blame", t.Blame.String()), cause(t.Err))
+		text("blame", t.Blame.String()), cause(t.Err),
+	}
 }
 
 func line(e events.Event) []slog.Attr {

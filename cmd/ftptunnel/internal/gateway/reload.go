@@ -23,6 +23,9 @@ func (p *Pool) Reload(ctx context.Context) {
 		if err == nil {
 			kind, err = gw.reload(ctx, hops)
 		}
+		if ctx.Err() != nil {
+			return // the program is stopping
+		}
 		p.publish(events.Event{Kind: kind, Gateway: gw.name, Err: err})
 	}
 }
