@@ -1,6 +1,6 @@
 package ftptest
 
-// peculiar are servers known by one habit only.
+// peculiar are imitations of a single peculiarity.
 var peculiar = []Product{
 	{
 		Name:    "refuses EPSV",
@@ -120,8 +120,8 @@ var peculiar = []Product{
 	},
 }
 
-// TLSOnly are servers that do not go on without TLS, which this one does not
-// have: no client gets further than their refusals.
+// TLSOnly are imitations of servers that require TLS, which this server does not
+// support: they refuse every client.
 var TLSOnly = []Product{
 	{
 		Name:   "IIS that requires SSL",
