@@ -101,7 +101,7 @@ func TestServerDoesNotChooseHostOfDataConnection(t *testing.T) {
 	defer data.Close()
 	eventually(t, "a connection to the control connection's host", right)
 	assert.False(t, named())
-	p.Stderr.Await(t, "the server names 10.78.0.2 for its data connections; localhost is dialled instead")
+	p.Stderr.Await(t, "10.78.0.2 is named, localhost is dialled")
 }
 
 func splitPort(t *testing.T, address string) (host, port string) {
@@ -167,7 +167,7 @@ func TestOnlyFTPServerMayConnectToPortOnGateway(t *testing.T) {
 			stolen, err := io.ReadAll(stranger)
 			assert.Empty(t, stolen)
 			assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is rejected")
-			p.Stderr.Await(t, "turned away")
+			p.Stderr.Await(t, "a data connection was rejected")
 
 			_, err = control.command(1, "RETR pub/secret")
 			require.NoError(t, err)

@@ -68,14 +68,14 @@ func TestServerThatRequiresTLSIsExplained(t *testing.T) {
 	s.tlsServer(true)
 	p := s.start("gateway")
 	assert.NotZero(t, s.run("curl", "-sS", here+"/pub/").status)
-	p.Stderr.Await(t, "the FTP server insists on TLS")
+	p.Stderr.Await(t, "the FTP server requires TLS")
 	for _, product := range ftptest.TLSOnly {
 		t.Run(product.Name, func(t *testing.T) {
 			s := throughSSHD(t)
 			s.imitate(product.Dialect)
 			p := s.start("gateway")
 			assert.NotZero(t, s.run("curl", "-sS", here).status)
-			p.Stderr.Await(t, "the FTP server insists on TLS")
+			p.Stderr.Await(t, "the FTP server requires TLS")
 		})
 	}
 }

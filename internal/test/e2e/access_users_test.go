@@ -44,7 +44,7 @@ func TestOtherUserOfClientsHostIsRejectedUnlessAllowed(t *testing.T) {
 	r := s.as("curl", "-sS", "-v", here)
 	assert.NotZero(t, r.status)
 	assert.Contains(t, r.stderr, "421 it is user 2121's, who has no business here")
-	p.Stderr.Await(t, "that is bob; if all is well: --allow-user=bob")
+	p.Stderr.Await(t, "to serve this user too: --allow-user=bob")
 	require.NoError(t, p.Signal(os.Interrupt))
 	require.NoError(t, p.Wait())
 
@@ -62,7 +62,7 @@ func TestOtherUserGetsNoDataOfClient(t *testing.T) {
 	port, err := c.open("EPSV")
 	require.NoError(t, err)
 	assert.Empty(t, s.steal(port))
-	p.Stderr.Await(t, "a data connection is turned away")
+	p.Stderr.Await(t, "a data connection was rejected")
 	data, err := c.begin(port, "LIST", true)
 	require.NoError(t, err)
 	_, err = c.receive(data)
@@ -84,7 +84,7 @@ func TestUsersAreTreatedAlikeOnBothLoopbacks(t *testing.T) {
 		rejected := s.as("curl", "-sS", "-v", "-g", "ftp://"+l.host+":2121")
 		assert.NotZero(s.t, rejected.status)
 		assert.Contains(s.t, rejected.stderr, "421 it is user 2121's, who has no business here")
-		p.Stderr.Await(s.t, "a client is turned away")
+		p.Stderr.Await(s.t, "a client was rejected")
 		p.Stderr.Await(s.t, "--allow-user=bob")
 
 		// The same with a data port, to which the other user is first.
@@ -93,7 +93,7 @@ func TestUsersAreTreatedAlikeOnBothLoopbacks(t *testing.T) {
 		port, err := c.open("EPSV")
 		require.NoError(s.t, err)
 		assert.Empty(s.t, s.steal(port))
-		p.Stderr.Await(s.t, "a data connection is turned away")
+		p.Stderr.Await(s.t, "a data connection was rejected")
 		data, err := c.begin(port, "RETR pub/secret", true)
 		require.NoError(s.t, err)
 		got, err := c.receive(data)

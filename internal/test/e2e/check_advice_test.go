@@ -18,21 +18,21 @@ func TestCheckAdvisesOnSSHDConfiguration(t *testing.T) {
 		there, back       string
 		summary, toChange string
 	}{
-		{option: "AllowTcpForwarding no", status: 1, there: "FAIL", back: "FAIL", summary: "Nothing works yet: forward there", toChange: "set AllowTcpForwarding yes and DisableForwarding no"},
-		{option: "AllowTcpForwarding remote", status: 1, there: "FAIL", back: "ok", summary: "Nothing works yet: forward there", toChange: "AllowTcpForwarding seems to be remote"},
+		{option: "AllowTcpForwarding no", status: 1, there: "FAIL", back: "FAIL", summary: "Nothing works yet: direct-tcpip", toChange: "set AllowTcpForwarding yes and DisableForwarding no"},
+		{option: "AllowTcpForwarding remote", status: 1, there: "FAIL", back: "ok", summary: "Nothing works yet: direct-tcpip", toChange: "AllowTcpForwarding seems to be remote"},
 		{option: "AllowTcpForwarding local", there: "ok", back: "FAIL", summary: "Does not work: EPRT, PORT.", toChange: "AllowTcpForwarding seems to be local"},
-		{option: "PermitOpen other:21", status: 1, there: "FAIL", back: "ok", summary: "Nothing works yet: forward there", toChange: "PermitOpen localhost:*"},
+		{option: "PermitOpen other:21", status: 1, there: "FAIL", back: "ok", summary: "Nothing works yet: direct-tcpip", toChange: "PermitOpen localhost:*"},
 		{option: "PermitOpen localhost:21", there: "ok", back: "ok", summary: "Does not work: EPSV, PASV.", toChange: "PermitOpen localhost:*"},
 		{option: "PermitListen 127.0.0.1:1", there: "ok", back: "FAIL", summary: "Does not work: EPRT, PORT.", toChange: "PermitListen 127.0.0.1:*"},
-		{option: "DisableForwarding yes", status: 1, there: "FAIL", back: "FAIL", summary: "Nothing works yet: forward there", toChange: "set AllowTcpForwarding yes and DisableForwarding no"},
+		{option: "DisableForwarding yes", status: 1, there: "FAIL", back: "FAIL", summary: "Nothing works yet: direct-tcpip", toChange: "set AllowTcpForwarding yes and DisableForwarding no"},
 	} {
 		t.Run(sshd.option, func(t *testing.T) {
 			s := throughSSHD(t, sshd.option)
 			ftp := s.localFTP(s.Gateway)
 			r := s.check(ftp.Password, "--user", ftp.User, "gateway")
 			assert.Equal(t, sshd.status, r.status)
-			assert.Equal(t, sshd.there, r.verdict(t, "forward there"))
-			assert.Equal(t, sshd.back, r.verdict(t, "forward back"))
+			assert.Equal(t, sshd.there, r.verdict(t, "direct-tcpip"))
+			assert.Equal(t, sshd.back, r.verdict(t, "tcpip-forward"))
 			assert.Contains(t, r.stdout, sshd.summary)
 			_, advice, _ := strings.Cut(r.stdout, "\n  - ")
 			assert.Contains(t, advice, sshd.toChange)
@@ -55,8 +55,8 @@ func TestCheckAdvisesOnDropbearFlags(t *testing.T) {
 			s.localFTP(s.Gateway)
 			r := s.check("", "gateway")
 			assert.Equal(t, dropbear.status, r.status)
-			assert.Equal(t, dropbear.there, r.verdict(t, "forward there"))
-			assert.Equal(t, dropbear.back, r.verdict(t, "forward back"))
+			assert.Equal(t, dropbear.there, r.verdict(t, "direct-tcpip"))
+			assert.Equal(t, dropbear.back, r.verdict(t, "tcpip-forward"))
 			assert.Contains(t, r.stdout, "Dropbear seems to run with "+dropbear.flag+",")
 			assert.NotContains(t, r.stdout, "sshd_config")
 		})
@@ -97,7 +97,7 @@ func TestCheckReportsFaultOfFTPServer(t *testing.T) {
 	t.Run("down", func(t *testing.T) {
 		r := s.check("", "gateway")
 		assert.Equal(t, 1, r.status)
-		assert.Contains(t, r.line(t, "forward there"), "refused")
+		assert.Contains(t, r.line(t, "direct-tcpip"), "refused")
 		assert.Contains(t, r.stdout, "is that server running")
 		assert.NotContains(t, r.stdout, "AllowTcpForwarding")
 	})
@@ -105,7 +105,7 @@ func TestCheckReportsFaultOfFTPServer(t *testing.T) {
 		throughEach(t, func(s *site) {
 			r := s.check("", "gateway", "nowhere")
 			assert.Equal(t, 1, r.status)
-			assert.Equal(t, "FAIL", r.verdict(t, "forward there"))
+			assert.Equal(t, "FAIL", r.verdict(t, "direct-tcpip"))
 			assert.Contains(t, r.stdout, "nowhere")
 			assert.NotContains(t, r.stdout, "AllowTcpForwarding")
 			assert.NotContains(t, r.stdout, "-j")
@@ -114,7 +114,7 @@ func TestCheckReportsFaultOfFTPServer(t *testing.T) {
 	t.Run("not an FTP server", func(t *testing.T) {
 		r := s.check("", "gateway", "localhost:22")
 		assert.Equal(t, 1, r.status)
-		assert.Equal(t, "ok", r.verdict(t, "forward there"))
+		assert.Equal(t, "ok", r.verdict(t, "direct-tcpip"))
 		assert.Contains(t, r.line(t, "greeting"), `FAIL`)
 		assert.Contains(t, r.line(t, "greeting"), "SSH-2.0-OpenSSH")
 		assert.Contains(t, r.stdout, "is localhost:22 the FTP server")

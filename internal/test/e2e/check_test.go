@@ -57,8 +57,8 @@ func TestCheckFindsNothingWrongWithHealthyGateway(t *testing.T) {
 		assert.Zero(s.t, r.status)
 		assert.NotContains(s.t, r.stdout, "FAIL")
 		for _, name := range []string{
-			"configuration", "hop", "connect", "host key", "authentication", "algorithms", "forward there",
-			"forward back", "greeting", "features", "login", "EPSV", "PASV", "EPRT", "PORT",
+			"configuration", "hop", "connect", "host key", "authentication", "algorithms", "direct-tcpip",
+			"tcpip-forward", "greeting", "features", "login", "EPSV", "PASV", "EPRT", "PORT",
 		} {
 			assert.Equal(s.t, "ok", r.verdict(s.t, name), name)
 		}

@@ -52,7 +52,7 @@ func TestNextGatewayIsUsedUntilFirstIsBackAndIdle(t *testing.T) {
 	busy := s.login()
 	s.ssh.Restart(t)
 	back := time.Now()
-	p.awaitLog("connected", attrGateway, "root@gateway")
+	p.awaitLog("connected", attrGateway, "gateway")
 	<-time.After(returnEvery + 2*time.Second)
 	s.servedThrough(p, "gateway6")
 	_, err := busy.command(200, "NOOP")
@@ -107,7 +107,7 @@ func TestGatewayWithChangedHostKeyIsLeftOutAndReported(t *testing.T) {
 	s.Client.WriteFile(t, lab.Home+"/.ssh/known_hosts", "gateway "+authorized(second.HostKeys[0])+second.KnownHosts())
 	p := s.start("gateway,gateway6")
 	assert.Contains(t, p.Stderr.String(), "REMOTE HOST IDENTIFICATION HAS CHANGED")
-	left := p.awaitLog("a gateway is not used any more", attrGateway, "gateway")
+	left := p.awaitLog("gateway given up", attrGateway, "gateway")
 	assert.Contains(t, left[attrError], "verify host key")
 	s.servedThrough(p, "gateway6")
 	assert.NoError(t, p.Signal(syscall.SIGTERM))
@@ -139,10 +139,10 @@ func TestProgramReadsConfigurationAgainOnSIGHUP(t *testing.T) {
 	old := s.login()
 
 	for _, c := range []struct{ lines, logged string }{
-		{" HostName gateway\n", `msg="the configuration has not changed"`},
-		{" HostName gateway6\n Ciphers nonsense\n", `level=ERROR msg="the configuration cannot be used, and the old one stays"`},
-		{" HostName gateway6\n Port 2222\n ConnectTimeout 1\n", `level=ERROR msg="no connection with the new configuration, and the old one stays"`},
-		{" HostName gateway6\n", `msg="the configuration has changed: new clients use it"`},
+		{" HostName gateway\n", `msg="configuration unchanged"`},
+		{" HostName gateway6\n Ciphers nonsense\n", `level=ERROR msg="configuration rejected"`},
+		{" HostName gateway6\n Port 2222\n ConnectTimeout 1\n", `level=ERROR msg="no connection with the changed configuration"`},
+		{" HostName gateway6\n", `msg="configuration changed"`},
 	} {
 		configure(c.lines)
 		require.NoError(t, p.Signal(syscall.SIGHUP))

@@ -93,7 +93,7 @@ func TestControlConnectionClosedByGatewayIsExplained(t *testing.T) {
 	p := s.start("gateway")
 	_, err := s.login().next()
 	assert.ErrorIs(t, err, io.EOF)
-	p.Stderr.Await(t, "the control connection ended without a word")
+	p.Stderr.Await(t, "without a 221 or 421 reply")
 	p.Stderr.Await(t, "ChannelTimeout")
 	s.curl(here)
 }

@@ -45,8 +45,8 @@ func (s *site) forwardInProcess() <-chan ftpfwd.Event {
 	served := make(chan error)
 	ended := make(chan ftpfwd.Event, 100)
 	go func() {
-		f := ftpfwd.Forwarder{Server: "localhost:21", Remote: t, Local: s.Client, Observe: func(e ftpfwd.Event) {
-			if e.Kind == ftpfwd.SessionEnded {
+		f := &ftpfwd.Forwarder{Server: "localhost:21", Remote: t, Local: s.Client, Observe: func(e ftpfwd.Event) {
+			if e.Kind == ftpfwd.SessionClosed {
 				ended <- e
 			}
 		}}

@@ -23,23 +23,23 @@ const (
 	attrCommand    = "command"
 	attrFile       = "file"
 	attrDirection  = "direction"
-	attrMode       = "mode"
-	attrServerMode = "server-mode"
+	attrMode       = "method"
+	attrServerMode = "server_method"
 	attrBytes      = "bytes"
 	attrReply      = "reply"
-	attrLeg        = "leg"
+	attrLeg        = "blame"
 	attrError      = "error"
 	attrHint       = "hint"
 	attrGateway    = "gateway"
-	attrSent       = "said" // of a line of FTP: what was sent on
+	attrSent       = "sent" // of a line of FTP: what was sent on
 )
 
 // Messages of the program's log.
 const (
-	sessionBegan = "session began"
-	sessionEnded = "session ended"
+	sessionBegan = "session opened"
+	sessionEnded = "session closed"
 	transferred  = "transfer"
-	inUse        = "gateway in use"
+	inUse        = "gateway selected"
 	ftpLine      = "line" // of FTP, with -vv
 )
 

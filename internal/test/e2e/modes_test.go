@@ -50,7 +50,7 @@ func TestActiveServerBehindGatewayThatDoesNotListenFailsWithHint(t *testing.T) {
 	p := s.start("gateway")
 	r := s.run("curl", "-sS", here+"/pub/")
 	assert.NotZero(t, r.status)
-	p.Stderr.Await(t, "no data connection can be opened")
+	p.Stderr.Await(t, "no data connection")
 	p.Stderr.Await(t, "AllowTcpForwarding")
 }
 
@@ -85,7 +85,7 @@ func TestActiveAddressThatIsNotTheListenersIsNotUsed(t *testing.T) {
 	s := throughSSHD(t) // listens on its loopback, whatever it is asked for
 	ftp := s.vsftpd(s.Inner)
 	p := s.moveAll(ftp, activeModes[:1], "--active-address", s.Gateway.Far.String(), "gateway", "inner")
-	p.Stderr.Await(t, "does not lead here")
+	p.Stderr.Await(t, "do not arrive")
 	p.Stderr.Await(t, "GatewayPorts")
 	p.Stderr.Await(t, "EPSV is used in place of EPRT")
 }

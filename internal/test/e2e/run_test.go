@@ -61,7 +61,7 @@ func TestRunReturnsOneWithoutTunnel(t *testing.T) {
 	}{
 		"gateway-down": {func(s *site) { s.ssh.Kill() }, []string{"gateway"}, []string{"error: dial root@gateway", "connection refused"}},
 		"server-down":  {nil, []string{"gateway"}, []string{"error: the gateway cannot connect to localhost:21", "hint: nothing listens on localhost:21 there"}},
-		"no-greeting":  {nil, []string{"gateway", "localhost:22"}, []string{`error: localhost:22 does not greet as an FTP server: "SSH-2.0-OpenSSH`, "hint: is localhost:22 the FTP server"}},
+		"no-greeting":  {nil, []string{"gateway", "localhost:22"}, []string{`error: localhost:22 does not greet as an FTP server: "SSH-2.0-OpenSSH`, "hint: check that localhost:22 is the FTP server"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := throughSSHD(t)
