@@ -74,7 +74,7 @@ type attempt struct {
 type connection struct {
 	Tunnel
 	number int // counts the gateway's connections
-	users int // sessions and probes; guarded by the gateway's lock
+	users  int // sessions and probes; guarded by the gateway's lock
 }
 
 var errClosed = errors.New("the gateway is closed")
