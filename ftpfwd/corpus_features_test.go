@@ -7,10 +7,10 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Replies to FEAT. A # marks the lines that a client must not be shown: what
-// asks for TLS, or opens data ports in ways that are not followed. FluentFTP's
-// logs show no blank in front of a feature; some servers send none, so the
-// lines stand here as they were logged.
+// Replies to FEAT. A # marks the lines that the client does not receive: they offer
+// TLS, or commands that open data ports in ways that are not followed. FluentFTP's
+// logs show no blank in front of a feature. Some servers send none, so the lines
+// are kept as they were logged.
 var featureReplies = []struct{ product, source, reply string }{
 	{"vsftpd with TLS", "dagwieers/vsftpd/features.c",
 		"211-Features:|# AUTH SSL|# AUTH TLS| EPRT| EPSV| MDTM| PASV|# PBSZ|# PROT| REST STREAM| SIZE| TVFS|211 End"},
@@ -51,7 +51,7 @@ var featureReplies = []struct{ product, source, reply string }{
 		"211-Extensions supported| SIZE| MDTM| REST STREAM| LANG en;zh-tw;ja;is| MLST Size;Modify;Type;Perm|# AUTH SSL|# AUTH TLS| MODE Z| UTF8| TVFS| MD5| MMD5| MFMT|211 End"},
 	{"SwiFTP 2.15.0", "lavv17/lftp#370",
 		"211-Features supported by FTP Server| UTF8| MDTM| MFMT| MLST Type*;Size*;Modify*;Perm|211 End"},
-	{"ftpd, nothing in the first line", "robinrodricks/FluentFTP#319",
+	{"ftpd, empty first line", "robinrodricks/FluentFTP#319",
 		"211-|MDTM|MLST Type*;Size*;Modify*;Perm*;UNIX.mode;|PASV|SIZE|TVFS|UTF8|211 End"},
 	{"libunftp", "bolcom/libunftp#536",
 		"211-Extensions supported:| EPSV| MDTM| MLST| REST STREAM| SITE MD5| SIZE| UTF8|211 END"},
@@ -63,35 +63,35 @@ var featureReplies = []struct{ product, source, reply string }{
 	{"DrFTPD before login", "jlaffaye/ftp#200", "530 Not logged in."},
 }
 
-func TestFEATOffersWhatIsFollowedAndElseStaysTheSame(t *testing.T) {
+func TestFEATOfRealServersIsFiltered(t *testing.T) {
 	for _, c := range featureReplies {
-		var said, want []string
+		var sent, want []string
 		for _, line := range strings.Split(c.reply, "|") {
-			said = append(said, strings.TrimPrefix(line, "#"))
+			sent = append(sent, strings.TrimPrefix(line, "#"))
 			if !strings.HasPrefix(line, "#") {
 				want = append(want, line)
 			}
 		}
 		withRig(t, func(r *rig) {
-			r.client.say("FEAT")
-			r.server.hear("FEAT")
-			r.server.say(said...)
-			var heard []string
-			for last := said[len(said)-1]; len(heard) == 0 || heard[len(heard)-1] != last; {
-				heard = append(heard, r.client.line())
+			r.client.send("FEAT")
+			r.server.expect("FEAT")
+			r.server.send(sent...)
+			var received []string
+			for last := sent[len(sent)-1]; len(received) == 0 || received[len(received)-1] != last; {
+				received = append(received, r.client.receive())
 			}
-			assert.Equal(t, want, heard, "%s (%s)", c.product, c.source)
+			assert.Equal(r.t, want, received, "%s (%s)", c.product, c.source)
 
-			// The reply is over: what is said now is taken for the next one.
-			r.client.say("STAT")
-			r.server.hear("STAT")
-			r.server.say("211 AUTH TLS")
-			assert.Equal(t, "211 AUTH TLS", r.client.line(), "%s (%s)", c.product, c.source)
+			// The reply has ended: the next line is the reply to the next command.
+			r.client.send("STAT")
+			r.server.expect("STAT")
+			r.server.send("211 AUTH TLS")
+			assert.Equal(r.t, "211 AUTH TLS", r.client.receive(), "%s (%s)", c.product, c.source)
 		})
 	}
 }
 
-func TestAReplyToFEATIsOneReply(t *testing.T) {
+func TestFEATOfRealServersIsFramedAsOneReply(t *testing.T) {
 	for _, c := range featureReplies {
 		var r replyReader
 		lines := strings.Split(c.reply, "|")

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Replies as they came, and what each line is: F begins a reply of several
-// lines, m stands in it, L ends it, 1 is a whole reply, ? belongs to none.
+// Replies as they were sent, and what each line is: F begins a reply of several
+// lines, m is within it, L ends it, 1 is a whole reply, ? belongs to none.
 var framedReplies = []struct{ product, source, lines, shape string }{
 	// greetings
 	{"Pure-FTPd", "robinrodricks/FluentFTP#583", "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------|220-You are user number 3 of 50 allowed.|220-Local time is now 22:21. Server port: 21.|220-This is a private system - No anonymous login|220-IPv6 connections are also welcome on this server.|220 You will be disconnected after 15 minutes of inactivity.", "FmmmmL"},
@@ -53,7 +53,7 @@ var framedReplies = []struct{ product, source, lines, shape string }{
 	{"ftpserverlib before 0.19", "fclairamb/ftpserverlib#349", "250-File details|Type=file;Size=1024;Modify=20220813133357; 1|250 End", "FmL"},
 	{"uftpd", "troglobit/uftpd/src/ftpcmd.c", "250- Listing a| type=file;size=1; a|250 End.", "FmL"},
 
-	// names that look like replies, Telnet, NUL
+	// names like replies, Telnet, NUL
 	{"vsftpd's STAT of a file named like a 227", "measured", "213-Status follows:|a|227 Entering Passive Mode (6,6,6,6,1,1)|b|213 End of status", "FmmmL"},
 	{"ProFTPD answers negotiation in front of a reply", "measured", "\xff\xfe\x06\xff\xfc\x06200 NOOP command successful", "1"},
 	{"vsftpd: LF in a name is sent as NUL", "measured", "257 \"/a\r\x00b\" created", "1"},
@@ -65,7 +65,7 @@ var framedReplies = []struct{ product, source, lines, shape string }{
 	{"Pure-FTPd after REST: 150 for 226", "jedisct1/pure-ftpd#138", "150-Accepted data connection|150 303557.4 kbytes to download|150 4.611 seconds (measured here), 222.06 Kbytes per second", "FL1"},
 	{"IBM i", "robinrodricks/FluentFTP#1385", "125-NAMEFMT set to 1|125 LIST started|250 List Completed", "FL1"},
 	{"z/OS JES", "robinrodricks/FluentFTP#747", "125-Submitting job TEST FIXrecfm 80|125 Unable to send ASTYS.TEST|550 Transfer aborted", "FL1"},
-	{"ProFTPD's NLST says it twice", "proftpd/proftpd#2339", "226 Transfer complete|226 Transfer complete", "11"},
+	{"ProFTPD replies twice to NLST", "proftpd/proftpd#2339", "226 Transfer complete|226 Transfer complete", "11"},
 	{"aioftp 0.15", "aio-libs/aioftp#85", "227-listen socket created|227 (127,0,0,1,154,21)", "FL"},
 }
 

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Lines of real servers, as their documentation, sources and bug reports show
-// them, each with what becomes of it when we listen at 127.0.0.2:51201.
-func TestAnnouncementsOfRealServersAreRewritten(t *testing.T) {
+// Lines of real servers, and the same with the address of a listener at
+// 127.0.0.2:51201.
+func TestAnnouncementIsRewritten(t *testing.T) {
 	own := netip.MustParseAddrPort("127.0.0.2:51201")
 	for _, c := range []struct {
 		product, line, want string
@@ -43,7 +43,7 @@ func TestAnnouncementsOfRealServersAreRewritten(t *testing.T) {
 	}
 }
 
-func TestWhatAnnouncesNothingIsNotRewritten(t *testing.T) {
+func TestOtherTextIsNoAnnouncement(t *testing.T) {
 	for _, text := range []string{
 		"", "Entering Passive Mode", "(1,2,3,4,5)", "(1,2,3,4,5,256)", "(1216,256,2,127,127,127)",
 		"(127,0,0,1,0,0)", "(|||0|)", "(|||65536|)", "(|||1000000|)", "000210|", "(a,b,1,2)",
@@ -55,12 +55,12 @@ func TestWhatAnnouncesNothingIsNotRewritten(t *testing.T) {
 	}
 }
 
-func TestAnIPv6ListenerIsNamedAsTheHostOfTheControlConnection(t *testing.T) {
+func TestFormatHostPortReplacesIPv6AddressByZeros(t *testing.T) {
 	assert.Equal(t, "0,0,0,0,200,1", formatHostPort(netip.MustParseAddrPort("[::1]:51201")))
 }
 
-func TestPORTArguments(t *testing.T) {
-	for said, want := range map[string]string{
+func TestParseHostPort(t *testing.T) {
+	for argument, want := range map[string]string{
 		"127,0,0,1,200,1":         "127.0.0.1:51201",
 		" 127, 0,0,1 ,200,1 ":     "127.0.0.1:51201",
 		"127,000,000,001,200,001": "127.0.0.1:51201",
@@ -72,17 +72,17 @@ func TestPORTArguments(t *testing.T) {
 		"-127,0,0,1,200,1":        "",
 		"":                        "",
 	} {
-		a, err := parseHostPort(said)
+		a, err := parseHostPort(argument)
 		if want == "" {
-			assert.ErrorIs(t, err, errHostPort, said)
+			assert.ErrorIs(t, err, errHostPort, argument)
 		} else {
-			assert.Equal(t, want, a.String(), said)
+			assert.Equal(t, want, a.String(), argument)
 		}
 	}
 }
 
-func TestEPRTArguments(t *testing.T) {
-	for said, want := range map[string]string{
+func TestParseExtended(t *testing.T) {
+	for argument, want := range map[string]string{
 		"|1|127.0.0.1|51201|": "127.0.0.1:51201",
 		"!1!127.0.0.1!51201!": "127.0.0.1:51201",
 		"|2|::1|51201|":       "[::1]:51201",
@@ -95,11 +95,11 @@ func TestEPRTArguments(t *testing.T) {
 		"1111":                "",
 		"":                    "",
 	} {
-		a, err := parseExtended(said)
+		a, err := parseExtended(argument)
 		if want == "" {
-			assert.ErrorIs(t, err, errExtended, said)
+			assert.ErrorIs(t, err, errExtended, argument)
 		} else {
-			assert.Equal(t, want, a.String(), said)
+			assert.Equal(t, want, a.String(), argument)
 		}
 	}
 }
@@ -117,8 +117,8 @@ func FuzzAnnouncement(f *testing.F) {
 		}
 		require.Positive(t, a.addr.Port())
 		rewritten := a.rewrite(text, own)
-		require.Equal(t, text[:a.start], rewritten[:a.start], "what stands before stays")
-		require.Equal(t, text[a.end:], rewritten[len(rewritten)-len(text[a.end:]):], "what stands behind stays")
+		require.Equal(t, text[:a.start], rewritten[:a.start], "the text before is unchanged")
+		require.Equal(t, text[a.end:], rewritten[len(rewritten)-len(text[a.end:]):], "the text behind is unchanged")
 		b, ok := findAnnouncement(code, rewritten)
 		require.True(t, ok)
 		require.Equal(t, own.Port(), b.addr.Port(), "%q became %q", text, rewritten)

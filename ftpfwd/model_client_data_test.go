@@ -13,40 +13,41 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// prepare asks for a way to a data connection.
-func (c *modelClient) prepare(ctx context.Context, st *step) *prepared {
-	p, raw := &prepared{}, st.prepare[:1]+strings.ToLower(st.prepare[1:]) // we write in upper case only
-	if st.prepare == "PORT" || st.prepare == "EPRT" {
+// openPath sends a command that opens a path.
+func (c *modelClient) openPath(ctx context.Context, st *step) *clientPath {
+	p, raw := &clientPath{}, st.method[:1]+strings.ToLower(st.method[1:]) // the forwarder's own commands are in upper case
+	if st.method == "PORT" || st.method == "EPRT" {
 		host := addrOf(c.conn.LocalAddr()).Addr()
-		if st.prepare == "PORT" {
+		if st.method == "PORT" {
 			host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 		}
 		l, err := c.network.Listen(ctx, "tcp", netip.AddrPortFrom(host, 0).String())
 		require.NoError(c.plan.t, err)
-		p = c.wait(l)
+		p = c.acceptFrom(l)
 		at := addrOf(l.Addr())
-		if st.prepare == "PORT" {
+		if st.method == "PORT" {
 			raw += " " + formatHostPort(at)
 		} else {
 			raw += " " + formatExtended(at)
 		}
 	}
-	p.reply = c.say(st, askedPrepare, raw+"\r\n").reply
-	c.last = p
+	p.reply = c.queue(st, classOpen, raw+"\r\n").reply
+	c.lastPath = p
 	return p
 }
 
-// connect opens the client's end of a data connection. Where its command was
-// refused the server's comes to the default data port, the first it waits at.
-func (c *modelClient) connect(ctx context.Context, p *prepared, m *moved) net.Conn {
+// connect opens the client's end of a data connection. If the command that opens a
+// path was refused, the connection comes to the default data port, which is the
+// first path.
+func (c *modelClient) connect(ctx context.Context, p *clientPath, m *clientTransfer) net.Conn {
 	if p.conns == nil {
 		return c.dial(ctx, p)
 	}
 	var conn net.Conn
 	came := func() bool {
 		conns := p.conns
-		if len(c.finals) > p.reply && c.finals[p.reply] >= 400 {
-			conns, m.guessed = c.waiting[0].conns, true
+		if len(c.finalCodes) > p.reply && c.finalCodes[p.reply] >= 400 {
+			conns, m.defaultPort = c.paths[0].conns, true
 		}
 		select {
 		case conn = <-conns:
@@ -55,17 +56,17 @@ func (c *modelClient) connect(ctx context.Context, p *prepared, m *moved) net.Co
 			return false
 		}
 	}
-	c.await(patience, func() bool { return came() || c.over || len(c.finals) > m.reply })
-	if conn == nil { // a success can be a moment before its connection
+	c.await(modelTimeout, func() bool { return came() || c.ended || len(c.finalCodes) > m.reply })
+	if conn == nil { // a success may arrive shortly before its connection
 		c.await(time.Second, came)
 	}
 	return conn
 }
 
-// wait takes connections at l until it is closed.
-func (c *modelClient) wait(l net.Listener) *prepared {
-	p := &prepared{listener: l, conns: make(chan net.Conn, 256)}
-	c.moves.Go(func() {
+// acceptFrom accepts connections from l until it is closed.
+func (c *modelClient) acceptFrom(l net.Listener) *clientPath {
+	p := &clientPath{listener: l, conns: make(chan net.Conn, 256)}
+	c.goroutines.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
@@ -78,32 +79,34 @@ func (c *modelClient) wait(l net.Listener) *prepared {
 		}
 	})
 	c.mu.Lock()
-	c.waiting = append(c.waiting, p)
+	c.paths = append(c.paths, p)
 	c.mu.Unlock()
 	return p
 }
 
-// leave closes whatever is open.
-func (c *modelClient) leave() {
+// closeAll closes everything, and waits for the client's goroutines.
+func (c *modelClient) closeAll() {
 	_ = c.conn.Close()
-	for _, p := range c.waiting {
+	for _, p := range c.paths {
 		_ = p.listener.Close()
 	}
-	c.moves.Wait()
-	for _, p := range c.waiting {
-		p.drain()
+	c.goroutines.Wait()
+	for _, p := range c.paths {
+		p.resetArrived()
 	}
 }
 
-// drain resets what has come and was not wanted.
-func (p *prepared) drain() {
+// resetArrived resets the connections that have arrived and were not used.
+func (p *clientPath) resetArrived() {
 	for len(p.conns) > 0 {
 		reset(<-p.conns)
 	}
 }
 
-func (c *modelClient) dial(ctx context.Context, p *prepared) net.Conn {
-	_, line := c.answered(p.reply)
+// dial connects to the address in the reply to PASV or EPSV. It returns nil if there
+// is none, or if the dial fails.
+func (c *modelClient) dial(ctx context.Context, p *clientPath) net.Conn {
+	_, line := c.finalReply(p.reply)
 	host, port := addrOf(c.conn.RemoteAddr()).Addr(), uint16(0)
 	switch {
 	case strings.HasPrefix(line, "227"):
@@ -127,15 +130,15 @@ func (c *modelClient) dial(ctx context.Context, p *prepared) net.Conn {
 	return conn
 }
 
-// move does a transfer's data.
-func (c *modelClient) move(conn net.Conn, m *moved) {
+// transferData moves the data of a transfer.
+func (c *modelClient) transferData(conn net.Conn, m *clientTransfer) {
 	if conn == nil {
 		return
 	}
-	m.opened = true
+	m.connected = true
 	done := make(chan struct{})
-	go func() { // what is refused has no data
-		if code, _ := c.answered(m.reply); code == 0 || code >= 400 {
+	go func() { // a refused transfer has no data
+		if code, _ := c.finalReply(m.reply); code == 0 || code >= 400 {
 			_ = conn.Close()
 		}
 		<-done
@@ -143,30 +146,30 @@ func (c *modelClient) move(conn net.Conn, m *moved) {
 	}()
 	defer close(done)
 	if m.step.upload {
-		c.send(conn, m)
+		c.upload(conn, m)
 	} else {
-		c.receive(conn, m)
+		c.download(conn, m)
 	}
 }
 
-func (c *modelClient) receive(conn net.Conn, m *moved) {
+func (c *modelClient) download(conn net.Conn, m *clientTransfer) {
 	buf := make([]byte, 8192)
 	for {
 		n, err := conn.Read(buf)
 		m.data = append(m.data, buf[:n]...)
 		if err != nil {
-			m.ended = err == io.EOF
+			m.whole = err == io.EOF
 			return
 		}
 		if m.step.fault == faultReset && len(m.data) >= m.step.size/2 {
-			m.reset = true
+			m.wasReset = true
 			reset(conn)
 			return
 		}
 	}
 }
 
-func (c *modelClient) send(conn net.Conn, m *moved) {
+func (c *modelClient) upload(conn net.Conn, m *clientTransfer) {
 	data := payload(m.step.tag, m.step.size)
 	if m.step.fault == faultReset || m.step.fault == faultAbort {
 		data = data[:len(data)/2]
@@ -181,14 +184,14 @@ func (c *modelClient) send(conn net.Conn, m *moved) {
 	}
 	switch m.step.fault {
 	case faultReset:
-		m.reset = true
+		m.wasReset = true
 		reset(conn)
 		return
 	case faultAbort:
-		c.answered(m.reply)
+		c.finalReply(m.reply)
 		return
 	}
-	m.ended = closeWrite(conn) == nil
+	m.whole = closeWrite(conn) == nil
 	_, _ = io.Copy(io.Discard, conn)
 }
 

@@ -8,78 +8,81 @@ import (
 	"time"
 )
 
-// A modelClient speaks to the forwarder as a plan says, counts replies off
-// against its commands, and keeps what really happened on its side.
+// A modelClient sends the commands of a plan, counts the replies, and records what
+// happened on its side.
 type modelClient struct {
 	plan    *plan
 	network Network
 	conn    net.Conn
-	pending []byte // said, but not sent yet
+	unsent  []byte // queued, but not sent yet
 
-	mu      sync.Mutex
-	changed chan struct{}
-	asked   []*asked
-	wants   int    // final replies that the commands so far will get
-	heard   []byte // every byte
-	finals  []int  // their codes
-	lines   []string
-	over    bool
-	greeted bool
+	mu              sync.Mutex
+	changed         chan struct{}
+	sent            []*clientCommand
+	expectedReplies int    // final replies to the commands so far
+	received        []byte // every byte
+	finalCodes      []int  // of the replies so far
+	finalLines      []string
+	ended           bool
+	greeted         bool
 
-	last     *prepared // the last way to a data connection
-	waiting  []*prepared
-	reusable bool // last may serve for another transfer
-	moves    sync.WaitGroup
+	lastPath   *clientPath // the newest
+	paths      []*clientPath
+	reusable   bool // lastPath may serve another transfer
+	goroutines sync.WaitGroup
 }
 
-// asked is a command line as the client said it.
-type asked struct {
+// A clientCommand is a line that the client sends.
+type clientCommand struct {
 	raw      []byte
 	step     *step
-	kind     askedKind
-	reply    int // which of the final replies is its own, -1 if none is
-	transfer *moved
+	kind     commandClass
+	reply    int // the index of its final reply, or -1 if it has none
+	transfer *clientTransfer
 }
 
-type askedKind int
+// A commandClass says what the forwarder does with a command.
+type commandClass int
 
 const (
-	askedPass    askedKind = iota // goes to the server as it is
-	askedRefused                  // is answered by the forwarder
-	askedPrepare                  // PASV, EPSV, PORT, EPRT
-	askedMove                     // a transfer command
-	askedAbort
-	askedNothing // an empty line
+	classPassed   commandClass = iota // goes to the server unchanged
+	classRefused                      // the forwarder replies
+	classOpen                         // PASV, EPSV, PORT, EPRT
+	classTransfer                     // a transfer command
+	classAbort
+	classEmpty // an empty line
 )
 
-// prepared is a way to a data connection, from the client's side.
-type prepared struct {
-	reply    int // to PASV or EPSV
+// A clientPath is the client's end of a data path.
+type clientPath struct {
+	reply    int // the index of the final reply to PASV or EPSV
 	listener net.Listener
-	conns    chan net.Conn // that came to the listener
+	conns    chan net.Conn // that came to listener
 }
 
-// moved is a transfer as the client saw it.
-type moved struct {
-	step    *step
-	reply   int
-	data    []byte // read, or written
-	ended   bool   // well: the end of data was read, or everything was written and ended
-	reset   bool   // by the client
-	aborted bool
-	opened  bool // the client had a data connection
-	done    bool
-	fresh   bool // the client has prepared for this one alone
-	alone   bool // no other command is under way with it
-	guessed bool // its connection is one to the default data port
+// A clientTransfer is the client's side of a transfer.
+type clientTransfer struct {
+	step        *step
+	reply       int
+	data        []byte // read or written
+	whole       bool   // the end of the data was read, or all of it was written and ended
+	wasReset    bool   // by the client
+	aborted     bool
+	connected   bool // the client had a data connection
+	done        bool
+	ownPath     bool // the client has opened a path only for this transfer
+	alone       bool // no other command is outstanding with it
+	defaultPort bool // its connection came to the default data port
 }
 
+// signal wakes await. Call it with mu locked.
 func (c *modelClient) signal() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// await waits until done, checked under the lock, holds, or the limit is over.
+// await waits until done, which is called with mu locked, returns true. It returns
+// false if that takes longer than limit.
 func (c *modelClient) await(limit time.Duration, done func() bool) bool {
 	timeout := time.After(limit)
 	for {
@@ -97,26 +100,26 @@ func (c *modelClient) await(limit time.Duration, done func() bool) bool {
 	}
 }
 
-// answered waits for the final reply of number n, and returns its code and last
-// line; 0 if the control connection ended before.
-func (c *modelClient) answered(n int) (code int, line string) {
-	c.await(patience, func() bool { return c.over || len(c.finals) > n })
+// finalReply waits for the final reply with index n, and returns its code and last
+// line. The code is 0 if the control connection has ended before.
+func (c *modelClient) finalReply(n int) (code int, line string) {
+	c.await(modelTimeout, func() bool { return c.ended || len(c.finalCodes) > n })
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n >= len(c.finals) {
+	if n >= len(c.finalCodes) {
 		return 0, ""
 	}
-	return c.finals[n], c.lines[n]
+	return c.finalCodes[n], c.finalLines[n]
 }
 
-// listen reads replies until the control connection ends.
-func (c *modelClient) listen() {
+// readReplies reads replies until the control connection ends.
+func (c *modelClient) readReplies() {
 	in := bufio.NewReader(c.conn)
 	open := ""
 	for {
 		line, err := in.ReadString('\n')
 		c.mu.Lock()
-		c.heard = append(c.heard, line...)
+		c.received = append(c.received, line...)
 		text := strings.TrimRight(line, "\r\n")
 		switch {
 		case len(text) < 3:
@@ -125,11 +128,11 @@ func (c *modelClient) listen() {
 		case open == "" || strings.HasPrefix(text, open):
 			open = ""
 			if code := int(text[0]-'0')*100 + int(text[1]-'0')*10 + int(text[2]-'0'); c.greeted && code >= 200 {
-				c.finals, c.lines = append(c.finals, code), append(c.lines, text)
+				c.finalCodes, c.finalLines = append(c.finalCodes, code), append(c.finalLines, text)
 			}
 			c.greeted = true
 		}
-		c.over = c.over || err != nil
+		c.ended = c.ended || err != nil
 		c.signal()
 		c.mu.Unlock()
 		if err != nil {
@@ -138,22 +141,22 @@ func (c *modelClient) listen() {
 	}
 }
 
-// say puts a command behind what is to be sent.
-func (c *modelClient) say(st *step, kind askedKind, raw string) *asked {
-	a := &asked{raw: []byte(raw), step: st, kind: kind, reply: -1}
-	if kind != askedNothing {
-		a.reply = c.wants
-		c.wants++
+// queue adds a command to those that flush sends.
+func (c *modelClient) queue(st *step, kind commandClass, raw string) *clientCommand {
+	a := &clientCommand{raw: []byte(raw), step: st, kind: kind, reply: -1}
+	if kind != classEmpty {
+		a.reply = c.expectedReplies
+		c.expectedReplies++
 	}
-	c.asked = append(c.asked, a)
-	c.pending = append(c.pending, raw...)
+	c.sent = append(c.sent, a)
+	c.unsent = append(c.unsent, raw...)
 	return a
 }
 
-// flush sends what was said, in segments as the step says.
+// flush sends the queued commands, in segments as the step says.
 func (c *modelClient) flush(st *step) {
-	b := c.pending
-	c.pending = nil
+	b := c.unsent
+	c.unsent = nil
 	for _, piece := range segments(b, st.segments) {
 		if _, err := c.conn.Write(piece); err != nil {
 			return
@@ -169,7 +172,7 @@ func segments(b []byte, how int) (pieces [][]byte) {
 	size := len(b)
 	switch how {
 	case 1:
-		size = max(1, len(b)/64) // one byte, of what is not too long
+		size = max(1, len(b)/64) // one byte, unless b is long
 	case 2:
 		size = 7
 	case 3:
@@ -181,27 +184,28 @@ func segments(b []byte, how int) (pieces [][]byte) {
 	return pieces
 }
 
-// settle waits until every command has its answer.
-func (c *modelClient) settle(st *step) bool {
+// awaitReplies waits until every command has its final reply.
+func (c *modelClient) awaitReplies(st *step) bool {
 	c.flush(st)
-	return c.await(patience, func() bool { return c.over || c.greeted && len(c.finals) >= c.wants })
+	return c.await(modelTimeout, func() bool { return c.ended || c.greeted && len(c.finalCodes) >= c.expectedReplies })
 }
 
-// settled reports whether every command has its answer now.
-func (c *modelClient) settled() bool {
+// hasAllReplies reports whether every command has its final reply.
+func (c *modelClient) hasAllReplies() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.finals) >= c.wants
+	return len(c.finalCodes) >= c.expectedReplies
 }
 
-// quiet waits until all but the ABOR said last is answered and nothing has been
-// heard for long, and counts anew: how many replies an ABOR gets varies.
-func (c *modelClient) quiet(st *step) {
+// awaitABORReplies waits until every command but the ABOR that was sent last has its
+// final reply, and nothing has been received for a while. Then it counts anew: the
+// number of replies to an ABOR varies.
+func (c *modelClient) awaitABORReplies(st *step) {
 	c.flush(st)
-	c.await(patience, func() bool { return c.over || len(c.finals) >= c.wants-1 })
+	c.await(modelTimeout, func() bool { return c.ended || len(c.finalCodes) >= c.expectedReplies-1 })
 	for n := -1; ; {
 		c.mu.Lock()
-		now := len(c.heard)
+		now := len(c.received)
 		c.mu.Unlock()
 		if now == n {
 			break
@@ -209,5 +213,5 @@ func (c *modelClient) quiet(st *step) {
 		n = now
 		time.Sleep(30 * time.Second)
 	}
-	c.wants = len(c.finals)
+	c.expectedReplies = len(c.finalCodes)
 }

@@ -13,11 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzModel lets a client and a server that keep to the protocol talk, each as
-// the bytes say, and compares what either hears with what a model of the
-// forwarder says that it must.
+// FuzzModel lets a client and a server that keep to the protocol converse as the
+// bytes say, and compares what both receive with a model of the forwarder.
 func FuzzModel(f *testing.F) {
-	// What the bytes mean is dense: any of them are a conversation.
+	// Any bytes are a conversation.
 	for seed := range uint64(120) {
 		chance := rand.New(rand.NewPCG(seed, 0))
 		b := make([]byte, seed) // the longer, the more steps
@@ -32,7 +31,7 @@ func FuzzModel(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			c := newConversation(t, newPlan(t, b))
-			c.talk()
+			c.run()
 			c.check()
 		})
 	})
@@ -44,29 +43,28 @@ type conversation struct {
 	plan          *plan
 	client        *modelClient
 	server        *modelServer
-	local, remote *recorded
-	cut           bool // one side, or the network, ends it before its time
-	lost          bool // the network fails
+	local, remote *recordingNetwork
+	interrupted   bool // the plan ends it early
 	stopped       chan struct{}
 	stopServing   func()
 }
 
-// recorded keeps where its network was asked to dial and listen.
-type recorded struct {
+// A recordingNetwork records the addresses that it dials and listens at.
+type recordingNetwork struct {
 	Network
 	mu       sync.Mutex
 	dialled  []string
 	listened map[uint16]bool
 }
 
-func (n *recorded) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+func (n *recordingNetwork) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	n.mu.Lock()
 	n.dialled = append(n.dialled, address)
 	n.mu.Unlock()
 	return n.Network.DialContext(ctx, network, address)
 }
 
-func (n *recorded) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+func (n *recordingNetwork) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	l, err := n.Network.Listen(ctx, network, address)
 	if err == nil {
 		n.mu.Lock()
@@ -79,10 +77,10 @@ func (n *recorded) Listen(ctx context.Context, network, address string) (net.Lis
 func newConversation(t *testing.T, p *plan) *conversation {
 	c := &conversation{plan: p}
 	c.rig = newRig(t, func(r *rig) {
-		c.local = &recorded{Network: r.near, listened: make(map[uint16]bool)}
-		c.remote = &recorded{Network: named{r.far}, listened: make(map[uint16]bool)}
+		c.local = &recordingNetwork{Network: r.near, listened: make(map[uint16]bool)}
+		c.remote = &recordingNetwork{Network: resolving{r.far}, listened: make(map[uint16]bool)}
 		r.forwarder.Local, r.forwarder.Remote, r.forwarder.ServerMode = c.local, c.remote, p.mode
-		r.forwarder.LoginTimeout = 24 * time.Hour // nobody logs in
+		r.forwarder.LoginTimeout = 24 * time.Hour // the client does not log in
 	})
 	c.stopServing = c.stop
 	at := "127.0.0.1:2121"
@@ -99,120 +97,120 @@ func newConversation(t *testing.T, p *plan) *conversation {
 	conn, err := c.near.DialContext(t.Context(), "tcp", at)
 	require.NoError(t, err)
 	c.client = &modelClient{plan: p, network: c.near, conn: conn, changed: make(chan struct{})}
-	c.server = &modelServer{plan: p, far: c.far, conn: c.accept(c.serverListen), lines: make(chan string), served: make(map[int]*served), named: make(map[string]bool)}
+	c.server = &modelServer{plan: p, far: c.far, conn: c.accept(c.controlListener), lines: make(chan string), transfers: make(map[int]*serverTransfer), announced: make(map[string]bool)}
 	return c
 }
 
-// talk does what the plan says, and ends everything.
-func (c *conversation) talk() {
+// run does the steps of the plan, and ends everything.
+func (c *conversation) run() {
 	client := c.client
 	l, err := c.near.Listen(c.t.Context(), "tcp", client.conn.LocalAddr().String())
 	require.NoError(c.t, err)
-	own := client.wait(l)
+	own := client.acceptFrom(l)
 	c.stopped = make(chan struct{})
 	go c.server.read()
 	go func() { c.server.serve(c.t.Context()); close(c.stopped) }()
-	client.moves.Go(client.listen)
+	client.goroutines.Go(client.readReplies)
 	for _, st := range c.plan.steps {
-		if !c.do(st, own) {
+		if !c.step(st, own) {
 			break
 		}
 	}
-	c.plan.assert(c.cut || client.settle(&step{}), "the client waits for an answer: %d of %d replies", len(client.finals), client.wants)
-	c.flushed()
-	client.leave()
+	c.plan.assert(c.interrupted || client.awaitReplies(&step{}), "the client waits for a reply: %d of %d replies", len(client.finalCodes), client.expectedReplies)
+	c.awaitTransfers()
+	client.closeAll()
 	<-c.stopped
-	pass(lingerAtMost + dataAtMost + farewellAtMost)
+	advance(lingerAtMost + dataAtMost + farewellAtMost)
 }
 
-// flushed lets the transfers that are left come to their end.
-func (c *conversation) flushed() {
-	if c.cut {
+// awaitTransfers waits until every transfer has ended.
+func (c *conversation) awaitTransfers() {
+	if c.interrupted {
 		return
 	}
-	for _, a := range c.client.asked {
+	for _, a := range c.client.sent {
 		if m := a.transfer; m != nil {
-			c.plan.assert(c.client.await(patience, func() bool { return m.done }), "transfer %q does not end", a.raw)
+			c.plan.assert(c.client.await(modelTimeout, func() bool { return m.done }), "transfer %q does not end", a.raw)
 		}
 	}
 }
 
-// do does one step, and reports whether there may be another.
-func (c *conversation) do(st *step, own *prepared) bool {
+// step does one step, and reports whether another may follow.
+func (c *conversation) step(st *step, own *clientPath) bool {
 	client := c.client
-	switch st.do {
-	case doSay:
-		kind := askedPass
+	switch st.action {
+	case actSend:
+		kind := classPassed
 		if parseCommand([]byte(st.line)).verb == "" {
-			kind = askedNothing
+			kind = classEmpty
 		}
-		client.say(st, kind, st.line)
-	case doRefused:
-		client.say(st, askedRefused, st.line[4:])
-	case doPrepare:
-		client.prepare(c.t.Context(), st)
-	case doMove:
-		return c.move(st, own)
-	case doAbort:
-		client.settle(st)
-		client.say(st, askedAbort, "\xff\xf4\xff\xf2Abor\r\n")
-		client.quiet(st)
-	case doPause:
+		client.queue(st, kind, st.line)
+	case actRefused:
+		client.queue(st, classRefused, st.line[4:])
+	case actOpen:
+		client.openPath(c.t.Context(), st)
+	case actTransfer:
+		return c.transfer(st, own)
+	case actAbort:
+		client.awaitReplies(st)
+		client.queue(st, classAbort, "\xff\xf4\xff\xf2Abor\r\n")
+		client.awaitABORReplies(st)
+	case actPause:
 		client.flush(st)
 		time.Sleep(time.Duration(1+st.tag) * 100 * time.Millisecond)
-	case doEnd:
+	case actEnd:
 		c.end(st)
 		return false
 	}
 	if st.wait {
-		return client.settle(st) && !client.over
+		return client.awaitReplies(st) && !client.ended
 	}
 	return true
 }
 
-// move does a transfer.
-func (c *conversation) move(st *step, own *prepared) bool {
+// transfer does a transfer.
+func (c *conversation) transfer(st *step, own *clientPath) bool {
 	client := c.client
-	fresh, alone := st.prepare != "", client.settled()
+	fresh, alone := st.method != "", client.hasAllReplies()
 	if !fresh {
-		client.settle(st)
-		c.flushed()
+		client.awaitReplies(st)
+		c.awaitTransfers()
 	}
-	p := client.last
+	p := client.lastPath
 	switch {
 	case fresh || (p != nil && !client.reusable):
 		if !fresh {
-			st.prepare, fresh = "EPSV", true
+			st.method, fresh = "EPSV", true
 		}
-		p = client.prepare(c.t.Context(), st)
+		p = client.openPath(c.t.Context(), st)
 	case p == nil:
 		p = own
 	}
 	if !fresh && st.fault == faultAbsent {
 		st.fault = faultNone
 	}
-	p.drain()
-	own.drain()
+	p.resetArrived()
+	own.resetArrived()
 	if st.restart {
-		client.say(st, askedPass, "REST 100\r\n")
+		client.queue(st, classPassed, "REST 100\r\n")
 	}
-	m := &moved{step: st, fresh: fresh, alone: alone && st.wait}
+	m := &clientTransfer{step: st, ownPath: fresh, alone: alone && st.wait}
 	var conn net.Conn
 	early := st.early && p.conns == nil && st.fault != faultAbsent
 	if early {
-		client.settle(st)
+		client.awaitReplies(st)
 		conn = client.dial(c.t.Context(), p)
 	}
 	if st.fault == faultAbsent && p.conns != nil && p != own {
 		_ = p.listener.Close()
 	}
-	a := client.say(st, askedMove, st.line)
+	a := client.queue(st, classTransfer, st.line)
 	a.transfer, m.reply = m, a.reply
-	client.moves.Go(func() {
+	client.goroutines.Go(func() {
 		if !early && st.fault != faultAbsent {
 			conn = client.connect(c.t.Context(), p, m)
 		}
-		client.move(conn, m)
+		client.transferData(conn, m)
 		client.mu.Lock()
 		m.done = true
 		client.signal()
@@ -221,46 +219,45 @@ func (c *conversation) move(st *step, own *prepared) bool {
 	if st.fault == faultAbort {
 		client.flush(st)
 		time.Sleep(st.pace + 50*time.Millisecond)
-		client.say(st, askedAbort, "\xff\xf4\xff\xf2Abor\r\n")
+		client.queue(st, classAbort, "\xff\xf4\xff\xf2Abor\r\n")
 		m.aborted = true
-		client.quiet(st)
+		client.awaitABORReplies(st)
 	}
 	client.reusable = st.fault == faultNone && !c.plan.oneShot
 	if st.wait {
-		ok := client.settle(st)
-		c.flushed()
-		return ok && !client.over
+		ok := client.awaitReplies(st)
+		c.awaitTransfers()
+		return ok && !client.ended
 	}
 	return true
 }
 
-// end ends the session in one of many ways.
+// end ends the session in one of several ways.
 func (c *conversation) end(st *step) {
 	client := c.client
 	switch how := st.segments | int(st.tag)&1<<2; how {
 	case 0, 1:
-		client.say(st, askedPass, "QUIT\r\n")
-		client.settle(st)
+		client.queue(st, classPassed, "QUIT\r\n")
+		client.awaitReplies(st)
 		return
 	case 2: // close
 	case 3:
 		client.flush(st)
 		_ = closeWrite(client.conn)
-		client.await(patience, func() bool { return client.over })
+		client.await(modelTimeout, func() bool { return client.ended })
 	case 4, 5:
 		client.flush(st)
 		time.Sleep(40 * time.Millisecond)
 		if how == 5 {
-			c.lost = true
 			c.far.Fail(errLost)
 		} else {
 			c.stopServing()
 		}
-		client.await(patience, func() bool { return client.over })
+		client.await(modelTimeout, func() bool { return client.ended })
 	default:
-		client.say(st, askedPass, []string{"SITE KILL\r\n", "SITE KILL 421\r\n"}[how&1])
+		client.queue(st, classPassed, []string{"SITE KILL\r\n", "SITE KILL 421\r\n"}[how&1])
 		client.flush(st)
-		client.await(patience, func() bool { return client.over })
+		client.await(modelTimeout, func() bool { return client.ended })
 	}
-	c.cut = true
+	c.interrupted = true
 }

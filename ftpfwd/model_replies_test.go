@@ -7,44 +7,45 @@ import (
 	"strings"
 )
 
-// replies explains every byte that the client has heard.
+// replies explains every byte that the client has received.
 func (m *model) replies() {
-	m.exact(chunk{text: m.plan.greeting})
-	for _, p := range m.passages {
+	m.expect(chunk{text: m.plan.greeting})
+	for _, x := range m.exchanges {
 		switch {
 		case m.ended || m.t.Failed():
 			return
-		case p.kind == askedNothing:
-		case p.kind == askedRefused:
-			m.own(p, p.step.line[:4])
-		case p.kind == askedPrepare:
-			m.prepared(p)
-		case p.kind == askedMove:
-			m.moved(p)
-		case p.heard == nil:
-			m.over(fmt.Sprintf("an answer to %.100q", p.raw))
+		case x.kind == classEmpty:
+		case x.kind == classRefused:
+			m.ownReply(x, x.step.line[:4])
+		case x.kind == classOpen:
+			m.pathReply(x)
+		case x.kind == classTransfer:
+			m.transferReply(x)
+		case x.received == nil:
+			m.endOfReplies(fmt.Sprintf("a reply to %.100q", x.raw))
 		default:
-			m.exact(p.heard.said...)
-			p.code = p.heard.final
+			m.expect(x.received.sent...)
+			x.code = x.received.final
 		}
 	}
-	if !m.ended && m.rest != "" && !m.t.Failed() {
-		m.over("nothing more")
+	if !m.ended && m.unexplained != "" && !m.t.Failed() {
+		m.endOfReplies("nothing more")
 	}
 }
 
-// over says that the client hears no more, or only the reason.
-func (m *model) over(want string) {
+// endOfReplies checks that the client has received nothing more, or only a 421 that
+// says why. That may be so only if the session was interrupted.
+func (m *model) endOfReplies(want string) {
 	m.ended = true
-	reason := strings.HasPrefix(m.rest, "421 ") && strings.Count(m.rest, "\n") == 1
-	if !m.cut || (m.rest != "" && !reason) {
-		m.fail("the client hears %.300q, not %.300q", m.rest, want)
+	reason := strings.HasPrefix(m.unexplained, "421 ") && strings.Count(m.unexplained, "\n") == 1
+	if !m.interrupted || (m.unexplained != "" && !reason) {
+		m.fail("the client receives %.300q, not %.300q", m.unexplained, want)
 	}
 }
 
-// hears reports whether the client hears chunks next, and takes them.
-func (m *model) hears(chunks ...chunk) bool {
-	rest := m.rest
+// takes reports whether the client receives chunks next, and takes them.
+func (m *model) takes(chunks ...chunk) bool {
+	rest := m.unexplained
 	for _, c := range chunks {
 		if c.hidden {
 			continue
@@ -60,14 +61,14 @@ func (m *model) hears(chunks ...chunk) bool {
 		if rest, ok = strings.CutPrefix(rest[len(numbers):], c.rest); !ok {
 			return false
 		}
-		m.ours(numbers)
+		m.checkPort(numbers)
 	}
-	m.rest = rest
+	m.unexplained = rest
 	return true
 }
 
-// ours checks that numbers name a listener of the forwarder's.
-func (m *model) ours(numbers string) {
+// checkPort checks that numbers name a listener of the forwarder's.
+func (m *model) checkPort(numbers string) {
 	port, err := strconv.Atoi(numbers)
 	if err != nil {
 		at, err := parseHostPort(numbers)
@@ -76,96 +77,98 @@ func (m *model) ours(numbers string) {
 		m.plan.assert(at.Addr() == host || (host.Is6() && at.Addr() == netip.IPv4Unspecified()), "a 227 names %v", at)
 		port = int(at.Port())
 	}
-	m.plan.assert(m.local.listened[uint16(port)], "the client is told %q, where nobody listens", numbers)
+	m.plan.assert(m.local.listened[uint16(port)], "the client receives %q, where the forwarder does not listen", numbers)
 }
 
-func (m *model) exact(chunks ...chunk) {
-	if m.hears(chunks...) {
+// expect takes chunks, or the part of them that has come before the session was
+// interrupted.
+func (m *model) expect(chunks ...chunk) {
+	if m.takes(chunks...) {
 		return
 	}
-	for m.cut && len(chunks) > 1 && m.hears(chunks[0]) {
-		chunks = chunks[1:] // the end of it has not come
+	for m.interrupted && len(chunks) > 1 && m.takes(chunks[0]) {
+		chunks = chunks[1:]
 	}
 	want := ""
 	for _, c := range chunks {
 		want += c.text + c.numbers + c.rest
 	}
 	n := 0
-	for n < len(want) && n < len(m.rest) && want[n] == m.rest[n] {
+	for n < len(want) && n < len(m.unexplained) && want[n] == m.unexplained[n] {
 		n++
 	}
-	if line := strings.LastIndexByte(m.rest[:n], '\n') + 1; n < len(m.rest) && strings.HasPrefix(m.rest[line:], "421 ") {
-		n = line // it begins like the line that has not come
+	if line := strings.LastIndexByte(m.unexplained[:n], '\n') + 1; n < len(m.unexplained) && strings.HasPrefix(m.unexplained[line:], "421 ") {
+		n = line // the 421 begins like the line that has not come
 	}
-	if m.cut && (n == len(m.rest) || strings.HasPrefix(m.rest[n:], "421 ")) {
-		m.rest = m.rest[n:]
+	if m.interrupted && (n == len(m.unexplained) || strings.HasPrefix(m.unexplained[n:], "421 ")) {
+		m.unexplained = m.unexplained[n:]
 	}
-	m.over(want)
+	m.endOfReplies(want)
 }
 
-// own takes a reply of the forwarder's own, of one line.
-func (m *model) own(p *passage, code string) {
-	line, rest, ok := strings.Cut(m.rest, "\n")
-	if !ok || !strings.HasPrefix(line, code) || (m.cut && strings.HasPrefix(line, "421 ") && rest == "") {
-		m.over(fmt.Sprintf("%s for %.100q", code, p.raw))
+// ownReply takes a reply of the forwarder's own, of one line.
+func (m *model) ownReply(x *exchange, code string) {
+	line, rest, ok := strings.Cut(m.unexplained, "\n")
+	if !ok || !strings.HasPrefix(line, code) || (m.interrupted && strings.HasPrefix(line, "421 ") && rest == "") {
+		m.endOfReplies(fmt.Sprintf("%s for %.100q", code, x.raw))
 		return
 	}
-	p.code, _ = strconv.Atoi(line[:3])
-	m.rest = rest
+	x.code, _ = strconv.Atoi(line[:3])
+	m.unexplained = rest
 	if strings.HasPrefix(code, "227") || strings.HasPrefix(code, "229") {
-		a, found := findAnnouncement(p.code, line[4:])
-		m.plan.assert(found, "the client hears %q", line)
-		m.ours(line[4+a.start : 4+a.end])
+		a, found := findAnnouncement(x.code, line[4:])
+		m.plan.assert(found, "the client receives %q", line)
+		m.checkPort(line[4+a.start : 4+a.end])
 	}
 }
 
-// prepared explains the answer to PASV, EPSV, PORT or EPRT.
-func (m *model) prepared(p *passage) {
-	asked := p.step.prepare[:4]
-	if len(p.tries) == 0 {
-		m.own(p, "425 ")
+// pathReply takes the reply to PASV, EPSV, PORT or EPRT.
+func (m *model) pathReply(x *exchange) {
+	method := x.step.method[:4]
+	if len(x.attempts) == 0 {
+		m.ownReply(x, "425 ")
 		return
 	}
-	last := p.tries[len(p.tries)-1]
-	native := parseCommand([]byte(last.raw)).verb == asked
+	last := x.attempts[len(x.attempts)-1]
+	native := parseCommand([]byte(last.raw)).verb == method
 	switch {
 	case last.final == 0:
-		m.over("an answer to " + asked)
+		m.endOfReplies("a reply to " + method)
 	case last.final/100 == 2 && !native:
-		m.own(p, map[string]string{"PASV": "227 ", "EPSV": "229 ", "PORT": "200 ", "EPRT": "200 "}[asked])
+		m.ownReply(x, map[string]string{"PASV": "227 ", "EPSV": "229 ", "PORT": "200 ", "EPRT": "200 "}[method])
 	case last.final/100 == 2, aboutLogin(last.final):
-		m.exact(last.said...)
-		p.code = last.final
-	default: // the server's words, in one line, if it was asked in the client's
+		m.expect(last.sent...)
+		x.code = last.final
+	default: // the server's refusal of the client's own command, in one line
 		code := 425
-		for _, h := range p.tries {
-			if parseCommand([]byte(h.raw)).verb == asked {
-				code = h.final
+		for _, got := range x.attempts {
+			if parseCommand([]byte(got.raw)).verb == method {
+				code = got.final
 			}
 		}
-		m.own(p, fmt.Sprint(code))
+		m.ownReply(x, fmt.Sprint(code))
 	}
 }
 
-// mayFail reports whether the forwarder may say that a transfer has failed.
-func (m *model) mayFail(p *passage) bool {
-	f := p.step.fault
-	return !p.ready || m.cut || f == faultReset || f == faultAbort || f == faultAbsent || f == faultLost
+// mayFail reports whether the forwarder may reply that a transfer has failed.
+func (m *model) mayFail(x *exchange) bool {
+	f := x.step.fault
+	return !x.accepted || m.interrupted || f == faultReset || f == faultAbort || f == faultAbsent || f == faultLost
 }
 
-// moved explains the answers to a transfer command.
-func (m *model) moved(p *passage) {
-	if p.heard == nil {
-		if m.cut && !strings.HasPrefix(m.rest, "425 ") {
-			m.over("an answer to the transfer")
+// transferReply takes the replies to a transfer command.
+func (m *model) transferReply(x *exchange) {
+	if x.received == nil {
+		if m.interrupted && !strings.HasPrefix(m.unexplained, "425 ") {
+			m.endOfReplies("a reply to the transfer")
 			return
 		}
-		m.own(p, "425 cannot open the data connection")
-		m.plan.assert(m.mayFail(p), "%q is refused", p.raw)
+		m.ownReply(x, "425 cannot open the data connection")
+		m.plan.assert(m.mayFail(x), "%q is refused", x.raw)
 		return
 	}
 	var begin, final []chunk
-	for _, c := range p.heard.said {
+	for _, c := range x.received.sent {
 		if c.final {
 			final = append(final, c)
 		} else {
@@ -173,19 +176,19 @@ func (m *model) moved(p *passage) {
 		}
 	}
 	failed := "426 transfer failed"
-	if !m.hears(begin...) && !(m.mayFail(p) && strings.HasPrefix(m.rest, failed)) {
-		m.exact(begin...)
+	if !m.takes(begin...) && !(m.mayFail(x) && strings.HasPrefix(m.unexplained, failed)) {
+		m.expect(begin...)
 		return
 	}
 	switch {
-	case m.mayFail(p) && strings.HasPrefix(m.rest, failed):
-		m.own(p, failed)
+	case m.mayFail(x) && strings.HasPrefix(m.unexplained, failed):
+		m.ownReply(x, failed)
 	case final == nil:
-		m.over("the end of a transfer")
+		m.endOfReplies("the end of a transfer")
 	default:
-		m.exact(final...)
+		m.expect(final...)
 		if !m.ended {
-			p.code = p.heard.final
+			x.code = x.received.final
 		}
 	}
 }

@@ -9,36 +9,37 @@ import (
 	"time"
 )
 
-func (v *modelServer) forget() {
+// closePath closes the path before.
+func (v *modelServer) closePath() {
 	if v.listener != nil {
 		_ = v.listener.Close()
 	}
 	v.listener, v.target = nil, ""
 }
 
-// listen answers PASV or EPSV.
-func (v *modelServer) listen(ctx context.Context, h *heard, how peculiarity, c command) {
-	v.forget()
+// listen accepts a PASV or EPSV.
+func (v *modelServer) listen(ctx context.Context, got *serverCommand, q quirks, c command) {
+	v.closePath()
 	l, err := v.far.Listen(ctx, "tcp", "127.0.0.1:0")
 	v.plan.assert(err == nil, "listen: %v", err)
 	v.listener = l
 	at := addrOf(l.Addr())
-	v.named["localhost:"+strconv.Itoa(int(at.Port()))] = true
-	numbers := fmt.Sprintf("%s,%d,%d", v.plan.names, at.Port()>>8, at.Port()&255)
+	v.announced["localhost:"+strconv.Itoa(int(at.Port()))] = true
+	numbers := fmt.Sprintf("%s,%d,%d", v.plan.addressInReply, at.Port()>>8, at.Port()&255)
 	code, first, rest := "227", "Entering Passive Mode (", ").\r\n"
 	if c.verb == "EPSV" {
 		numbers, code, first, rest = strconv.Itoa(int(at.Port())), "229", "Extended (|||", "|)\r\n"
-	} else if v.plan.announces&4 != 0 {
+	} else if v.plan.announcementForm&4 != 0 {
 		first, rest = "=", "\r\n"
 	}
 	one := func(sep string) chunk { return chunk{text: code + sep + first, numbers: numbers, rest: rest} }
-	switch v.plan.announces & 3 {
+	switch v.plan.announcementForm & 3 {
 	case 1:
-		v.saidAs(h, how, true, one("-"), chunk{text: " between\r\n"}, one(" "))
+		v.replyChunks(got, q, true, one("-"), chunk{text: " between\r\n"}, one(" "))
 	case 2:
-		v.saidAs(h, how, true, chunk{text: code + "-wait\r\n"}, one(" "))
+		v.replyChunks(got, q, true, chunk{text: code + "-wait\r\n"}, one(" "))
 	default:
-		v.saidAs(h, how, true, one(" "))
+		v.replyChunks(got, q, true, one(" "))
 	}
 }
 
@@ -55,7 +56,7 @@ func (v *modelServer) connect(ctx context.Context) net.Conn {
 	late := time.AfterFunc(5*time.Second, func() { _ = l.Close() })
 	conn, err := l.Accept()
 	if !late.Stop() || v.plan.oneShot {
-		v.forget()
+		v.closePath()
 	}
 	if err != nil {
 		return nil
@@ -63,51 +64,51 @@ func (v *modelServer) connect(ctx context.Context) net.Conn {
 	return conn
 }
 
-// transfer does what a transfer command asks.
-func (v *modelServer) transfer(ctx context.Context, h *heard, c command) {
-	st := v.plan.stepOf(h.raw)
-	how := st.server
+// transfer serves a transfer command.
+func (v *modelServer) transfer(ctx context.Context, got *serverCommand, c command) {
+	st := v.plan.stepOf(got.raw)
+	q := st.server
 	switch {
 	case st.fault == faultDenied:
-		v.say(h, how, "550 denied")
+		v.reply(got, q, "550 denied")
 		return
 	case v.listener == nil && v.target == "":
-		v.say(h, how, "425 use PASV first")
+		v.reply(got, q, "425 use PASV first")
 		return
 	}
-	quiet := how.no150 && !st.upload && st.size < 50_000
+	quiet := q.no150 && !st.upload && st.size < 50_000
 	begin := "150 here"
-	if how.multiline {
+	if q.multiline {
 		begin = "150-here\r\n227 (6,6,6,6,1,1)\r\n150 it is"
 	}
-	if !how.late150 && !quiet {
-		v.say(h, how, begin)
+	if !q.late150 && !quiet {
+		v.reply(got, q, begin)
 	}
 	conn := v.connect(ctx)
 	if conn == nil {
-		v.say(h, how, "425 nobody came")
+		v.reply(got, q, "425 no connection")
 		return
 	}
-	if how.late150 && !quiet {
-		v.say(h, how, begin)
+	if q.late150 && !quiet {
+		v.reply(got, q, begin)
 	}
-	s := &served{}
-	v.served[st.tag] = s
-	early := how.early226 && !st.upload && st.fault < faultLost
-	told, done := make(chan string, 1), make(chan string, 1)
-	go func() { done <- v.move(conn, st, s, early, told) }()
+	s := &serverTransfer{}
+	v.transfers[st.tag] = s
+	early := q.early226 && !st.upload && st.fault < faultLost
+	almost, done := make(chan string, 1), make(chan string, 1)
+	go func() { done <- v.transferData(conn, st, s, early, almost) }()
 	if early {
 		late := time.AfterFunc(20*time.Second, func() { _ = conn.Close() })
-		v.say(h, how, <-told)
+		v.reply(got, q, <-almost)
 		late.Stop()
 	}
-	v.finish(h, st, s, conn, done, early)
+	v.finish(got, st, s, conn, done, early)
 }
 
-// finish waits for the data's end, or an ABOR.
-func (v *modelServer) finish(h *heard, st *step, s *served, conn net.Conn, done chan string, early bool) {
-	how, lines := st.server, v.lines
-	if v.next != nil || early {
+// finish waits for the end of the data, or an ABOR.
+func (v *modelServer) finish(got *serverCommand, st *step, s *serverTransfer, conn net.Conn, done chan string, early bool) {
+	q, lines := st.server, v.lines
+	if v.unread != nil || early {
 		lines = nil
 	}
 	for idle := time.After(20 * time.Second); ; {
@@ -115,15 +116,15 @@ func (v *modelServer) finish(h *heard, st *step, s *served, conn net.Conn, done 
 		case <-idle:
 			_ = conn.Close()
 			<-done
-			v.say(h, how, "426 nothing moves")
+			v.reply(got, q, "426 nothing moves")
 			return
 		case result := <-done:
 			_ = conn.Close()
-			if how.multiline {
+			if q.multiline {
 				result = result[:3] + "-so\r\n229 (|||1|)\r\n" + result
 			}
 			if !early {
-				v.say(h, how, result)
+				v.reply(got, q, result)
 			}
 			return
 		case line, ok := <-lines:
@@ -132,32 +133,32 @@ func (v *modelServer) finish(h *heard, st *step, s *served, conn net.Conn, done 
 				continue
 			}
 			if parseCommand([]byte(line)).kind() != verbAbort {
-				v.next = &line
+				v.unread = &line
 				continue
 			}
 			_ = conn.Close()
 			<-done
-			v.say(h, how, "426 aborted")
-			s.stray = line == "ABOR\r\n" && !(st.upload && (st.fault == faultReset || st.fault == faultAbsent))
-			a := &heard{raw: line}
-			v.heard = append(v.heard, a)
-			switch v.plan.abortReply {
+			v.reply(got, q, "426 aborted")
+			s.abortedByMistake = line == "ABOR\r\n" && !(st.upload && (st.fault == faultReset || st.fault == faultAbsent))
+			a := &serverCommand{raw: line}
+			v.received = append(v.received, a)
+			switch v.plan.abortReplies {
 			case 0:
-				v.say(a, how, "226 abort successful")
+				v.reply(a, q, "226 abort successful")
 			case 1:
-				v.say(a, how, "225-abort\r\n225 done")
+				v.reply(a, q, "225-abort\r\n225 done")
 			case 2:
 				time.Sleep(500 * time.Millisecond)
-				v.say(a, how, "226 abort")
+				v.reply(a, q, "226 abort")
 			}
 			return
 		}
 	}
 }
 
-// move does a transfer's data, and returns the final reply. With early, it says
-// on told when all but the end has been sent.
-func (v *modelServer) move(conn net.Conn, st *step, s *served, early bool, told chan string) string {
+// transferData moves the data of a transfer, and returns the final reply. If early
+// is set, it sends that to almost when all but the end of the data has been sent.
+func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, early bool, almost chan string) string {
 	size := st.size
 	if st.fault == faultLost || st.fault == faultBroken {
 		size /= 2
@@ -168,8 +169,8 @@ func (v *modelServer) move(conn net.Conn, st *step, s *served, early bool, told 
 			n, err := conn.Read(buf)
 			s.data = append(s.data, buf[:n]...)
 			if err != nil {
-				s.ended = err == io.EOF
-				if s.ended {
+				s.whole = err == io.EOF
+				if s.whole {
 					return "226 stored"
 				}
 				return "426 broken"
@@ -180,12 +181,12 @@ func (v *modelServer) move(conn net.Conn, st *step, s *served, early bool, told 
 			n, err := conn.Write(piece)
 			s.data = append(s.data, piece[:n]...)
 			if err != nil {
-				told <- "426 broken"
+				almost <- "426 broken"
 				return "426 broken"
 			}
 			time.Sleep(st.pace)
 		}
-		told <- "226 all sent, nearly"
+		almost <- "226 all sent, nearly"
 	}
 	switch {
 	case st.fault == faultLost:
@@ -200,6 +201,6 @@ func (v *modelServer) move(conn net.Conn, st *step, s *served, early bool, told 
 	if early {
 		time.Sleep(st.pace)
 	}
-	s.ended = closeWrite(conn) == nil
+	s.whole = closeWrite(conn) == nil
 	return "226 sent"
 }

@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// A passage is one command of the client's with what became of it.
-type passage struct {
-	*asked
-	tries []*heard // in which a way to the server was sought
-	heard *heard   // the command itself; nil if the server has not heard it
-	code  int      // that the client heard last
-	ready bool     // a way for this transfer alone was asked for, and granted
+// An exchange is one command of the client's, and what the server received for it.
+type exchange struct {
+	*clientCommand
+	attempts []*serverCommand // PASV, EPSV, PORT and EPRT that the forwarder sent for it
+	received *serverCommand   // the command itself; nil if the server did not receive it
+	code     int              // of the last reply that the client received
+	accepted bool             // the client has opened a path only for this transfer, and the server accepted it
 }
 
-// A model is what the client must hear, and the server.
+// A model says which commands the server must receive, and which replies the client.
 type model struct {
 	*conversation
-	passages []*passage
-	rest     string // what the client has heard, as far as it is not explained
-	ended    bool   // that was all of it
-	brokeOff bool   // the server has heard an ABOR of the forwarder's
+	exchanges   []*exchange
+	unexplained string // the rest of what the client has received
+	ended       bool   // nothing more must be received
+	abortsSent  bool   // the server has received an ABOR of the forwarder's
 }
 
-// check compares what happened with what must.
+// check compares what both sides have received with the model.
 func (c *conversation) check() {
-	m := &model{conversation: c, rest: string(c.client.heard)}
+	m := &model{conversation: c, unexplained: string(c.client.received)}
 	m.commands()
 	if !c.t.Failed() {
 		m.replies()
@@ -46,116 +46,116 @@ func (m *model) fail(format string, args ...any) {
 	m.t.Errorf(format, args...)
 }
 
-// commands explains every line that the server has heard: the client's own, in
-// their order, and those of a translation and of a broken upload.
+// commands explains every line that the server has received: the client's, in
+// order, and the forwarder's own for data paths and aborted uploads.
 func (m *model) commands() {
-	var lines []*heard
-	ours, granted := 0, false
-	for _, h := range m.server.heard {
-		if h.raw == "ABOR\r\n" { // the client writes it in another way
-			ours++
-			m.brokeOff = true
+	var lines []*serverCommand
+	aborts, accepted := 0, false
+	for _, got := range m.server.received {
+		if got.raw == "ABOR\r\n" { // the client's are written differently
+			aborts++
+			m.abortsSent = true
 		} else {
-			lines = append(lines, h)
+			lines = append(lines, got)
 		}
 	}
-	for _, a := range m.client.asked {
-		p := &passage{asked: a}
-		m.passages = append(m.passages, p)
-		switch a.kind {
-		case askedRefused:
+	for _, sent := range m.client.sent {
+		x := &exchange{clientCommand: sent}
+		m.exchanges = append(m.exchanges, x)
+		switch sent.kind {
+		case classRefused:
 			continue
-		case askedPrepare:
-			p.tries, lines = m.tries(lines, a)
-			granted = len(p.tries) > 0 && p.tries[len(p.tries)-1].final/100 == 2
+		case classOpen:
+			x.attempts, lines = m.pathAttempts(lines, sent)
+			accepted = len(x.attempts) > 0 && x.attempts[len(x.attempts)-1].final/100 == 2
 			continue
-		case askedMove:
-			if p.ready = a.transfer.fresh && granted; !p.ready {
-				lines = m.unprepared(p, lines)
+		case classTransfer:
+			if x.accepted = sent.transfer.ownPath && accepted; !x.accepted {
+				lines = m.takeDefaultPath(x, lines)
 			}
-			if a.step.upload && m.mayFail(p) {
-				ours--
+			if sent.step.upload && m.mayFail(x) {
+				aborts--
 			}
-			if len(lines) == 0 || lines[0].raw != string(a.raw) {
-				continue // it was answered here
+			if len(lines) == 0 || lines[0].raw != string(sent.raw) {
+				continue // the forwarder has replied to it
 			}
 		}
-		want := a.raw[telnetPrefix(a.raw):]
+		want := sent.raw[telnetPrefix(sent.raw):]
 		switch {
 		case len(lines) > 0 && lines[0].raw == string(want):
-			p.heard, lines = lines[0], lines[1:]
+			x.received, lines = lines[0], lines[1:]
 		case len(lines) > 0:
-			m.fail("the server hears %.100q, where the client says %.100q", lines[0].raw, want)
+			m.fail("the server receives %.100q where the client sent %.100q", lines[0].raw, want)
 			return
-		case !m.cut:
-			m.fail("the server does not hear %.100q", want)
+		case !m.interrupted:
+			m.fail("the server does not receive %.100q", want)
 			return
 		}
 	}
 	if len(lines) > 0 {
-		m.fail("the server hears %.100q, which the client does not say", lines[0].raw)
+		m.fail("the server receives %.100q, which the client did not send", lines[0].raw)
 	}
-	m.plan.assert(ours <= 0 || m.cut, "the server hears %d ABOR too many", ours)
+	m.plan.assert(aborts <= 0 || m.interrupted, "the server receives %d ABOR too many", aborts)
 }
 
-// unprepared takes the lines in which the server is asked for a way that the
-// client has not asked for, before the command of p.
-func (m *model) unprepared(p *passage, lines []*heard) []*heard {
-	tries, rest := m.tries(lines, p.asked)
-	if len(tries) > 0 && p.step.restart && len(rest) > 0 && rest[0].raw == "REST 100\r\n" {
+// takeDefaultPath takes the commands that open a path to the client's default data
+// port for the transfer x, if there are any, and returns the lines behind them.
+func (m *model) takeDefaultPath(x *exchange, lines []*serverCommand) []*serverCommand {
+	attempts, rest := m.pathAttempts(lines, x.clientCommand)
+	if len(attempts) > 0 && x.step.restart && len(rest) > 0 && rest[0].raw == "REST 100\r\n" {
 		rest = rest[1:]
 	}
-	if (len(rest) > 0 && rest[0].raw == string(p.raw)) || (len(rest) == 0 && m.cut && !m.preparedBehind(p)) {
-		p.tries = tries
+	if (len(rest) > 0 && rest[0].raw == string(x.raw)) || (len(rest) == 0 && m.interrupted && !m.opensPathLater(x)) {
+		x.attempts = attempts
 		return rest
 	}
-	return lines // they were for another
+	return lines // they belong to another command
 }
 
-// preparedBehind reports whether the client has asked for a way after p, and has
-// heard what became of that.
-func (m *model) preparedBehind(p *passage) bool {
-	return slices.ContainsFunc(m.client.asked, func(a *asked) bool {
-		return a.kind == askedPrepare && a.reply > p.reply && a.reply < len(m.client.finals)
+// opensPathLater reports whether the client has opened a path after x, and has
+// received the reply.
+func (m *model) opensPathLater(x *exchange) bool {
+	return slices.ContainsFunc(m.client.sent, func(sent *clientCommand) bool {
+		return sent.kind == classOpen && sent.reply > x.reply && sent.reply < len(m.client.finalCodes)
 	})
 }
 
-// tries takes the lines in which the server is asked for a way.
-func (m *model) tries(lines []*heard, a *asked) (tries, rest []*heard) {
-	asked := ""
-	if a.kind == askedPrepare {
-		asked = a.step.prepare
+// pathAttempts takes the commands that open a path for a command of the client's.
+func (m *model) pathAttempts(lines []*serverCommand, sent *clientCommand) (attempts, rest []*serverCommand) {
+	method := ""
+	if sent.kind == classOpen {
+		method = sent.step.method
 	}
-	for len(lines) > 0 && len(tries) < m.plan.ways(asked) {
-		h := lines[0]
-		c := parseCommand([]byte(h.raw))
+	for len(lines) > 0 && len(attempts) < m.plan.methodCount(method) {
+		got := lines[0]
+		c := parseCommand([]byte(got.raw))
 		switch {
 		case c.kind() != verbPassive && c.kind() != verbActive:
-			return tries, lines
-		case a.kind == askedMove && c.kind() == verbPassive && h.raw != c.verb+"\r\n":
-			return tries, lines
-		case c.kind() == verbPassive && h.raw != c.verb+"\r\n":
-			m.plan.assert(len(tries) == 0 && h.raw == string(a.raw), "the server hears %q where the client says %q", h.raw, a.raw)
+			return attempts, lines
+		case sent.kind == classTransfer && c.kind() == verbPassive && got.raw != c.verb+"\r\n":
+			return attempts, lines
+		case c.kind() == verbPassive && got.raw != c.verb+"\r\n":
+			m.plan.assert(len(attempts) == 0 && got.raw == string(sent.raw), "the server receives %q where the client sent %q", got.raw, sent.raw)
 		}
-		tries, lines = append(tries, h), lines[1:]
-		if h.final/100 == 2 || aboutLogin(h.final) {
+		attempts, lines = append(attempts, got), lines[1:]
+		if got.final/100 == 2 || aboutLogin(got.final) {
 			break
 		}
 	}
-	return tries, lines
+	return attempts, lines
 }
 
-// transcript tells what was said and heard.
+// transcript describes the plan and all lines, for a test that has failed.
 func (m *model) transcript() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan: mode %s, ipv6 %v, refuses %v with %q, one shot %v, abort %d, cut %v\n", m.plan.mode, m.plan.ipv6, m.plan.refuses, m.plan.refusal, m.plan.oneShot, m.plan.abortReply, m.cut)
-	for _, e := range m.told(LinePassed) {
-		fmt.Fprintf(&b, "%s > %s: %.100q, heard %.100q\n", e.Line.From, e.Line.To, e.Line.Received, e.Line.Sent)
+	fmt.Fprintf(&b, "plan: mode %s, ipv6 %v, refuses %v with %q, one shot %v, abort replies %d, interrupted %v\n", m.plan.mode, m.plan.ipv6, m.plan.refuses, m.plan.refusal, m.plan.oneShot, m.plan.abortReplies, m.interrupted)
+	for _, e := range m.events(LinePassed) {
+		fmt.Fprintf(&b, "%s > %s: %.100q, sent on as %.100q\n", e.Line.From, e.Line.To, e.Line.Received, e.Line.Sent)
 	}
-	for _, a := range m.client.asked {
-		fmt.Fprintf(&b, "asked %.100q", a.raw)
-		if t := a.transfer; t != nil {
-			fmt.Fprintf(&b, " fault %d, %d of %d bytes, ended %v, reset %v, wait %v", a.step.fault, len(t.data), a.step.size, t.ended, t.reset, a.step.wait)
+	for _, sent := range m.client.sent {
+		fmt.Fprintf(&b, "client sent %.100q", sent.raw)
+		if t := sent.transfer; t != nil {
+			fmt.Fprintf(&b, " fault %d, %d of %d bytes, whole %v, reset %v, wait %v", sent.step.fault, len(t.data), sent.step.size, t.whole, t.wasReset, sent.step.wait)
 		}
 		b.WriteByte('\n')
 	}

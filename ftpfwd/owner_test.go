@@ -4,101 +4,74 @@ import (
 	"errors"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// by has ann and root let in, and each connection belong to whoever who names
-// when it comes in; that is nobody where it names an error.
-func by(who *atomic.Value) func(*rig) {
-	who.Store("ann")
+// ownedBy accepts connections of the users ann and root. The owner of a connection
+// is the value of owner when it is accepted, which is ann at first; it is not known
+// if that is "unknown".
+func ownedBy(owner *atomic.Value) func(*rig) {
+	owner.Store("ann")
 	return func(r *rig) {
 		r.forwarder.Users = []string{"ann", "root"}
 		r.forwarder.Owner = func(net.Conn) (string, error) {
-			if who.Load() == "nobody" {
+			if owner.Load() == "unknown" {
 				return "", errors.New("no such socket")
 			}
-			return who.Load().(string), nil
+			return owner.Load().(string), nil
 		}
 	}
 }
 
-func TestDataIsOnlyForTheUserWhoAskedForIt(t *testing.T) {
-	var who atomic.Value
+func TestDataConnectionMustHaveOwnerOfControlConnection(t *testing.T) {
+	var owner atomic.Value
 	withRig(t, func(r *rig) {
-		l, err := r.far.Listen(t.Context(), "tcp", "127.0.0.1:40000")
-		require.NoError(t, err)
-		defer l.Close()
-		address := r.epsv("40000")
-		for i, thief := range []string{"bob", "root", "nobody"} {
-			who.Store(thief)
-			c, err := r.near.DialContext(t.Context(), "tcp", address)
-			require.NoError(t, err)
-			_, err = c.Read(make([]byte, 1))
-			assert.ErrorIs(t, err, syscall.ECONNRESET, thief)
-			require.Len(t, r.told(Warned), i+1)
-			assert.ErrorAs(t, r.told(Warned)[i].Err, new(*OwnerError))
+		l, port := r.serverListener()
+		address := r.epsv(port)
+		for i, other := range []string{"bob", "root", "unknown"} {
+			owner.Store(other)
+			requireReset(r.t, r.clientDials(address))
+			require.Len(r.t, r.events(Warned), i+1)
+			assert.ErrorAs(r.t, r.events(Warned)[i].Err, new(*OwnerError))
 		}
-		who.Store("ann")
-		c, err := r.near.DialContext(t.Context(), "tcp", address)
-		require.NoError(t, err)
-		carry(t, r.accept(l), c, "for ann")
-	}, by(&who))
+		owner.Store("ann")
+		c := r.clientDials(address)
+		sendData(r.t, r.accept(l), c, "for ann")
+	}, ownedBy(&owner))
 }
 
-func TestOnlyUsersAreLetIn(t *testing.T) {
+func TestClientOfAnotherUserReceives421(t *testing.T) {
 	for name, want := range map[string]string{
-		"bob":    "421 user bob may not use this port",
-		"nobody": "421 the owner of the connection is not known: no such socket",
+		"bob":     "421 user bob may not use this port",
+		"unknown": "421 the owner of the connection is not known: no such socket",
 	} {
 		t.Run(name, func(t *testing.T) {
-			var who atomic.Value
+			var owner atomic.Value
 			withRig(t, func(r *rig) {
-				who.Store(name)
-				conn, err := r.near.DialContext(t.Context(), "tcp", "127.0.0.1:2121")
-				require.NoError(t, err)
-				stranger := newLine(t, name, conn)
-				stranger.hear(want)
-				stranger.over()
-				require.Len(t, r.told(Warned), 1)
-				var refused *OwnerError
-				require.ErrorAs(t, r.told(Warned)[0].Err, &refused)
-				assert.Equal(t, []string{"ann", "root"}, refused.Users)
-			}, by(&who))
+				owner.Store(name)
+				rejected := r.connectClient()
+				rejected.expect(want)
+				rejected.expectEOF()
+				require.Len(r.t, r.events(Warned), 1)
+				var rejection *OwnerError
+				require.ErrorAs(r.t, r.events(Warned)[0].Err, &rejection)
+				assert.Equal(r.t, []string{"ann", "root"}, rejection.Users)
+			}, ownedBy(&owner))
 		})
 	}
 }
 
-func TestWhoIsOnAnotherHostHasNoOwner(t *testing.T) {
-	var who atomic.Value
+func TestClientOnAnotherHostNeedsNoOwner(t *testing.T) {
+	var owner atomic.Value
 	withRig(t, func(r *rig) {
-		who.Store("")
+		owner.Store("")
 		r.connect()
-		r.server.say("220 ready")
-		r.client.hear("220 ready")
+		r.server.send("220 ready")
+		r.client.expect("220 ready")
 		client, server := r.passive()
-		carry(t, server, client, "data")
-	}, by(&who))
-}
-
-func TestMoreClientsThanThereMayBeAreTurnedAway(t *testing.T) {
-	withRig(t, func(r *rig) {
-		conn, err := r.near.DialContext(t.Context(), "tcp", "127.0.0.1:2121")
-		require.NoError(t, err)
-		second := newLine(t, "second", conn)
-		second.hear("421 too many clients are connected")
-		second.over()
-		// When one has gone, the next is served.
-		require.NoError(t, r.client.conn.Close())
-		_, err = r.server.in.ReadByte()
-		require.Error(t, err)
-		_ = r.server.conn.Close()
-		r.told(SessionClosed)
-		r.connect()
-		r.server.say("220 ready")
-		r.client.hear("220 ready")
-	}, func(r *rig) { r.forwarder.MaxClients = 1 })
+		sendData(r.t, server, client, "data")
+	}, ownedBy(&owner))
 }

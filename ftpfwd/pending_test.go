@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// outstanding returns requests for commands, by verb; "=" is a reply of our own.
+// outstanding returns requests for commands, by verb; "=" is a reply of the
+// forwarder's own.
 func outstanding(verbs ...string) *pending {
 	p := &pending{}
 	for _, v := range verbs {
@@ -24,14 +25,14 @@ func outstanding(verbs ...string) *pending {
 	return p
 }
 
-func TestReplyMatchesItsCommandAmongOthers(t *testing.T) {
+func TestMatchFindsCommandOfReply(t *testing.T) {
 	for _, c := range []struct {
-		why     string
-		sent    []string
-		started bool
-		code    int
-		want    verbKind
-		left    int
+		name  string
+		sent  []string
+		begun bool
+		code  int
+		want  verbKind
+		left  int
 	}{
 		{"in order", []string{"SYST", "RETR"}, false, 215, verbOther, 1},
 		{"CWD pipelined before RETR", []string{"CWD", "RETR"}, false, 250, verbParameter, 1},
@@ -39,23 +40,23 @@ func TestReplyMatchesItsCommandAmongOthers(t *testing.T) {
 		{"a transfer ends without 150", []string{"RETR"}, false, 226, verbDownload, 0},
 		{"a transfer is refused", []string{"RETR"}, false, 550, verbDownload, 0},
 		{"a transfer is refused after 150", []string{"RETR"}, true, 550, verbDownload, 0},
-		{"Pure-FTPd answers NOOP during a transfer", []string{"RETR", "NOOP"}, true, 500, verbOther, 1},
-		{"pyftpdlib answers STAT during a transfer", []string{"STOR", "STAT"}, true, 213, verbOther, 1},
-		{"pyftpdlib says 150 before PORT's 200", []string{"PORT", "RETR"}, true, 200, verbActive, 1},
-		{"a reply that never came is forgotten", []string{"ABOR", "RETR"}, true, 226, verbDownload, 0},
+		{"Pure-FTPd replies to NOOP during a transfer", []string{"RETR", "NOOP"}, true, 500, verbOther, 1},
+		{"pyftpdlib replies to STAT during a transfer", []string{"STOR", "STAT"}, true, 213, verbOther, 1},
+		{"pyftpdlib replies to PORT behind the 150", []string{"PORT", "RETR"}, true, 200, verbActive, 1},
+		{"a command without a reply is forgotten", []string{"ABOR", "RETR"}, true, 226, verbDownload, 0},
 		{"PASV is refused", []string{"PASV"}, false, 502, verbPassive, 0},
 		{"own replies are not the server's", []string{"=", "SYST"}, false, 215, verbOther, 1},
 	} {
 		p := outstanding(c.sent...)
-		if c.started {
+		if c.begun {
 			tr := p.begin()
 			require.NotNil(t, tr)
 			tr.enter(begun)
 		}
 		r, before := p.match(c.code)
-		require.NotNil(t, r, c.why)
-		assert.Equal(t, c.want, r.kind, c.why)
-		assert.Equal(t, c.left, len(*p)+len(before), c.why)
+		require.NotNil(t, r, c.name)
+		assert.Equal(t, c.want, r.kind, c.name)
+		assert.Equal(t, c.left, len(*p)+len(before), c.name)
 	}
 }
 
@@ -86,4 +87,51 @@ func TestPendingIsBounded(t *testing.T) {
 		p.add(&request{})
 	}
 	assert.Len(t, *p, maxPending)
+}
+
+func FuzzPending(f *testing.F) {
+	f.Add([]byte("R1\xe2"))
+	f.Add([]byte("P=S1\xfa\xe3"))
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		verbs := map[byte]string{'R': "RETR", 'S': "STOR", 'P': "PASV", 'T': "PORT", 'A': "ABOR", 'N': "NOOP", '=': "="}
+		p := outstanding()
+		own, sent := 0, 0
+		for _, step := range steps[:min(len(steps), maxPending)] {
+			had := len(*p)
+			var before []*request
+			switch verb := verbs[step]; {
+			case verb != "":
+				p.add((*outstanding(verb))[0])
+				if verb == "=" {
+					own++
+				}
+			case step == '1':
+				announceTransfer(p)
+			case step == '2':
+				_, before = p.matchAddress()
+			default:
+				var r *request
+				r, before = p.match(100 + int(step)*2)
+				if r == nil {
+					require.GreaterOrEqual(t, len(*p), had-1, "only an ABOR without a reply is forgotten")
+					break
+				}
+				require.NotEqual(t, requestLocal, r.state, "the server does not send own replies")
+				require.Less(t, len(*p), had, "a request with a reply is forgotten")
+			}
+			sent += len(before) + takeDue(p)
+		}
+		p.forgetServer()
+		sent += takeDue(p)
+		require.Equal(t, own, sent, "each own reply is sent once")
+		require.Empty(t, *p)
+	})
+}
+
+// takeDue takes the own replies that are due, and returns their number.
+func takeDue(p *pending) (n int) {
+	for p.due() != nil {
+		n++
+	}
+	return n
 }

@@ -1,7 +1,6 @@
 package ftpfwd
 
 import (
-	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -10,64 +9,58 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// announced does EPSV and a transfer command that the server announces at once, and
-// returns the server's listener and where the client is to connect.
-func (r *rig) announced(command string) (l net.Listener, at string) {
-	l, port := r.serverData()
-	at = r.epsv(fmt.Sprint(port))
-	r.client.say(command)
-	r.server.hear(command)
-	r.server.say("150-here", " it", "150 comes")
+// announce sends EPSV and a transfer command that the server announces at once,
+// before the client connects: FileZilla Server and IIS do that. It returns the
+// server's listener and the address that the client dials.
+func (r *rig) announce(command string) (l net.Listener, at string) {
+	r.t.Helper()
+	l, port := r.serverListener()
+	at = r.epsv(port)
+	r.client.send(command)
+	r.server.expect(command)
+	r.server.send("150-here", " it", "150 comes")
 	return l, at
 }
 
-// FileZilla Server and IIS announce a transfer before a client has connected.
-func TestAnUploadIsAnnouncedWhenItsClientHasBeenLookedAt(t *testing.T) {
+func TestAnnouncementOfUploadWaitsForClientToConnect(t *testing.T) {
 	withRig(t, func(r *rig) {
-		l, at := r.announced("STOR x")
-		r.client.silent()
-		client, err := r.near.DialContext(t.Context(), "tcp", at)
-		require.NoError(t, err)
+		l, at := r.announce("STOR x")
+		r.client.expectNothing()
+		client := r.clientDials(at)
 		server := r.accept(l)
-		r.client.hear("150-here", " it", "150 comes")
-		write(t, client, "data")
-		require.NoError(t, client.Close())
-		assert.Equal(t, "data", readAll(t, server))
-		require.NoError(t, server.Close())
-		r.server.say("226 done")
-		r.client.hear("226 done")
-		require.NoError(t, r.transfer().Err)
+		r.client.expect("150-here", " it", "150 comes")
+		r.finishUpload(client, server)
+		require.NoError(r.t, r.endedTransfer().Err)
 	})
 }
 
-func TestAnUploadIsAnnouncedInTheEndToAClientThatWaitsForIt(t *testing.T) {
+func TestAnnouncementOfUploadIsSentToClientThatWaitsForIt(t *testing.T) {
 	withRig(t, func(r *rig) {
-		_, at := r.announced("STOR x")
+		_, at := r.announce("STOR x")
 		began := time.Now()
-		r.client.hear("150-here", " it", "150 comes")
-		assert.Equal(t, uploaderAtMost, time.Since(began))
-		_, err := r.near.DialContext(t.Context(), "tcp", at)
-		require.NoError(t, err)
+		r.client.expect("150-here", " it", "150 comes")
+		assert.Equal(r.t, uploaderAtMost, time.Since(began))
+		_ = r.clientDials(at)
 	})
 }
 
-func TestADownloadIsAnnouncedAtOnce(t *testing.T) {
+func TestAnnouncementOfDownloadIsSentAtOnce(t *testing.T) {
 	withRig(t, func(r *rig) {
-		r.announced("RETR x")
+		r.announce("RETR x")
 		began := time.Now()
-		r.client.hear("150-here", " it", "150 comes")
-		assert.Zero(t, time.Since(began))
+		r.client.expect("150-here", " it", "150 comes")
+		assert.Zero(r.t, time.Since(began))
 	})
 }
 
-func TestARefusalOfAnUploadWaitsForNobody(t *testing.T) {
+func TestRefusalOfUploadIsSentAtOnce(t *testing.T) {
 	withRig(t, func(r *rig) {
-		r.epsv("4000")
-		r.client.say("STOR x")
-		r.server.hear("STOR x")
+		r.epsv(4000)
+		r.client.send("STOR x")
+		r.server.expect("STOR x")
 		began := time.Now()
-		r.server.say("550 no")
-		r.client.hear("550 no")
-		assert.Zero(t, time.Since(began))
+		r.server.send("550 no")
+		r.client.expect("550 no")
+		assert.Zero(r.t, time.Since(began))
 	})
 }

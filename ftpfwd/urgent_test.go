@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// overTCP starts a forwarder between real sockets and returns both ends of a
-// control connection through it.
-func overTCP(t testing.TB) (client *net.TCPConn, server net.Conn) {
+// forwardOverTCP starts a forwarder between real sockets, and returns both ends of
+// a control connection through it.
+func forwardOverTCP(t testing.TB) (client *net.TCPConn, server net.Conn) {
 	t.Helper()
 	far, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -38,9 +38,8 @@ func overTCP(t testing.TB) (client *net.TCPConn, server net.Conn) {
 	return c.(*net.TCPConn), server
 }
 
-// sayUrgently sends b as TCP urgent data, of which the last byte is the urgent
-// one.
-func sayUrgently(t *testing.T, c *net.TCPConn, b string) {
+// sendUrgent sends b as TCP urgent data: its last byte is the urgent one.
+func sendUrgent(t *testing.T, c *net.TCPConn, b string) {
 	t.Helper()
 	raw, err := c.SyscallConn()
 	require.NoError(t, err)
@@ -52,25 +51,25 @@ func sayUrgently(t *testing.T, c *net.TCPConn, b string) {
 	require.NoError(t, sent)
 }
 
-// Each client has its own way to send the Telnet Synch in front of an ABOR;
-// where urgent data is not kept inline, the last byte of it is lost.
-func TestAnUrgentABORArrivesWhole(t *testing.T) {
-	for name, say := range map[string]func(t *testing.T, c *net.TCPConn){
-		"Python's ftplib": func(t *testing.T, c *net.TCPConn) { sayUrgently(t, c, "ABOR\r\n") },
+// Clients differ in which bytes of an ABOR and its Telnet Synch they send as urgent
+// data. Unless that is kept inline, its last byte is lost.
+func TestUrgentABORArrivesComplete(t *testing.T) {
+	for name, send := range map[string]func(t *testing.T, c *net.TCPConn){
+		"Python's ftplib": func(t *testing.T, c *net.TCPConn) { sendUrgent(t, c, "ABOR\r\n") },
 		"tnftp, inetutils": func(t *testing.T, c *net.TCPConn) {
-			sayUrgently(t, c, "\xff\xf4\xff")
+			sendUrgent(t, c, "\xff\xf4\xff")
 			_, err := io.WriteString(c, "\xf2ABOR\r\n")
 			require.NoError(t, err)
 		},
 		"lftp, ncftp": func(t *testing.T, c *net.TCPConn) {
-			sayUrgently(t, c, "\xff\xf4\xff\xf2")
+			sendUrgent(t, c, "\xff\xf4\xff\xf2")
 			_, err := io.WriteString(c, "ABOR\r\n")
 			require.NoError(t, err)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, server := overTCP(t)
-			say(t, client)
+			client, server := forwardOverTCP(t)
+			send(t, client)
 			line, err := bufio.NewReader(server).ReadString('\n')
 			require.NoError(t, err)
 			assert.Equal(t, "ABOR\r\n", line)

@@ -16,12 +16,12 @@ const agentTimeout = 10 * time.Second
 // open.
 type agentConn struct {
 	io.Closer
-	forget func() bool // ends the closing by the context
-	keys   []*identity
+	release func() bool // stops the context from closing the connection
+	keys    []*identity
 }
 
 func (c *agentConn) Close() error {
-	c.forget()
+	c.release()
 	return c.Closer.Close()
 }
 
@@ -32,7 +32,7 @@ func openAgent(ctx context.Context, socket string, timeout *handshakeTimeout) (*
 	if err != nil {
 		return nil, err
 	}
-	c := &agentConn{Closer: conn, forget: context.AfterFunc(ctx, func() { conn.Close() })}
+	c := &agentConn{Closer: conn, release: context.AfterFunc(ctx, func() { conn.Close() })}
 	// A named pipe of Windows has no deadlines.
 	timer := time.AfterFunc(agentTimeout, func() { conn.Close() })
 	defer timer.Stop()

@@ -40,7 +40,7 @@ func (e *AuthError) Error() string {
 func (e *AuthError) Unwrap() error { return e.Err }
 
 // An authenticator authenticates the user in one handshake (RFC 4252), as ssh
-// does. Package ssh calls next for each attempt. Each key is an attempt of its
+// does. Package ssh calls nextMethod for each attempt. Each key is an attempt of its
 // own, so that one that cannot sign does not prevent the others.
 type authenticator struct {
 	ctx       context.Context // of the connection attempt: callbacks of package ssh have none

@@ -7,8 +7,8 @@
 //  2. version exchange and key exchange (RFC 4253);
 //  3. verification of the host key, by [Config].HostKeys;
 //  4. user authentication (RFC 4252) with the methods publickey, password and
-//     keyboard-interactive (RFC 4256). Keys come from files, from an ssh-agent
-//     and with certificates. They are tried in OpenSSH's order.
+//     keyboard-interactive (RFC 4256). Keys come from files and from an
+//     ssh-agent, with or without certificates, and are tried in OpenSSH's order.
 //
 // [Tunnel.DialContext] then opens direct-tcpip channels (RFC 4254, section
 // 7.2). [Tunnel.Listen] requests remote forwards with tcpip-forward (section
@@ -23,10 +23,9 @@
 // ended the data, never because the SSH connection was lost.
 //
 // The package does not read ssh_config: package sshconfig, in a folder below,
-// does, and returns hops. It does not decide which host keys to trust, run remote
-// commands, or
-// look at the data that it carries. It does not support deadlines on
-// connections, GSSAPI and hostbased authentication, or PKCS #11 tokens other
-// than through an agent. It never prints, prompts or exits: it calls the
-// functions in [Config].
+// does, and returns hops. It does not decide which host keys to trust, run
+// remote commands, or look at the data that it carries. It does not support
+// deadlines on connections, GSSAPI and hostbased authentication, or PKCS #11
+// tokens other than through an agent. It never prints, prompts or exits: it
+// calls the functions in [Config].
 package tunnel

@@ -12,11 +12,11 @@ var (
 	ErrClosed = errors.New("tunnel closed")
 
 	// ErrLost is wrapped by every error that the loss of the SSH connection
-	// causes: of Dial, Listen, Accept, Read and Write.
+	// causes: of DialContext, Listen, Accept, Read and Write.
 	ErrLost = errors.New("SSH connection lost")
 
 	// ErrUnverified may be wrapped by the verify function of [Config].HostKeys:
-	// the host key is not trusted, but the configuration allows to connect.
+	// the host key is not trusted, but the configuration allows the connection.
 	ErrUnverified = errors.New("host key not verified")
 
 	// ErrUndecided may be wrapped by the errors of [Config].HostKeys and its

@@ -104,7 +104,7 @@ func (s *handshake) failure(err error) error {
 
 // hostKeyAlgorithms returns algorithms, those of h or the default, without the
 // algorithms that package ssh does not implement: it would offer them to the
-// server all the same.
+// server, and fail if the server chose one.
 func hostKeyAlgorithms(h Hop, algorithms []string) []string {
 	implemented := slices.Concat(ssh.SupportedAlgorithms().HostKeys, ssh.InsecureAlgorithms().HostKeys)
 	for _, list := range [][]string{algorithms, h.HostKeyAlgorithms} {

@@ -55,8 +55,8 @@ func (r *router) reuse(l *listener, host string, port uint32, now bool) bool {
 	return true
 }
 
-// release gives f up. It requests the server to cancel it, unless the server is
-// known to reject that.
+// release gives f up. It sends cancel-tcpip-forward, unless the server is known to
+// reject that.
 func (r *router) release(f *forward) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

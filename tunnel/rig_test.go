@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -69,19 +70,24 @@ func newKey(t testing.TB) (ed25519.PrivateKey, ssh.PublicKey) {
 	return private, signer.PublicKey()
 }
 
-// writeKey writes key to a file, encrypted unless passphrase is empty.
+// writeKey writes key to a file, encrypted unless passphrase is empty. Package
+// ssh encrypts with 16 rounds of bcrypt, which take seconds with the race
+// detector. Where ssh-keygen is installed, it encrypts with one.
 func writeKey(t testing.TB, key any, passphrase string) string {
 	t.Helper()
-	var block *pem.Block
-	var err error
-	if passphrase == "" {
-		block, err = ssh.MarshalPrivateKey(key, "")
-	} else {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
-	}
+	block, err := ssh.MarshalPrivateKey(key, "")
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "id")
-	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
+	write := func(block *pem.Block) {
+		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
+	}
+	write(block)
+	if passphrase == "" || exec.Command("ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", passphrase, "-f", path).Run() == nil {
+		return path
+	}
+	block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
+	require.NoError(t, err)
+	write(block)
 	return path
 }
 

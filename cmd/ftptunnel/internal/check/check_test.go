@@ -77,7 +77,7 @@ func TestCheckAdvisesWhenServerRequiresTLS(t *testing.T) {
 
 func TestCheckLogsInAgainAfterLosingControlConnection(t *testing.T) {
 	var heard ftptest.Record
-	c := newChecker(t, &ftptest.Server{Heard: heard.Heard, Dialect: ftptest.Dialect{
+	c := newChecker(t, &ftptest.Server{Received: heard.Add, Dialect: ftptest.Dialect{
 		Replies: map[string]string{"EPSV 229": "421 So long."},
 	}})
 	require.True(t, c.checkGreeting(t.Context()))

@@ -60,7 +60,10 @@ func (g *Group) through(ctx context.Context, m *member, limit time.Duration, ser
 		g.count(m, -1)
 		m.release(through)
 	}
-	return ftpfwd.Route{Conn: &controlConn{Conn: conn, ended: ended}, Network: through.Tunnel, Gateway: m.name}, nil
+	return ftpfwd.Route{
+		Conn: &controlConn{Conn: conn, ended: ended}, Network: through.Tunnel, Gateway: m.name,
+		Key: fmt.Sprint(m.name, " ", through.number), // a changed configuration may lead elsewhere
+	}, nil
 }
 
 // Choose makes the first gateway through which all servers greet the current one.

@@ -59,6 +59,7 @@ type gateway struct {
 	draining map[*connection]bool // replaced connections; each closes with its last user
 	err      error                // in states failed and closed: why
 	holds    int                  // groups whose current gateway this is
+	opened   int                  // connections so far
 	onFail   []func(error)        // called when the state has become failed
 }
 
@@ -72,7 +73,8 @@ type attempt struct {
 // A connection is one SSH connection of a gateway.
 type connection struct {
 	Tunnel
-	users int // sessions and probes; guarded by the gateway's lock
+	number int // counts the gateway's connections
+	users  int // sessions and probes; guarded by the gateway's lock
 }
 
 var errClosed = errors.New("the gateway is closed")
@@ -168,7 +170,8 @@ func (g *gateway) conclude(a *attempt, t Tunnel, err error) {
 
 // adopt makes t the gateway's connection and watches it. The caller holds mu.
 func (g *gateway) adopt(t Tunnel) {
-	conn := &connection{Tunnel: t}
+	g.opened++
+	conn := &connection{Tunnel: t, number: g.opened}
 	g.state, g.conn = up, conn
 	g.tasks.Go(func() { g.watch(conn) })
 }

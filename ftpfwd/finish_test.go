@@ -1,0 +1,107 @@
+package ftpfwd
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestFinalReplyWaitsForData(t *testing.T) {
+	t.Run("that the client's window takes", func(t *testing.T) {
+		withRig(t, func(r *rig) {
+			client, server := r.passive()
+			r.startTransfer("RETR big")
+			data := strings.Repeat("x", 50_000)
+			writeData(r.t, server, data)
+			require.NoError(r.t, server.Close())
+			r.server.send("226 done")
+			assert.Equal(r.t, data, readData(r.t, client))
+			r.client.expect("226 done")
+		})
+	})
+	t.Run("that the forwarder holds", func(t *testing.T) {
+		withRig(t, func(r *rig) {
+			client, server := r.passive()
+			r.startTransfer("RETR big")
+			data := strings.Repeat("x", 100_000)
+			go func() { _, _ = io.WriteString(server, data); _ = server.Close() }()
+			synctest.Wait()
+			r.server.send("226-done", "226 really", "200 next")
+			r.client.expectNothing()
+			assert.Equal(r.t, data, readData(r.t, client))
+			r.client.expect("226-done", "226 really", "200 next")
+		})
+	})
+}
+
+func TestFinalReplyDoesNotWaitForClientToClose(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("LIST")
+		require.NoError(r.t, server.Close())
+		r.finish()
+		assert.Empty(r.t, readData(r.t, client))
+	})
+}
+
+func TestFinalReplyIsSentWhenDataDoesNotMove(t *testing.T) {
+	withRig(t, func(r *rig) {
+		_, server := r.passive()
+		r.startTransfer("RETR stuck")
+		go func() { _, _ = io.WriteString(server, strings.Repeat("x", 200_000)) }()
+		synctest.Wait()
+		r.server.send("226 done")
+		began := time.Now()
+		r.client.expect("226 done")
+		assert.Equal(r.t, 2*dataAtMost, time.Since(began), "one minute in which it moved, and one in which it did not")
+	})
+}
+
+func TestFinalReplyWaitsForServersConnection(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, at := r.active()
+		r.startTransfer("LIST")
+		r.server.send("226 done")
+		r.client.expectNothing()
+		server := r.serverDials(at)
+		writeData(r.t, server, "data")
+		require.NoError(r.t, server.Close())
+		assert.Equal(r.t, "data", readData(r.t, r.accept(l)))
+		r.client.expect("226 done")
+	})
+}
+
+// As when the gateway could not forward the connection.
+func TestSuccessWithoutDataConnectionBecomes426(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.active()
+		r.startTransfer("STOR x")
+		r.server.send("226 done")
+		assert.Contains(r.t, r.client.receive(), "426 transfer failed")
+		assert.ErrorIs(r.t, r.endedTransfer().Err, errNoData)
+	})
+}
+
+func TestFinalReplyWaitsForDialToClient(t *testing.T) {
+	withRig(t, func(r *rig) {
+		dialled := make(chan error)
+		_, at := r.active()
+		r.startTransfer("STOR x")
+		r.near.Dialled = func(string) error { return <-dialled }
+		server := r.serverDials(at)
+		require.NoError(r.t, server.Close())
+		synctest.Wait()
+		r.server.send("226 an empty file")
+		r.client.expectNothing()
+		dialled <- errors.New("no route to host")
+		assert.Contains(r.t, r.client.receive(), "426 ")
+		r.client.expectNothing()
+		r.endedTransfer() // it is reported once
+	})
+}

@@ -1,0 +1,182 @@
+package ftpfwd
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPassiveDownload(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("RETR a b.bin")
+		data := strings.Repeat("data", 100_000)
+		go func() { _, _ = io.WriteString(server, data); _ = server.Close() }()
+		assert.Equal(r.t, data, readData(r.t, client))
+		require.NoError(r.t, client.Close())
+		r.finish()
+
+		tr := r.endedTransfer()
+		assert.EqualValues(r.t, 400_000, tr.Moved())
+		tr.Moved = nil
+		assert.Equal(r.t, Transfer{Number: 1, Command: "RETR", File: "a b.bin", Direction: Download, Type: "A", Mode: "S", Method: "EPSV", ServerMethod: "EPSV", Bytes: 400_000, Reply: 226, Duration: tr.Duration}, tr)
+	})
+}
+
+func TestPassiveUpload(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.upload()
+		r.client.expect("226 done")
+		assert.EqualValues(r.t, 4, r.endedTransfer().Bytes)
+	})
+}
+
+func TestActiveDownload(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, at := r.active()
+		r.startTransfer("RETR x")
+		server := r.serverDials(at)
+		r.finishDownload(server, r.accept(l))
+		assert.Equal(r.t, "PORT", r.endedTransfer().Method)
+	})
+}
+
+func TestHalfClosesArePassedOnSeparately(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("RETR x")
+		halfClose(r.t, server)
+		assert.Empty(r.t, readData(r.t, client)) // ProFTPD waits for the client's close before it sends the 226
+		writeData(r.t, client, "late")
+		require.NoError(r.t, client.Close())
+		assert.Equal(r.t, "late", readData(r.t, server))
+		r.finish()
+	})
+}
+
+func TestDataConnectionFromAnotherHostIsReset(t *testing.T) {
+	withRig(t, func(r *rig) {
+		at := r.epsv(50000)
+		r.near.From = netip.MustParseAddr("127.0.0.9")
+		requireReset(r.t, r.clientDials(at))
+		assert.ErrorContains(r.t, r.events(Warned)[0].Err, "127.0.0.9")
+	})
+}
+
+func TestRemoteListenerAcceptsServerOnly(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, at := r.active()
+		r.far.From = netip.MustParseAddr("10.0.0.7")
+		_, err := r.serverDials(at).Read(make([]byte, 1))
+		assert.Error(r.t, err)
+		assert.ErrorContains(r.t, r.events(Warned)[0].Err, "10.0.0.7")
+
+		r.far.From = netip.Addr{}
+		server := r.serverDials(at)
+		r.startTransfer("RETR f")
+		sendData(r.t, server, r.accept(l), "data")
+	})
+}
+
+func TestDownloadIsResetWhenTunnelFails(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("RETR x")
+		sendData(r.t, server, client, "half of")
+		r.far.Fail(errLost)
+		requireReset(r.t, client)
+		assert.Contains(r.t, r.client.receive(), "421 ")
+		r.client.expectEOF()
+		assert.ErrorIs(r.t, r.endedTransfer().Err, errLost)
+	})
+}
+
+func TestSuccessIsReplacedWhenDataConnectionFails(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("RETR x")
+		sendData(r.t, server, client, "half of")
+		require.NoError(r.t, server.(interface{ Fail(error) error }).Fail(errLost))
+		requireReset(r.t, client)
+		r.server.send("226-all is", " well", "226 done", "200 next")
+		assert.Contains(r.t, r.client.receive(), "426 transfer failed: the data connection to the server broke")
+		r.client.expect("200 next")
+		assert.Equal(r.t, Server, r.endedTransfer().Blame)
+	})
+}
+
+func TestTransferFailsWhenActiveClientRefusesConnection(t *testing.T) {
+	for _, command := range []string{"RETR x", "STOR x"} {
+		withRig(t, func(r *rig) {
+			l, at := r.active()
+			_ = l.Close()
+			r.startTransfer(command)
+			server := r.serverDials(at)
+			if command == "STOR x" {
+				r.server.expect("ABOR") // before the end of data
+				r.server.send("426 aborted", "226 done")
+			}
+			_, _ = io.ReadAll(server)
+			if command == "RETR x" {
+				r.server.send("226 done")
+			}
+			assert.Contains(r.t, r.client.receive(), "426 transfer failed: the data connection to the client broke")
+			tr := r.endedTransfer()
+			assert.Equal(r.t, Client, tr.Blame)
+			assert.ErrorIs(r.t, tr.Err, syscall.ECONNREFUSED)
+		})
+	}
+}
+
+// A server may send all of a small file, and close, before it announces it.
+func TestDataThatEndsBeforeIts150Arrives(t *testing.T) {
+	for _, mode := range []string{"passive", "active"} {
+		t.Run(mode, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				var client, server net.Conn
+				if mode == "passive" {
+					client, server = r.passive()
+				} else {
+					l, at := r.active()
+					server, client = r.serverDials(at), r.accept(l)
+				}
+				r.client.send("RETR x")
+				r.server.expect("RETR x")
+				r.moveData(server, client)
+				r.server.send("150 here it comes", "226 done")
+				r.client.expect("150 here it comes", "226 done")
+				tr := r.endedTransfer()
+				assert.NoError(r.t, tr.Err)
+				assert.EqualValues(r.t, 4, tr.Bytes)
+			})
+		})
+	}
+}
+
+// An active client that the gateway cannot listen for is dialled at the 150: by
+// then the data has ended.
+func TestDataThatEndsBeforeIts150WaitsForActiveClient(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, hostPort := r.clientListener()
+		r.client.send("PORT " + hostPort)
+		server := r.accept(r.acceptPassive("EPSV"))
+		r.client.expect("200 PORT command successful")
+		r.client.send("RETR x")
+		r.server.expect("RETR x")
+		writeData(r.t, server, "data")
+		require.NoError(r.t, server.Close())
+		r.server.expectNothing()
+		r.server.send("150 here it comes", "226 done")
+		client := r.accept(l)
+		assert.Equal(r.t, "data", readData(r.t, client))
+		require.NoError(r.t, client.Close())
+		r.client.expect("150 here it comes", "226 done")
+		assert.EqualValues(r.t, 4, r.endedTransfer().Bytes)
+	}, func(r *rig) { r.forwarder.ServerMode = Passive })
+}

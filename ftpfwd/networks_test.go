@@ -1,0 +1,60 @@
+package ftpfwd
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// oneHost is a far network in which every host is 127.0.0.1.
+type oneHost struct{ network Network }
+
+func (n oneHost) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	return n.network.Listen(ctx, network, address)
+}
+
+func (n oneHost) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	at := netip.MustParseAddrPort("127.0.0.1" + address[strings.LastIndex(address, ":"):])
+	return n.network.DialContext(ctx, network, at.String())
+}
+
+// listenRefused is a far network that refuses to listen.
+type listenRefused struct{ resolving }
+
+func (listenRefused) Listen(context.Context, string, string) (net.Listener, error) {
+	return nil, errors.New("forbidden")
+}
+
+// listenDelayed is a far network that listens once permit is closed.
+type listenDelayed struct {
+	resolving
+	permit <-chan struct{}
+}
+
+func (n listenDelayed) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	<-n.permit
+	return n.resolving.Listen(ctx, network, address)
+}
+
+// listenUnreachable is a far network whose listeners cannot be dialled at the
+// addresses that they were asked for, as with sshd without GatewayPorts.
+type listenUnreachable struct{ resolving }
+
+func (n listenUnreachable) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if strings.HasPrefix(address, "10.") {
+		return nil, errors.New("connect failed")
+	}
+	return n.resolving.DialContext(ctx, network, address)
+}
+
+// refusePorts makes dials to ports of the server that begin with prefix fail.
+func (r *rig) refusePorts(prefix string) {
+	r.far.Dialled = func(address string) error {
+		if strings.HasPrefix(address, "127.0.0.1:"+prefix) {
+			return errors.New("connect failed")
+		}
+		return nil
+	}
+}
