@@ -194,6 +194,7 @@ func TestClientGets421WithReasonWhenGatewayProhibits(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond, stderr.String())
 	assert.Equal(t, "server_unreachable", warning["warning"])
 	assert.Equal(t, s.ftp, warning["server"])
+	assert.Equal(t, "127.0.0.1", warning["gateway"])
 	assert.Contains(t, warning["hint"], "PermitOpen")
 }
 
