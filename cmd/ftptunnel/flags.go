@@ -10,7 +10,7 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
-// flags adds the flags that all commands have.
+// flags adds the flags that all commands have to f.
 func (p *program) flags(f *pflag.FlagSet) {
 	in := &p.in
 	f.StringArrayVarP(&in.Listen, "listen", "L", nil, "open a port for an FTP server: `[bind:]port:ftp-host:ftp-port`;\nport 0 takes a free one (repeatable; default "+settings.DefaultListen+")")
@@ -39,8 +39,8 @@ func (p *program) flags(f *pflag.FlagSet) {
 	_ = f.MarkHidden("no-command") // for the habit of ssh -N -L
 }
 
-// commandLine returns what to type for ftptunnel with the flags and arguments of
-// f, except the flags left out.
+// commandLine returns the command line of ftptunnel with the flags and arguments
+// that were given to f, without the flags in leaveOut.
 func commandLine(f *pflag.FlagSet, leaveOut ...string) string {
 	line := "ftptunnel"
 	f.Visit(func(f *pflag.Flag) {
@@ -66,7 +66,7 @@ func commandLine(f *pflag.FlagSet, leaveOut ...string) string {
 
 var harmless = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
 
-// shellWord returns s as a word for a shell, quoted if need be.
+// shellWord returns s as a word for a shell, in quotes if it needs them.
 func shellWord(s string) string {
 	if harmless.MatchString(s) {
 		return s

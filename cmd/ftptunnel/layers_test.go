@@ -13,9 +13,9 @@ import (
 	"example.org/ftptunnel/internal/test/module"
 )
 
-// TestPackagesImportOnlyWhatIsBelowThem compares the imports with the picture in
+// TestPackagesImportOnlyLowerLayers compares the imports with the picture in
 // the comment of package main.
-func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
+func TestPackagesImportOnlyLowerLayers(t *testing.T) {
 	source, err := os.ReadFile("main.go")
 	require.NoError(t, err)
 	_, picture, _ := strings.Cut(string(source), "//\tmain\n")

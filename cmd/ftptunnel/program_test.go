@@ -159,7 +159,7 @@ func talks(t *testing.T, address string, commands int) {
 	require.NoError(t, c.Quit())
 }
 
-func TestThePortIsReadyWithoutAnFTPConnection(t *testing.T) {
+func TestPortIsReadyWithoutFTPConnection(t *testing.T) {
 	s := newSite(t, &sshtest.Server{})
 	cmd := s.command()
 	var stderr lockedBuffer
@@ -171,7 +171,7 @@ func TestThePortIsReadyWithoutAnFTPConnection(t *testing.T) {
 }
 
 // A gateway that prohibits connections shows when the first client comes.
-func TestAClientGetsTheReasonWhyTheGatewayDoesNotForward(t *testing.T) {
+func TestClientGets421WithReasonWhenGatewayProhibits(t *testing.T) {
 	s := newSite(t, &sshtest.Server{NoForwarding: true})
 	cmd := s.command("--log-format=json")
 	var stderr lockedBuffer
@@ -194,10 +194,11 @@ func TestAClientGetsTheReasonWhyTheGatewayDoesNotForward(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond, stderr.String())
 	assert.Equal(t, "server_unreachable", warning["warning"])
 	assert.Equal(t, s.ftp, warning["server"])
+	assert.Equal(t, "127.0.0.1", warning["gateway"])
 	assert.Contains(t, warning["hint"], "PermitOpen")
 }
 
-func TestRunWaitsForTheGreeting(t *testing.T) {
+func TestRunFailsWithoutGreeting(t *testing.T) {
 	s := newSite(t, &sshtest.Server{})
 	ran := filepath.Join(t.TempDir(), "ran")
 	cmd := s.command("run", "127.0.0.1", s.gateway.Addr().String())
