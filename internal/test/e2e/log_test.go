@@ -41,6 +41,8 @@ const (
 	transferred  = "transfer"
 	inUse        = "gateway in use"
 	ftpLine      = "line" // of FTP, with -vv
+
+	rejection = "turned away" // in messages about clients and data connections
 )
 
 // A logLine is a line of the program's log: the text of each attribute.
