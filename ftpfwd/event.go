@@ -65,6 +65,12 @@ const (
 	InternalError     Warning = "internal_error"     // a session was closed because of a fault of the program
 )
 
+// Warnings are all kinds of warnings.
+var Warnings = []Warning{
+	ClientRejected, TargetRejected, ServerUnreachable, ServerHungUp, NotFTP, TLSRequired,
+	ForeignAddress, MethodReplaced, NoDataConnection, DataRejected, InternalError,
+}
+
 // A Direction says which way a transfer's data goes.
 type Direction string
 

@@ -78,9 +78,10 @@ type failure struct {
 	err  error
 }
 
-// fail records why and where t failed. Only the first failure counts.
+// fail records why and where t failed. Only the first failure counts, and none
+// behind the final reply.
 func (t *transfer) fail(side Side, err error) {
-	if t.Err == nil {
+	if t.Err == nil && !t.over() {
 		t.Err, t.Blame = err, side
 	}
 }

@@ -33,8 +33,8 @@ const examples = `  ftptunnel alice@gateway                        the FTP serve
   ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'
   ftptunnel check gateway                        what works, and what to change`
 
-// usage lists what can be typed, without what cobra adds about commands and
-// their help.
+// usage is the usage template, without the lines about commands and their help
+// that cobra adds.
 const usage = `Usage:
   {{.UseLine}}{{range .Commands}}{{if .IsAvailableCommand}}
   {{.UseLine}}{{end}}{{end}}
@@ -46,7 +46,7 @@ Flags:
 {{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
 `
 
-// freePort is where run and check listen, if they do.
+// freePort is where run listens. check does not listen.
 const freePort = "127.0.0.1:0"
 
 func (p *program) command() *cobra.Command {

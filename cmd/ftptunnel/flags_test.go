@@ -25,7 +25,7 @@ func parsed(t *testing.T, args ...string) (*program, error) {
 	return p, p.parse(root.Flags().Args(), settings.DefaultListen)
 }
 
-func TestTheFirstArgumentIsTheGatewayAndTheSecondTheServer(t *testing.T) {
+func TestArgumentsNameGatewayAndServer(t *testing.T) {
 	for line, want := range map[string]string{ // each port and its server
 		"gw":                             "127.0.0.1:2121 localhost:21",
 		"gw ftp.internal":                "127.0.0.1:2121 ftp.internal:21",
@@ -56,7 +56,7 @@ func TestTheFirstArgumentIsTheGatewayAndTheSecondTheServer(t *testing.T) {
 	}
 }
 
-func TestFlagsMeanWhatTheyMeanToSSH(t *testing.T) {
+func TestFlagsHaveTheirSSHMeaning(t *testing.T) {
 	p, err := parsed(t, "-i", "a", "-ib", "-p2222", "-l", "bob", "-F", "cfg", "-J", "j1,j2", "-o", "A=b", "-oC=d", "-6", "-vv", "gw")
 	require.NoError(t, err)
 	assert.Equal(t, sshconfig.Options{
@@ -68,7 +68,7 @@ func TestFlagsMeanWhatTheyMeanToSSH(t *testing.T) {
 
 // Each is refused before anything is done, with status 2, one error line and a
 // hint.
-func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidCommandLinesExitWith2AndHint(t *testing.T) {
 	for line, says := range map[string]string{
 		"":                                "no gateway given",
 		"gw a b":                          "too many arguments",
@@ -113,7 +113,7 @@ func TestCommandLinesThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-func TestDataFlagsSayHowDataConnectionsComeAbout(t *testing.T) {
+func TestDataFlagsSetForwarderOptions(t *testing.T) {
 	p, err := parsed(t, "--server-mode=active", "--active-address=10.1.2.3", "--pasv-address=10.1.0.0/16, fd00::/8", "--fxp",
 		"--data-timeout=1m", "-D", "2121", "--allow-target=*.internal", "--allow-target=10.0.0.0/8:21", "gw")
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestDataFlagsSayHowDataConnectionsComeAbout(t *testing.T) {
 	assert.Len(t, f.Targets, 2)
 }
 
-func TestServerModesAreThoseOfTheForwarder(t *testing.T) {
+func TestServerModeFlagAcceptsEveryMode(t *testing.T) {
 	for _, mode := range []string{"auto", "passive", "active", "client"} {
 		p, err := parsed(t, "--server-mode="+mode, "gw")
 		require.NoError(t, err, mode)
@@ -134,7 +134,7 @@ func TestServerModesAreThoseOfTheForwarder(t *testing.T) {
 	}
 }
 
-func TestHelpSaysHowToBegin(t *testing.T) {
+func TestHelpShowsUsageAndFlags(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"run", "--help"}} {
 		var stdout, stderr bytes.Buffer
 		assert.Zero(t, run(context.Background(), args, &stdout, &stderr))
@@ -144,7 +144,7 @@ func TestHelpSaysHowToBegin(t *testing.T) {
 	}
 }
 
-func TestWordsAreQuotedForAShell(t *testing.T) {
+func TestShellWordQuotes(t *testing.T) {
 	assert.Equal(t, "alice@gateway", shellWord("alice@gateway"))
 	assert.Equal(t, `'[::1]:21'`, shellWord("[::1]:21"))
 	assert.Equal(t, `'it'\''s'`, shellWord("it's"))

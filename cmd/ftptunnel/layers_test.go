@@ -13,9 +13,9 @@ import (
 	"example.org/ftptunnel/internal/test/module"
 )
 
-// TestPackagesImportOnlyWhatIsBelowThem compares the imports with the picture in
+// TestPackagesImportOnlyLowerLayers compares the imports with the picture in
 // the comment of package main.
-func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
+func TestPackagesImportOnlyLowerLayers(t *testing.T) {
 	source, err := os.ReadFile("main.go")
 	require.NoError(t, err)
 	_, picture, _ := strings.Cut(string(source), "//\tmain\n")
@@ -26,18 +26,23 @@ func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
 			layer[m[1]] = i + 1
 		}
 	}
-	packages, err := os.ReadDir("internal")
-	require.NoError(t, err)
 	const parts = module.Path + "/cmd/ftptunnel/internal/"
-	for _, p := range packages {
-		require.Contains(t, layer, p.Name(), "the picture lacks a package")
-		out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, parts+p.Name()).CombinedOutput()
-		require.NoError(t, err, string(out))
-		for _, path := range strings.Fields(string(out)) {
-			if name, ours := strings.CutPrefix(path, parts); ours {
-				assert.Greater(t, layer[name], layer[p.Name()], "%s imports %s", p.Name(), name)
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, parts+"...").CombinedOutput()
+	require.NoError(t, err, string(out))
+	packages := 0
+	for line := range strings.Lines(string(out)) {
+		var above string
+		for i, path := range strings.Fields(line) {
+			name, ours := strings.CutPrefix(path, parts)
+			switch {
+			case i == 0:
+				above = name
+				packages++
+				require.Contains(t, layer, name, "the picture lacks a package")
+			case ours:
+				assert.Greater(t, layer[name], layer[above], "%s imports %s", above, name)
 			}
 		}
 	}
-	assert.Len(t, layer, len(packages))
+	assert.Len(t, layer, packages)
 }

@@ -14,11 +14,11 @@
 //	main
 //	check     the command check         eventlog  the log on standard error
 //	hint      what to do about an error
-//	forward   ports, stopping
-//	gateway   which SSH server to use   connect   host keys, whom to ask
-//	settings  checked values            child     the command that run runs
-//	events    what happens              greeting  whether an FTP server answers
-//	owner     whose connection it is    terminal  questions
+//	forward   ports, sessions, stopping
+//	gateway   which SSH server to use   connect   SSH: host keys, questions
+//	settings  checked values            child     the command of run
+//	events    the stream of events      greeting  whether an FTP server answers
+//	owner     users of connections      terminal  questions to the user
 //
 // hint is above forward and gateway because it explains their errors. Only main,
 // check and eventlog show anything to people; the others return errors and publish
@@ -43,16 +43,16 @@ import (
 )
 
 func main() {
-	// Otherwise the process would end when it writes to a closed standard output
-	// or standard error. Commands that it runs get the default action, which
-	// signal.Ignore would take from them.
+	// A write to a closed standard output or standard error must not end the
+	// process. With signal.Ignore the commands that it runs would ignore the signal
+	// too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is main with its environment as arguments. It returns the exit status: 0
-// after a signal, 1 for a failure, 2 for a usage error; of the command run, the
-// command's own.
+// after a signal, 1 for a failure, 2 for a usage error. The command run has the
+// status of the command that it runs.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, in: settings.Defaults()}
 	root := p.command()

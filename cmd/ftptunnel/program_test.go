@@ -147,20 +147,31 @@ func movesFiles(t *testing.T, address string, files int) {
 	require.NoError(t, c.Quit())
 }
 
-func TestThePortIsReadyWithoutAnFTPConnection(t *testing.T) {
+// talks sends so many commands through the port at address.
+func talks(t *testing.T, address string, commands int) {
+	t.Helper()
+	c, err := ftp.Dial(address)
+	require.NoError(t, err)
+	require.NoError(t, c.Login("bob", "secret"))
+	for range commands {
+		require.NoError(t, c.NoOp())
+	}
+	require.NoError(t, c.Quit())
+}
+
+func TestPortIsReadyWithoutFTPConnection(t *testing.T) {
 	s := newSite(t, &sshtest.Server{})
 	cmd := s.command()
 	var stderr lockedBuffer
 	cmd.Stderr = &stderr
 	address := s.forward(cmd)
-	assert.Len(t, s.gateway.Users(), 1, "the SSH connection is up")
 	assert.Zero(t, s.dialled.Load(), "the FTP server has no connection")
 	movesFiles(t, address, 1)
 	assert.EqualValues(t, 1, s.dialled.Load())
 }
 
 // A gateway that prohibits connections shows when the first client comes.
-func TestAClientGetsTheReasonWhyTheGatewayDoesNotForward(t *testing.T) {
+func TestClientGets421WithReasonWhenGatewayProhibits(t *testing.T) {
 	s := newSite(t, &sshtest.Server{NoForwarding: true})
 	cmd := s.command("--log-format=json")
 	var stderr lockedBuffer
@@ -183,10 +194,11 @@ func TestAClientGetsTheReasonWhyTheGatewayDoesNotForward(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond, stderr.String())
 	assert.Equal(t, "server_unreachable", warning["warning"])
 	assert.Equal(t, s.ftp, warning["server"])
+	assert.Equal(t, "127.0.0.1", warning["gateway"])
 	assert.Contains(t, warning["hint"], "PermitOpen")
 }
 
-func TestRunWaitsForTheGreeting(t *testing.T) {
+func TestRunFailsWithoutGreeting(t *testing.T) {
 	s := newSite(t, &sshtest.Server{})
 	ran := filepath.Join(t.TempDir(), "ran")
 	cmd := s.command("run", "127.0.0.1", s.gateway.Addr().String())

@@ -15,8 +15,8 @@ import (
 // patience bounds each wait for a standard stream to be read.
 const patience = time.Second
 
-// show writes text to a standard stream, and waits at most for patience: nobody
-// may read it.
+// show writes text to a standard stream. It waits for at most patience: perhaps
+// nobody reads the stream.
 func show(w io.Writer, text string) {
 	written := make(chan struct{})
 	go func() {

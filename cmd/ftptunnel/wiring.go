@@ -49,7 +49,7 @@ func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	defer forward.OnHangup(ctx, s.Pool.Reload, end)()
-	stream.Flush(patience) // who waits for a port finds in the log what led to it
+	stream.Flush(patience) // a script that waits for the port may then read the log
 	for _, l := range s.Listeners {
 		show(p.stdout, forward.URL(l.Addr())+"\n")
 	}
@@ -125,15 +125,15 @@ func (p *program) check(ctx context.Context, user string, asJSON bool, command s
 	return err
 }
 
-// observe returns a stream of events with the log as its observer.
+// observe returns a stream of events that the log observes.
 func (p *program) observe(s settings.Log) *events.Stream {
 	stream := &events.Stream{}
 	stream.Observe(eventlog.New(p.stderr, s).Observer())
 	return stream
 }
 
-// service opens the ports and returns a service that forwards their clients. No
-// SSH connection is open yet.
+// service opens the ports and returns a service that forwards their clients. It
+// opens no SSH connection.
 func (p *program) service(ctx context.Context, stream *events.Stream) (*forward.Service, error) {
 	listeners, err := forward.Listen(ctx, p.settings.Forwards)
 	if err != nil {
@@ -163,13 +163,13 @@ func (p *program) service(ctx context.Context, stream *events.Stream) (*forward.
 	return s, nil
 }
 
-// connectWith returns how to connect to a gateway's hops. Questions go to the
-// terminal and everything else to the stream.
+// connectWith returns how to connect to a gateway's hops. It asks at the terminal,
+// and publishes everything else to stream.
 func connectWith(ctx context.Context, gateway string, hops []tunnel.Hop, stream *events.Stream) tunnel.Config {
 	ask := terminal.NewAsker()
 	if put := ask; put != nil {
 		ask = func(ctx context.Context, question string, echo bool) (string, error) {
-			stream.Flush(patience) // a banner comes before the question
+			stream.Flush(patience) // show a banner before the question
 			return put(ctx, question, echo)
 		}
 	}

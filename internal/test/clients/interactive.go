@@ -12,7 +12,7 @@ func Lftp() *Client {
 		Modes: []Mode{
 			{Name: "EPSV", Lines: "set ftp:prefer-epsv yes"},
 			{Name: "PASV", Lines: "set ftp:prefer-epsv no", IPv4Only: true},
-			// Over IPv6, 4.9.2 waits a while and then takes EPSV.
+			// Over IPv6, 4.9.2 waits and then uses EPSV.
 			{Name: "active", Lines: "set ftp:passive-mode no", IPv4Only: true},
 			{Name: "EPSV pipelined", Lines: "set ftp:prefer-epsv yes\nset ftp:sync-mode no"},
 			{Name: "PASV pipelined", Lines: "set ftp:prefer-epsv no\nset ftp:sync-mode no", IPv4Only: true},
@@ -46,8 +46,8 @@ func (t Target) lftpOpen() string {
 	return open + "\ncd " + t.Dir
 }
 
-// LftpScript has lftp carry out lines, up to the first that fails. It tries
-// nothing twice.
+// LftpScript returns the command line of an lftp that runs lines up to the first that
+// fails, without retries.
 func LftpScript(script ...string) Invocation {
 	return Invocation{Args: []string{"lftp", "-c", lines(append([]string{"set cmd:fail-exit yes", "set net:max-retries 1"}, script...)...)}}
 }

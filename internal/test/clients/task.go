@@ -47,7 +47,7 @@ type Task struct {
 // Up reports whether the task changes the server's files.
 func (t Task) Up() bool { return t.Verb == Put || t.Verb == Reput }
 
-// Line returns the task as the programs in testdata read it.
+// Line returns the task in the format that the programs in testdata read.
 func (t Task) Line() string {
 	return strings.Join([]string{string(t.Operation), string(t.Verb), t.Remote, t.Local, t.Offset}, "\t")
 }

@@ -17,49 +17,48 @@ import (
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-func TestAFullDiskAtTheServerIsToldToTheClient(t *testing.T) {
+func TestFullDiskAtServerIsReportedToClient(t *testing.T) {
 	withEachServer(t, func(s *site, ftp *lab.FTPServer) {
 		require.NoError(s.t, os.Mkdir(ftp.Path("small"), 0o777))
 		ftp.Listener().MountSmall(s.t, lab.UserHome+"/small", "2m")
 		p := s.startLogging("gateway")
 		h := s.beginUpload(ftp, "small/sent")
-		seen := h.goOn()
+		seen := h.finish()
 		assert.False(s.t, seen.success(true), "%v", seen)
-		assert.NoError(s.t, seen.control, "the session goes on")
-		h.close()
-		line := hasFailedOnce(s.t, p, true, "server")
-		assert.Equal(s.t, seen.codes[0], line.Reply)
-		assert.NotContains(s.t, line.Error, "measured", "the reason, not what Pure-FTPd says behind it")
+		assert.NoError(s.t, seen.control, "the session continues")
+		h.leave()
+		line := p.failedOnce(true, "server")
+		require.NotEmpty(s.t, seen.codes)
+		assert.EqualValues(s.t, seen.codes[0], line.number(attrReply))
+		assert.NotContains(s.t, line[attrError], "measured", "the reason, not what Pure-FTPd adds to it")
 	})
 }
 
-// A program that is killed tells nobody anything: its clients have no reply,
-// and servers confirm the part of an upload to themselves.
-func TestAKilledProgramIsNoSuccessForItsClients(t *testing.T) {
+// The clients of a killed program get no reply, and servers confirm the part of
+// an upload to nobody.
+func TestKilledProgramIsNoSuccessForItsClients(t *testing.T) {
 	withEachServer(t, func(s *site, ftp *lab.FTPServer) {
 		putBig(s.t, ftp)
 		for _, upload := range []bool{false, true} {
 			p := s.startLogging("gateway")
 			h := s.begin(ftp, upload)
 			require.NoError(s.t, p.Signal(syscall.SIGKILL))
-			seen := h.goOn()
+			seen := h.finish()
 			assert.Empty(s.t, seen.codes)
 			assert.Error(s.t, seen.control)
-			h.close()
+			h.leave()
 		}
 		p := s.startLogging("gateway")
-		_, again := s.loginAs(ftp)
-		assert.NoError(s.t, again.Close())
-		p.Stderr.Await(s.t, `"msg":"session ended"`)
+		s.loginTo(ftp).close()
+		p.awaitLog(sessionEnded)
 	})
 }
 
-// A breaker is an FTP server for one session that does something else in the
-// middle of its transfer than to go on with it.
+// A breaker is an FTP server that aborts transfers.
 type breaker struct {
-	s       *site
-	now     chan struct{} // takes word when it is to do so
-	happens func(control *textproto.Conn, conn, data *net.TCPConn) error
+	s     *site
+	now   chan struct{} // delays abort until it can be received from
+	abort func(control *textproto.Conn, conn, data *net.TCPConn) error
 }
 
 // serve serves at port 21 of the gateway, until the test ends.
@@ -69,14 +68,14 @@ func (b *breaker) serve() {
 	require.NoError(t, err)
 	var served sync.WaitGroup
 	served.Go(func() {
-		for { // the program looks whether the server is there, too
+		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
 			served.Go(func() {
 				defer conn.Close()
-				_ = b.session(conn.(*net.TCPConn)) // how it ends is the client's to see
+				_ = b.session(conn.(*net.TCPConn)) // the client sees how it ends
 			})
 		}
 	})
@@ -129,18 +128,17 @@ func (b *breaker) transfer(verb string, control *textproto.Conn, conn, data *net
 	if err != nil {
 		return err
 	}
-	return b.happens(control, conn, data)
+	return b.abort(control, conn, data)
 }
 
-// sshd tells nobody that a connection was reset: the data seems to end well.
-// What the server says, or does not, is what counts.
-func TestWhatAServerBreaksOffIsNoSuccess(t *testing.T) {
-	reset := func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() }
-	cases := []struct {
-		name    string
-		happens func(control *textproto.Conn, conn, data *net.TCPConn) error
+// sshd passes on a reset as an end of data, so that data seems to end well. The
+// server's reply, or the lack of one, decides.
+func TestTransferThatServerAbortsIsNoSuccess(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		abort func(control *textproto.Conn, conn, data *net.TCPConn) error
 	}{
-		{"it resets its data connection and says so", func(control *textproto.Conn, _, data *net.TCPConn) error {
+		{"it resets its data connection and replies", func(control *textproto.Conn, _, data *net.TCPConn) error {
 			reset(data)
 			return control.PrintfLine("426 broken")
 		}},
@@ -153,21 +151,20 @@ func TestWhatAServerBreaksOffIsNoSuccess(t *testing.T) {
 			_ = conn.Close()
 			return data.Close()
 		}},
-	}
-	for _, c := range cases {
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := throughSSHD(t)
-			b := &breaker{s: s, happens: c.happens, now: make(chan struct{})}
+			b := &breaker{s: s, abort: c.abort, now: make(chan struct{})}
 			b.serve()
 			for _, upload := range []bool{false, true} {
 				p := s.startLogging("gateway")
 				h := s.begin(&lab.FTPServer{User: "somebody", Password: "x"}, upload)
 				b.now <- struct{}{}
-				seen := h.goOn()
+				seen := h.finish()
 				assert.False(t, seen.success(upload), "%v", seen)
-				h.close()
-				hasFailedOnce(t, p, upload, "server")
+				h.leave()
+				p.failedOnce(upload, "server")
 				p.Kill()
 			}
 		})

@@ -3,103 +3,160 @@
 package e2e
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"os"
-	"regexp"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"example.org/ftptunnel/internal/test/ftptest"
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// lftp asks for MODE Z where FEAT offers it. (Uploads take half a minute then,
-// with and without a tunnel: ProFTPD waits for something.)
-func TestDeflatedDownloadsArrive(t *testing.T) {
-	lab.Require(t, "lftp")
-	s := throughSSHD(t)
-	ftp := lab.ProFTPD(t, s.Gateway, lab.FTPConfig{Extra: lab.ModeZ})
-	text := strings.Repeat("what can be deflated ", 50_000)
-	ftp.WriteFile(t, "copy", text)
-	p := s.start("-vv", "gateway")
-	s.succeeds("lftp", "-u", ftp.User+","+ftp.Password, "-e", "set net:max-retries 1; set cmd:fail-exit yes; set ftp:use-mode-z yes; get copy -o "+lab.Home+"/back; exit", here)
-	back, err := os.ReadFile(s.Client.Path(lab.Home + "/back"))
-	require.NoError(t, err)
-	assert.Equal(t, text, string(back))
-	p.Stderr.Await(t, `said="MODE Z"`)
-	assert.Regexp(t, `result=ok command=RETR file=copy direction=download mode=\w+ bytes=\d{4} `, p.Stderr.String(), "it was deflated")
-}
+// onlyLocal makes sshd forward connections to its side and not listen.
+const onlyLocal = "AllowTcpForwarding local"
 
-// scripted serves a dialect on port 21 of the gateway, until the test ends.
-func (s *site) scripted(d ftptest.Dialect) {
-	s.t.Helper()
-	root, err := os.OpenRoot(s.t.TempDir())
-	require.NoError(s.t, err)
-	s.t.Cleanup(func() { _ = root.Close() })
-	l, err := s.Gateway.Listen(s.t.Context(), "tcp", "127.0.0.1:21")
-	require.NoError(s.t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	server := &ftptest.Server{Root: root, Dialect: d, Network: s.Gateway}
-	go func() { served <- server.Serve(ctx, l) }()
-	s.t.Cleanup(func() { stop(); assert.NoError(s.t, <-served) })
-}
-
-// readBlocks reads a file in block mode.
-func readBlocks(t *testing.T, r io.Reader) string {
-	t.Helper()
-	var file strings.Builder
-	for header := [3]byte{}; header[0]&64 == 0; {
-		_, err := io.ReadFull(r, header[:])
-		require.NoError(t, err)
-		_, err = io.CopyN(&file, r, int64(header[1])<<8|int64(header[2]))
-		require.NoError(t, err)
+func TestActiveClientsWorkWhereOnlyPassiveModeIsPossible(t *testing.T) {
+	lab.Require(t, "curl", "lftp")
+	for name, extra := range map[string][]string{
+		"the gateway does not listen":            nil,
+		"the server does not connect to clients": {"port_enable=NO"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := throughSSHD(t, onlyLocal)
+			ftp := lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Extra: extra})
+			p := s.moveAll(ftp, everyMode, "gateway")
+			p.awaitTransfer(attrMode, "PORT", attrServerMode, "EPSV")
+			p.noTransferFailed()
+		})
 	}
-	return file.String()
 }
 
-// In block mode all goes through one data connection (RFC 959, 3.4.2).
-func TestBlockModeMovesManyFilesOnOneDataConnection(t *testing.T) {
+func TestPassiveClientsWorkWithServerThatIsOnlyActive(t *testing.T) {
+	lab.Require(t, "curl", "lftp")
 	throughEach(t, func(s *site) {
-		s.scripted(ftptest.Dialect{Modes: "SB"})
-		p := s.start("gateway")
-		c, err := s.login()
-		require.NoError(s.t, err)
-		_, err = c.command(331, "USER bob")
-		require.NoError(s.t, err)
-		_, err = c.command(230, "PASS x")
-		require.NoError(s.t, err)
-		_, err = c.command(200, "MODE B")
-		require.NoError(s.t, err)
-		text, err := c.command(229, "EPSV")
-		require.NoError(s.t, err)
-		data, err := s.Client.DialContext(s.t.Context(), "tcp", "127.0.0.1:"+regexp.MustCompile(`\d+`).FindString(text))
-		require.NoError(s.t, err)
-		defer data.Close()
-		const files = 50
-		began := time.Now()
-		for i := range files {
-			content := fmt.Sprintf("\x00\x00\x04file\x40\x00\x02%02d", i) // two blocks, of which the second is the last
-			_, err = c.command(150, "STOR %d", i)
-			require.NoError(s.t, err)
-			_, err = io.WriteString(data, content)
-			require.NoError(s.t, err)
-			_, _, err := c.ReadResponse(226)
-			require.NoError(s.t, err)
-			_, err = c.command(150, "RETR %d", i)
-			require.NoError(s.t, err)
-			assert.Equal(s.t, fmt.Sprintf("file%02d", i), readBlocks(s.t, data))
-			_, _, err = c.ReadResponse(226)
-			require.NoError(s.t, err)
-		}
-		s.t.Logf("%d files in %v", 2*files, time.Since(began).Round(time.Millisecond))
-		p.Stderr.Await(s.t, fmt.Sprintf("command=RETR file=%d direction=download mode=EPSV bytes=", files-1))
-		assert.NotContains(s.t, p.Stderr.String(), "result=failed")
+		ftp := lab.VSFTPD(s.t, s.Gateway, lab.VSFTPDConfig{Port20: true, Extra: []string{"pasv_enable=NO"}})
+		p := s.moveAll(ftp, everyMode, "gateway")
+		p.Stderr.Await(s.t, "PORT is used in place of EPSV")
+		p.awaitTransfer(attrMode, "PASV")
+		p.noTransferFailed()
 	})
+}
+
+// The server has to connect, and nothing may listen for it.
+func TestActiveServerBehindGatewayThatDoesNotListenFailsWithHint(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t, onlyLocal)
+	lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Extra: []string{"pasv_enable=NO"}})
+	p := s.start("gateway")
+	r := s.run("curl", "-sS", here+"/pub/")
+	assert.NotZero(t, r.status)
+	p.Stderr.Await(t, "no data connection")
+	p.Stderr.Await(t, "AllowTcpForwarding")
+}
+
+func TestActiveClientsWorkWithServerBehindGateway(t *testing.T) {
+	lab.Require(t, "curl", "lftp")
+	throughEach(t, func(s *site) {
+		ftp := s.vsftpd(s.Inner)
+		s.moveAll(ftp, activeModes, "gateway", "inner")
+	})
+}
+
+func TestServerBehindGatewayConnectsToActiveAddress(t *testing.T) {
+	lab.Require(t, "curl", "lftp")
+	for name, start := range map[string]func(h *lab.Host) *lab.SSHServer{
+		"OpenSSH": func(h *lab.Host) *lab.SSHServer {
+			return lab.SSHD(t, h, lab.SSHDConfig{Extra: []string{"GatewayPorts clientspecified"}})
+		},
+		"Dropbear": func(h *lab.Host) *lab.SSHServer {
+			return lab.Dropbear(t, h, lab.DropbearConfig{Extra: []string{"-a"}})
+		},
+	} {
+		l := lab.New(t)
+		s := newSite(t, l, start(l.Gateway))
+		ftp := lab.VSFTPD(t, s.Inner, lab.VSFTPDConfig{Port20: true, Extra: []string{"pasv_enable=NO"}})
+		p := s.moveAll(ftp, everyMode, "--active-address", s.Gateway.Far.String(), "gateway", "inner")
+		assert.Empty(t, p.logged(transferred, attrResult, "failed"), name)
+	}
+}
+
+func TestActiveAddressThatIsNotTheListenersIsNotUsed(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t) // listens on its loopback, whatever it is asked for
+	ftp := s.vsftpd(s.Inner)
+	p := s.moveAll(ftp, activeModes[:1], "--active-address", s.Gateway.Far.String(), "gateway", "inner")
+	p.Stderr.Await(t, "do not arrive")
+	p.Stderr.Await(t, "GatewayPorts")
+	p.Stderr.Await(t, "EPSV is used in place of EPRT")
+}
+
+// The server names a port that no packet reaches, as behind a firewall that does
+// not know FTP.
+func TestPortThatCannotBeDialledIsReplacedBeforeTransfer(t *testing.T) {
+	lab.Require(t, "curl", "lftp")
+	throughEach(t, func(s *site) {
+		ftp := lab.VSFTPD(s.t, s.Gateway, lab.VSFTPDConfig{Port20: true, Extra: []string{"pasv_min_port=5000", "pasv_max_port=5999"}})
+		s.Gateway.Refuse(s.t, "tcp dport 5000-5999")
+		p := s.moveAll(ftp, everyMode, "gateway")
+		p.Stderr.Await(s.t, "PORT is used in place of EPSV")
+		p.noTransferFailed()
+	})
+}
+
+// The bytes go from server to server, through two programs; one client commands
+// both.
+func TestFilesMoveBetweenTwoServersWithFXP(t *testing.T) {
+	lab.Require(t, "lftp")
+	l := lab.NewWithJump(t)
+	s := newJumpSite(t, l, lab.SSHD(t, l.Jump, lab.SSHDConfig{}), lab.Dropbear(t, l.Gateway, lab.DropbearConfig{}))
+	from := lab.VSFTPD(t, l.Jump, lab.VSFTPDConfig{Port20: true})
+	to := lab.VSFTPD(t, l.Gateway, lab.VSFTPDConfig{Port20: true})
+	file, hash := s.file("original", 10_000_000)
+	data, err := os.ReadFile(l.Client.Path(file))
+	require.NoError(t, err)
+	from.WriteFile(t, "original", string(data))
+
+	first := s.start("-v", "jump")
+	second := s.startAt("127.0.0.1:2122", binary(t), "-v", "-J", "jump", "-L", "2122:localhost:21", "gateway")
+	for _, passive := range []string{"on", "off"} { // which of the two listens
+		s.lftp("set ftp:use-fxp yes", "set ftp:fxp-force yes", "set ftp:fxp-passive-source "+passive,
+			"get ftp://127.0.0.1:2121/pub/original -o ftp://127.0.0.1:2122/pub/"+passive)
+		assert.Equal(t, hash, hashOf(t, to.Path(passive)))
+	}
+	first.awaitTransfer(attrCommand, "RETR")
+	second.awaitTransfer(attrCommand, "STOR")
+	first.noTransferFailed()
+	second.noTransferFailed()
+}
+
+// Without PORT and PASV, data goes to the port of the client's control
+// connection, from the port below the program's (RFC 959, 3.2).
+func TestClientThatNamesNoPortIsServedAtItsDefaultPort(t *testing.T) {
+	lab.Require(t, "/usr/bin/python3")
+	script, err := os.ReadFile("testdata/defaultport.py")
+	require.NoError(t, err)
+	throughEach(t, func(s *site) {
+		ftp := s.vsftpd(s.Gateway)
+		file, hash := s.file("original", 1_000_000)
+		p := s.start("gateway")
+		s.Client.WriteFile(s.t, lab.Home+"/defaultport.py", string(script))
+		out := s.succeeds("/usr/bin/python3", lab.Home+"/defaultport.py", "2121", file, lab.Home+"/back")
+		assert.Contains(s.t, out, "STOR from 2120\n")
+		assert.Contains(s.t, out, "['copy']")
+		assert.Equal(s.t, hash, hashOf(s.t, ftp.Path("copy")))
+		assert.Equal(s.t, hash, hashOf(s.t, s.Client.Path(lab.Home+"/back")))
+		p.awaitTransfer(attrCommand, "RETR", attrFile, "copy", attrDirection, "download", attrMode, "", attrBytes, "500000")
+		p.noTransferFailed()
+	})
+}
+
+// A line of authorized_keys that is only for this program.
+func TestKeyRestrictedToFTPServerSuffices(t *testing.T) {
+	l := lab.New(t)
+	gateway := lab.SSHD(t, l.Gateway, lab.SSHDConfig{Extra: []string{"ForceCommand /bin/false", "MaxSessions 0"}})
+	s := newSite(t, l, gateway)
+	ftp := s.vsftpd(l.Gateway)
+	l.Gateway.WriteFile(t, lab.Home+"/.ssh/authorized_keys", "")
+	gateway.AuthorizeKey(t, l.Client.NewKey(t), "restrict", "port-forwarding", `permitopen="localhost:*"`, `permitlisten="localhost:1"`)
+	s.moveAll(ftp, everyMode, "gateway")
 }

@@ -3,9 +3,6 @@
 package e2e
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -19,37 +16,33 @@ func TestRunMirrorsWithLftp(t *testing.T) {
 	lab.Require(t, "lftp")
 	throughEach(t, func(s *site) {
 		ftp := s.vsftpd(s.Gateway)
-		for _, name := range []string{"a", "b c", "empty"} {
-			text := name
-			if name == "empty" {
-				text = ""
-			}
-			require.NoError(s.t, os.WriteFile(filepath.Join(ftp.Root, "pub", name), []byte(text), 0o644))
+		files := map[string]string{"a": "a", "b c": "b c", "empty": ""}
+		for name, text := range files {
+			ftp.WriteFile(s.t, name, text)
 		}
 		r := s.run(binary(s.t), "run", "gateway", "--", "lftp", "-c", "open {url}; mirror pub "+lab.Home+"/mirrored")
 		assert.Zero(s.t, r.status, r.stderr)
 		assert.Empty(s.t, r.stdout, "standard output is the command's")
-		for _, name := range []string{"a", "b c", "empty"} {
+		for name := range files {
 			assert.FileExists(s.t, s.Client.Path(lab.Home+"/mirrored/"+name))
 		}
 		r = s.run(binary(s.t), "run", "gateway", "--", "lftp", "-c", "set cmd:fail-exit yes; open {url}; get pub/nothing")
-		assert.Equal(s.t, 1, r.status, "lftp's own")
+		assert.Equal(s.t, 1, r.status, "lftp's")
 		assert.Contains(s.t, r.stderr, "550")
 	})
 }
 
-func TestRunGivesTheCommandsOwnStatus(t *testing.T) {
+func TestRunReturnsStatusOfCommand(t *testing.T) {
 	lab.Require(t, "curl")
 	throughEach(t, func(s *site) {
-		ftp := s.vsftpd(s.Gateway)
-		require.NoError(s.t, os.WriteFile(filepath.Join(ftp.Root, "pub", "f"), []byte("data"), 0o644))
+		s.vsftpd(s.Gateway).WriteFile(s.t, "f", "data")
 		run := func(command ...string) result {
 			return s.run(binary(s.t), append([]string{"run", "-q", "gateway", "--"}, command...)...)
 		}
 		r := run("curl", "-sS", "{url}/pub/f")
 		assert.Zero(s.t, r.status, r.stderr)
 		assert.Equal(s.t, "data", r.stdout)
-		assert.Equal(s.t, 78, run("curl", "-sS", "{url}/pub/none").status, "curl's own")
+		assert.Equal(s.t, 78, run("curl", "-sS", "{url}/pub/none").status, "curl's")
 		assert.Equal(s.t, 3, run("sh", "-c", "exit 3").status)
 		assert.Equal(s.t, 128+9, run("sh", "-c", "kill -9 $$").status)
 		assert.Equal(s.t, 127, run("no-such-command").status)
@@ -60,15 +53,15 @@ func TestRunGivesTheCommandsOwnStatus(t *testing.T) {
 	})
 }
 
-func TestRunIsOneWhenTheTunnelNeverCameUp(t *testing.T) {
+func TestRunReturnsOneWithoutTunnel(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(s *site)
 		args   []string
-		says   []string
+		stderr []string
 	}{
 		"gateway-down": {func(s *site) { s.ssh.Kill() }, []string{"gateway"}, []string{"error: dial root@gateway", "connection refused"}},
 		"server-down":  {nil, []string{"gateway"}, []string{"error: the gateway cannot connect to localhost:21", "hint: nothing listens on localhost:21 there"}},
-		"no-greeting":  {nil, []string{"gateway", "localhost:22"}, []string{`error: localhost:22 does not greet as an FTP server: "SSH-2.0-OpenSSH`, "hint: is localhost:22 the FTP server"}},
+		"no-greeting":  {nil, []string{"gateway", "localhost:22"}, []string{`error: localhost:22 does not greet as an FTP server: "SSH-2.0-OpenSSH`, "hint: check that localhost:22 is the FTP server"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := throughSSHD(t)
@@ -77,39 +70,38 @@ func TestRunIsOneWhenTheTunnelNeverCameUp(t *testing.T) {
 			}
 			r := s.run(binary(t), append(append([]string{"run"}, c.args...), "--", "touch", lab.Home+"/ran")...)
 			assert.Equal(t, 1, r.status)
-			for _, says := range c.says {
-				assert.Contains(t, r.stderr, says)
+			for _, text := range c.stderr {
+				assert.Contains(t, r.stderr, text)
 			}
 			assert.NoFileExists(t, s.Client.Path(lab.Home+"/ran"))
 		})
 	}
 }
 
-func TestRunPassesSignalsOn(t *testing.T) {
+func TestRunForwardsSignals(t *testing.T) {
 	s := throughSSHD(t)
 	s.vsftpd(s.Gateway)
-	p := s.Client.Start(t, s.Client.Command(context.Background(), binary(t), "run", "gateway", "--",
-		"sh", "-c", "trap 'echo got it; exit 5' TERM; echo ready; while :; do sleep 0.1; done"))
+	p := s.background(binary(t), "run", "gateway", "--",
+		"sh", "-c", "trap 'echo got it; exit 5' TERM; echo ready; while :; do sleep 0.1; done")
 	p.Stdout.Await(t, "ready")
 	require.NoError(t, p.Signal(syscall.SIGTERM))
 	assert.EqualError(t, p.Wait(), "exit status 5")
 	assert.Equal(t, "ready\ngot it\n", p.Stdout.String())
 }
 
-// A script that ends at once after its last write must not lose it.
-func TestRunLetsWhatIsUnderWayArrive(t *testing.T) {
+// A script may end right after its last write.
+func TestRunCompletesUploadAfterEndOfCommand(t *testing.T) {
 	lab.Require(t, "bash")
 	s := throughSSHD(t)
 	ftp := s.vsftpd(s.Gateway)
 	script := `exec 3<>/dev/tcp/$FTP_HOST/$FTP_PORT
-hear() { while read -r line <&3; do case $line in "$1"*) return;; esac; done; exit 9; }
-hear 220; printf 'USER ftp\r\n' >&3; hear 230; printf 'PASV\r\n' >&3; hear 227
+await() { while read -r line <&3; do case $line in "$1"*) return;; esac; done; exit 9; }
+await 220; printf 'USER ftp\r\n' >&3; await 230; printf 'PASV\r\n' >&3; await 227
 numbers=${line#*\(}; numbers=${numbers%%\)*}; IFS=, read -r a b c d hi lo <<<"$numbers"
-exec 4<>/dev/tcp/127.0.0.1/$((hi * 256 + lo)); printf 'STOR pub/late\r\n' >&3; hear 150
+exec 4<>/dev/tcp/127.0.0.1/$((hi * 256 + lo)); printf 'STOR pub/late\r\n' >&3; await 150
 head -c 5000000 /dev/zero >&4`
 	r := s.run(binary(t), "run", "gateway", "--", "bash", "-c", script)
 	require.Zero(t, r.status, r.stderr)
-	info, err := os.Stat(filepath.Join(ftp.Root, "pub", "late"))
-	require.NoError(t, err)
-	assert.EqualValues(t, 5_000_000, info.Size())
+	size, _ := sizeOf(ftp.Path("late"))
+	assert.EqualValues(t, 5_000_000, size)
 }

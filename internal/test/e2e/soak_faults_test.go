@@ -17,18 +17,16 @@ import (
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// A fault is something that goes wrong on the way, or somebody who is in the
-// way.
+// A fault is something that goes wrong, or a client that misbehaves.
 type fault struct {
 	name     string
-	often    int  // it is in a deck
-	rare     bool // it is not always injected when its turn comes: what has grown is to be seen
-	last     bool // of two that come together, this is the later one
-	harmless bool // no transfer may fail of it
+	often    int  // how often it is in a deck
+	rare     bool // it is left out of two decks of three, so that leaks can grow
+	last     bool // of two that are injected together, it is the later one
+	harmless bool // no transfer may fail because of it
 
-	// inject has it begin, and returns what undoes it later; nil if there is
-	// nothing to undo.
-	inject func(k *soak, r *rand.Rand) (mend func())
+	// inject begins the fault, and returns what undoes it; nil if nothing has to.
+	inject func(k *soak, r *rand.Rand) (undo func())
 }
 
 var faults []fault
@@ -44,7 +42,7 @@ func init() {
 		{name: "one of vsftpd's processes is killed", often: 2, inject: killWorker},
 		{name: "vsftpd is killed and started again", often: 1, inject: restartServer},
 		{name: "ftptunnel is stopped and started again", often: 1, rare: true, last: true, inject: restartProgram},
-		{name: "connections come and go without a word", often: 1, harmless: true, inject: comeAndGo},
+		{name: "connections are opened and closed", often: 1, harmless: true, inject: comeAndGo},
 		{name: "a client never logs in", often: 1, harmless: true, inject: neverLogIn},
 		{name: "a stranger connects to all ports", often: 1, harmless: true, inject: comeAsStranger},
 	}
@@ -70,8 +68,7 @@ func restartSSHD(k *soak, _ *rand.Rand) func() {
 }
 
 func cutOff(k *soak, _ *rand.Rand) func() {
-	k.Gateway.Cut(k.t)
-	return func() { k.Gateway.Mend(k.t) }
+	return k.site.cutOff()
 }
 
 func refuse(k *soak, _ *rand.Rand) func() {
@@ -107,7 +104,7 @@ func restartProgram(k *soak, _ *rand.Rand) func() {
 	}
 }
 
-// stopped waits for the program's end after a signal.
+// stopped waits for the end of the program after a signal.
 func (k *soak) stopped() {
 	select {
 	case <-k.program.Done():
@@ -121,9 +118,9 @@ func (k *soak) stopped() {
 
 func comeAndGo(k *soak, r *rand.Rand) func() {
 	for range 10 {
-		c, err := k.Client.DialContext(k.t.Context(), "tcp", "127.0.0.1:2121")
+		c, err := k.Client.DialContext(k.t.Context(), "tcp", address)
 		if err != nil {
-			continue // the program is away
+			continue // the program is not running
 		}
 		if r.IntN(2) == 0 {
 			reset(c)
@@ -135,7 +132,7 @@ func comeAndGo(k *soak, r *rand.Rand) func() {
 }
 
 func neverLogIn(k *soak, _ *rand.Rand) func() {
-	c, err := k.Client.DialContext(k.t.Context(), "tcp", "127.0.0.1:2121")
+	c, err := k.Client.DialContext(k.t.Context(), "tcp", address)
 	if err != nil {
 		return nil
 	}
@@ -144,8 +141,8 @@ func neverLogIn(k *soak, _ *rand.Rand) func() {
 
 var programsPort = regexp.MustCompile(`127\.0\.0\.1:(\d+) .*"ftptunnel"`)
 
-// comeAsStranger has another user connect to the program's ports, who must
-// get nothing from those of data.
+// comeAsStranger has another user connect to the program's data ports, and get
+// nothing.
 func comeAsStranger(k *soak, _ *rand.Rand) func() {
 	var ports []string
 	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
@@ -161,16 +158,16 @@ func comeAsStranger(k *soak, _ *rand.Rand) func() {
 	return nil
 }
 
-// inject injects faults, one or two at a time, until done is closed.
+// inject injects faults, one or two at once, until done is closed.
 func (k *soak) inject(done <-chan struct{}) {
-	d := k.plan.troubles
+	d := k.plan.faults
 	for i := d.injection(); k.pause(done, i.after); i = d.injection() {
-		windows, mends := k.begin(i)
-		if len(mends) > 0 {
+		windows, undos := k.begin(i)
+		if len(undos) > 0 {
 			k.pause(done, i.lasting)
 		}
-		for _, mend := range mends {
-			mend()
+		for _, undo := range undos {
+			undo()
 		}
 		if !k.recovered() {
 			return
@@ -179,22 +176,22 @@ func (k *soak) inject(done <-chan struct{}) {
 	}
 }
 
-// begin has i's faults begin, and returns what undoes them, in this order: the
-// program cannot begin while the gateway is away, so its restart comes last.
-func (k *soak) begin(i injection) (windows []*window, mends []func()) {
+// begin begins i's faults, and returns what undoes them, in this order: the
+// program cannot start while the gateway is down, so its restart comes last.
+func (k *soak) begin(i injection) (windows []*window, undos []func()) {
 	if i.faults[0].last {
 		slices.Reverse(i.faults)
 	}
 	for _, f := range i.faults {
 		windows = append(windows, k.record.open(f))
-		if mend := f.inject(k, i.dice); mend != nil {
-			mends = append(mends, mend)
+		if undo := f.inject(k, i.dice); undo != nil {
+			undos = append(undos, undo)
 		}
 	}
-	return windows, mends
+	return windows, undos
 }
 
-// pause waits, and reports whether there is more to come.
+// pause waits for d, and reports whether neither done nor the soak has ended.
 func (k *soak) pause(done <-chan struct{}, d time.Duration) bool {
 	select {
 	case <-done:
@@ -206,13 +203,13 @@ func (k *soak) pause(done <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// recovered waits until a client comes through.
+// recovered waits until a client is served.
 func (k *soak) recovered() bool {
 	var err error
 	for began := time.Now(); time.Since(began) < stuckAfter; <-time.After(50 * time.Millisecond) {
-		var c *caller
-		if c, err = enter(k.Client); err == nil {
-			_, err = c.command(2, "NOOP")
+		var c *client
+		if c, err = k.enter(); err == nil {
+			_, err = c.command(200, "NOOP")
 			c.close()
 		}
 		if err == nil {
@@ -222,16 +219,16 @@ func (k *soak) recovered() bool {
 			return false
 		}
 	}
-	k.record.add(venture{login: true, entered: time.Now(), err: fmt.Errorf("%w: nobody comes through after the fault: %w", errStuck, err)})
+	k.record.add(attempt{login: true, since: time.Now(), err: fmt.Errorf("%w: no client is served after the fault: %w", errStuck, err)})
 	return false
 }
 
-// checkLog looks for what the program must never say.
+// checkLog checks that the program has not crashed.
 func (k *soak) checkLog() {
 	log := k.program.Stderr.String()
 	for _, text := range []string{"DATA RACE", "panic:", "fatal error:"} {
 		if strings.Contains(log, text) {
-			k.record.wrong("the program says %q", text)
+			k.record.wrong("the program's log has %q", text)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"example.org/ftptunnel/internal/test/module"
 )
 
-// leftovers describes what is there beyond what has to be: data listeners here
-// and on the gateway, descriptors, processes of the FTP server.
+// leftovers describes what should be gone: data listeners here and on the
+// gateway, descriptors, processes of the FTP server.
 func (k *soak) leftovers(descriptors int) string {
 	var left []string
 	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
@@ -40,8 +40,8 @@ func (k *soak) leftovers(descriptors int) string {
 	return strings.Join(left, ", ")
 }
 
-// checkLeftovers gives what is over the time that it may take: the program
-// itself lets nothing rest for longer than a minute.
+// checkLeftovers waits for the end of what clients have left: the program keeps
+// idle connections for a minute at most.
 func (k *soak) checkLeftovers(descriptors int) {
 	began := time.Now()
 	var left string
@@ -61,7 +61,7 @@ func (k *soak) checkLeftovers(descriptors int) {
 	k.t.Logf("all was closed %v after the last client", time.Since(began).Round(time.Millisecond))
 }
 
-// dump ends the program and returns the stacks of its goroutines.
+// dump kills the program and returns the stacks of its goroutines.
 func (k *soak) dump() []string {
 	require.NoError(k.t, k.program.Signal(syscall.SIGQUIT))
 	<-k.program.Done()
@@ -76,10 +76,10 @@ func (k *soak) dump() []string {
 	return stacks
 }
 
-// ours is a function of the program's packages or of those for SSH.
+// ours matches a function of the program or of the packages for SSH.
 var ours = regexp.MustCompile(`(?m)^(` + regexp.QuoteMeta(module.Path) + `/\S+|main\.\S+|golang\.org/x/crypto/ssh\.\S+)\(`)
 
-// duty returns what a goroutine is for: its outermost function that is ours.
+// duty returns the outermost function of a goroutine that is ours.
 func duty(stack string) string {
 	found := ours.FindAllStringSubmatch(stack, -1)
 	if len(found) == 0 {
@@ -100,7 +100,7 @@ func (k *soak) checkGoroutines(before, after []string) {
 	}
 	was, is := count(before), count(after)
 	for _, name := range sorted(is) {
-		// A question whether the gateway is alive comes and goes.
+		// A keepalive may be waiting for its answer.
 		if name == "" || is[name] <= was[name] || strings.HasPrefix(name, module.Path+"/tunnel.(*link).watch.") {
 			continue
 		}

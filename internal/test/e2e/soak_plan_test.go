@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -13,36 +14,47 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A plan is all that a soak decides by chance. The same seed makes the same one,
-// as far as it goes: what meets what is a matter of time.
+// A plan is all that a soak chooses at random. A seed always makes the same plan;
+// which fault meets which transfer depends on time.
 type plan struct {
-	seed     uint64
-	files    []int      // their sizes
-	errands  [][]errand // of each worker
-	slowest  int        // the seconds that a slow client may take for a file
-	troubles *deck      // of injections there are as many as there is time for
+	seed    uint64
+	files   []int   // their sizes
+	jobs    [][]job // of each worker
+	slowest int     // the seconds that a slow client may take for a file
+	faults  *deck   // dealt for as long as the jobs take
 }
 
-// An errand is one transfer that a client sets out for.
-type errand struct {
-	upload bool
-	opener string // EPSV, PASV, PORT or EPRT
-	file   int    // of the plan's
-	rate   int    // bytes a second at which the client moves data; 0 is as fast as it can
-	curl   bool
-	early  bool // a passive client connects before it sends the command
-	enters bool // with a control connection of its own
-	manner manner
-	at     float64 // how far into the file the manner shows
-	rests  time.Duration
-	resets bool
+// A job is one transfer for a client to do.
+type job struct {
+	upload  bool
+	opener  string // EPSV, PASV, PORT or EPRT
+	file    int    // an index of the plan's files
+	rate    int    // bytes a second at which the client moves data; 0 is as fast as possible
+	curl    bool
+	early   bool // a passive client connects before it sends the command
+	relogin bool // the client logs in anew
+	manner  manner
+	at      float64 // the part of the file after which the manner shows
+	pause   time.Duration
+	resets  bool
 }
 
-// A manner is how a client behaves in the middle of a transfer.
+func (j job) String() string {
+	direction, client := "download", "client"
+	if j.upload {
+		direction = "upload"
+	}
+	if j.curl {
+		client = "curl"
+	}
+	return fmt.Sprintf("%s %s of file %d by %s, %s at %.2f, %d B/s, early %t", j.opener, direction, j.file, client, j.manner, j.at, j.rate, j.early)
+}
+
+// A manner is what a client does in the middle of a transfer.
 type manner string
 
 const (
-	plain   manner = "nothing odd"
+	plain   manner = "nothing unusual"
 	resets  manner = "client resets its data"
 	hangsUp manner = "client closes its control connection"
 	aborts  manner = "client sends ABOR with Synch"
@@ -52,17 +64,17 @@ const (
 	dies    manner = "client is killed"
 )
 
-// wants reports whether a client of this manner wants the whole file.
-func (m manner) wants() bool { return m == plain || m == leaves || m == pauses || m == ignores }
+// wantsFile reports whether a client of this manner wants the whole file.
+func (m manner) wantsFile() bool { return m == plain || m == leaves || m == pauses || m == ignores }
 
-// Clients at once, and transfers in the tests that always run.
+// The number of clients at once, and of transfers without SOAK.
 const (
 	soakWorkers = 15
 	soakSlice   = 60
 )
 
-// newPlan makes the plan for SOAK transfers from SOAK_SEED, where the
-// environment has them.
+// newPlan returns the plan for SOAK transfers from SOAK_SEED, if they are in the
+// environment.
 func newPlan(t *testing.T) *plan {
 	t.Helper()
 	count, seed := soakSlice, rand.Uint64()>>32
@@ -77,57 +89,57 @@ func newPlan(t *testing.T) *plan {
 		seed = n
 	}
 	t.Logf("SOAK=%d SOAK_SEED=%d", count, seed)
-	p := &plan{seed: seed, errands: make([][]errand, soakWorkers), slowest: 3, troubles: &deck{r: rand.New(rand.NewPCG(seed, 1)), calm: time.Second, long: 12}}
+	p := &plan{seed: seed, jobs: make([][]job, soakWorkers), slowest: 3, faults: &deck{r: rand.New(rand.NewPCG(seed, 1)), calm: time.Second, long: 12}}
 	if count > soakSlice {
 		p.slowest = 6
-		p.troubles.calm, p.troubles.long = 3*time.Second, 4 // some transfers are to meet no fault at all
+		p.faults.calm, p.faults.long = 3*time.Second, 4 // some transfers are to meet no fault
 	}
 	r := rand.New(rand.NewPCG(seed, 2))
 	p.files = []int{0, 1, 2 + r.IntN(5000), 100 << 10, 100<<10 + 1, 1<<20 + r.IntN(1<<20), 3<<20 + r.IntN(2<<20), 7<<20 + r.IntN(4<<20)}
 	for n := range count {
-		p.errands[n%soakWorkers] = append(p.errands[n%soakWorkers], p.errand(r))
+		p.jobs[n%soakWorkers] = append(p.jobs[n%soakWorkers], p.job(r))
 	}
 	return p
 }
 
-// oneOf returns one of choices; to make one more likely is to name it again.
+// oneOf returns one of choices. One that is named twice is twice as likely.
 func oneOf[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
 
-func (p *plan) errand(r *rand.Rand) errand {
-	e := errand{
-		upload: r.IntN(2) == 0,
-		opener: oneOf(r, "EPSV", "EPSV", "PASV", "PORT", "EPRT"),
-		file:   oneOf(r, 0, 1, 2, 3, 4, 5, 5, 6, 6, 7, 7, 7),
-		curl:   r.IntN(6) == 0,
-		early:  r.IntN(4) > 0,
-		enters: r.IntN(4) == 0,
-		manner: oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts),
-		at:     r.Float64(),
-		rests:  time.Duration(200+r.IntN(3000)) * time.Millisecond,
-		resets: r.IntN(2) == 0,
+func (p *plan) job(r *rand.Rand) job {
+	j := job{
+		upload:  r.IntN(2) == 0,
+		opener:  oneOf(r, "EPSV", "EPSV", "PASV", "PORT", "EPRT"),
+		file:    oneOf(r, 0, 1, 2, 3, 4, 5, 5, 6, 6, 7, 7, 7),
+		curl:    r.IntN(6) == 0,
+		early:   r.IntN(4) > 0,
+		relogin: r.IntN(4) == 0,
+		manner:  oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts),
+		at:      r.Float64(),
+		pause:   time.Duration(200+r.IntN(3000)) * time.Millisecond,
+		resets:  r.IntN(2) == 0,
 	}
 	if r.IntN(2) == 0 {
-		e.rate = p.files[e.file]/(1+r.IntN(p.slowest)) + 1
+		j.rate = p.files[j.file]/(1+r.IntN(p.slowest)) + 1
 	}
-	if e.curl {
-		e.manner = oneOf(r, plain, plain, plain, dies)
+	if j.curl {
+		j.manner = oneOf(r, plain, plain, plain, dies)
 	}
-	return e
+	return j
 }
 
-// An injection is one fault, or two together, after a while and for a while.
+// An injection is one fault, or two together.
 type injection struct {
 	after, lasting time.Duration
 	faults         []*fault
-	dice           *rand.Rand // of its own: how often they are cast depends on what is met
+	dice           *rand.Rand // its own: how often it is used depends on what the faults meet
 }
 
-// A deck deals faults: all of them in an order of chance, and then again.
+// A deck deals faults: all of them in a random order, and then again.
 type deck struct {
 	r     *rand.Rand
 	cards []*fault
-	calm  time.Duration // the most between two injections
-	long  int           // one of so many lasts longer than a dead connection takes to be known
+	calm  time.Duration // the longest time between two injections
+	long  int           // one of so many lasts longer than it takes to notice a dead connection
 }
 
 func (d *deck) deal() *fault {

@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// A record is what has happened in a soak. Its methods may be called from
-// several goroutines.
+// A record is what has happened in a soak. Its methods may be called concurrently.
 type record struct {
 	over chan struct{} // closed when a client is stuck, or the test cannot go on
 
@@ -22,32 +21,32 @@ type record struct {
 
 	mu       sync.Mutex
 	windows  []*window
-	ventures []venture
+	attempts []attempt
 	wrongs   []string // what must not happen, and did
 }
 
-// A window is the time in which a fault can have been felt: until a client has
-// come through again.
+// A window is the time in which a fault can affect transfers: until a client is
+// served again.
 type window struct {
 	fault    *fault
 	from, to time.Time // to is zero while it is open
 }
 
-// An venture is what has become of an errand, or of a login that failed.
-type venture struct {
-	errand                errand
-	login                 bool
-	entered, began, ended time.Time // entered is when its control connection began
-	whole                 bool      // so the client believes
-	err                   error
+// An attempt is what has become of a job, or of a login that failed.
+type attempt struct {
+	job                 job
+	login               bool
+	since, began, ended time.Time // since is when its control connection began
+	whole               bool      // the client believes so
+	err                 error
 }
 
 func newRecord() *record { return &record{over: make(chan struct{})} }
 
-// end has everybody stop.
+// end stops the soak.
 func (r *record) end() { r.once.Do(func() { close(r.over) }) }
 
-// ended reports whether everybody has to stop.
+// ended reports whether the soak is to stop.
 func (r *record) ended() bool {
 	select {
 	case <-r.over:
@@ -64,16 +63,16 @@ func (r *record) wrong(format string, args ...any) {
 	r.wrongs = append(r.wrongs, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
 }
 
-// add notes a venture that is over now.
-func (r *record) add(o venture) {
-	o.ended = time.Now()
-	if errors.Is(o.err, errStuck) {
-		r.wrong("%v, session since %v: %v", o.errand, o.entered.Format("15:04:05.000"), o.err)
+// add notes an attempt that ends now.
+func (r *record) add(a attempt) {
+	a.ended = time.Now()
+	if errors.Is(a.err, errStuck) {
+		r.wrong("%v, session since %v: %v", a.job, a.since.Format("15:04:05.000"), a.err)
 		r.end()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ventures = append(r.ventures, o)
+	r.attempts = append(r.attempts, a)
 }
 
 // open notes that a fault begins.
@@ -85,7 +84,7 @@ func (r *record) open(f *fault) *window {
 	return w
 }
 
-// close notes that windows are over.
+// close notes that windows end.
 func (r *record) close(windows []*window) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,44 +93,33 @@ func (r *record) close(windows []*window) {
 	}
 }
 
-func (w *window) meets(o venture) bool {
-	return w.from.Before(o.ended) && (w.to.IsZero() || w.to.After(o.entered))
+func (w *window) meets(a attempt) bool {
+	return w.from.Before(a.ended) && (w.to.IsZero() || w.to.After(a.since))
 }
 
-// unexcused returns the failures that nothing has caused.
+// unexcused returns the failures of clients that no fault has affected.
 func (r *record) unexcused() (failures []string) {
-	for _, o := range r.ventures {
-		disturbed := slices.ContainsFunc(r.windows, func(w *window) bool { return !w.fault.harmless && w.meets(o) })
-		if o.err != nil && !disturbed && (o.login || o.errand.manner.wants()) {
-			failures = append(failures, fmt.Sprintf("%s %v, in undisturbed times: %v", o.ended.Format("15:04:05.000"), o.errand, o.err))
+	for _, a := range r.attempts {
+		disturbed := slices.ContainsFunc(r.windows, func(w *window) bool { return !w.fault.harmless && w.meets(a) })
+		if a.err != nil && !disturbed && (a.login || a.job.manner.wantsFile()) {
+			failures = append(failures, fmt.Sprintf("%s %v, without a fault: %v", a.ended.Format("15:04:05.000"), a.job, a.err))
 		}
 	}
 	return failures
 }
 
-func (e errand) String() string {
-	direction, client := "download", "client"
-	if e.upload {
-		direction = "upload"
-	}
-	if e.curl {
-		client = "curl"
-	}
-	return fmt.Sprintf("%s %s of file %d by %s, %s at %.2f, %d B/s, early %t", e.opener, direction, e.file, client, e.manner, e.at, e.rate, e.early)
-}
-
 // A tally is a line of the table.
 type tally struct {
-	injected, tried, whole, failed, turnedAway int
-	longest                                    time.Duration // of the windows
+	injected, tried, whole, failed, loginsFailed int
+	longest                                      time.Duration // of the windows
 }
 
-func (t *tally) count(o venture) {
+func (t *tally) count(a attempt) {
 	switch {
-	case o.login:
-		t.turnedAway++
+	case a.login:
+		t.loginsFailed++
 		return
-	case o.whole:
+	case a.whole:
 		t.whole++
 	default:
 		t.failed++
@@ -139,7 +127,7 @@ func (t *tally) count(o venture) {
 	t.tried++
 }
 
-// table counts what each fault was felt by, and what each manner has led to.
+// table counts the attempts that each fault has affected, and those of each manner.
 func (r *record) table() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,33 +141,33 @@ func (r *record) table() string {
 	for _, w := range r.windows {
 		t := of(met, w.fault.name)
 		t.injected++
-		t.longest = max(t.longest, w.to.Sub(w.from)) // negative if it was not over
+		t.longest = max(t.longest, w.to.Sub(w.from)) // negative if it has not ended
 	}
-	for _, o := range r.ventures {
-		all.count(o)
-		felt := map[string]bool{}
+	for _, a := range r.attempts {
+		all.count(a)
+		affecting := map[string]bool{}
 		for _, w := range r.windows {
-			if w.meets(o) {
-				felt[w.fault.name] = true
+			if w.meets(a) {
+				affecting[w.fault.name] = true
 			}
 		}
-		for name := range felt {
-			met[name].count(o)
+		for name := range affecting {
+			met[name].count(a)
 		}
-		if len(felt) == 0 {
-			none.count(o)
+		if len(affecting) == 0 {
+			none.count(a)
 		}
-		if !o.login && o.errand.manner != plain {
-			t := of(manners, string(o.errand.manner))
+		if !a.login && a.job.manner != plain {
+			t := of(manners, string(a.job.manner))
 			t.injected++
-			t.count(o)
+			t.count(a)
 		}
 	}
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "injected\ttried\tsucceeded\tfailed\tlogins failed\tlongest\t  fault (a transfer counts for each that it met)")
 	write := func(name string, t *tally) {
-		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%.1fs\t  %s\n", t.injected, t.tried, t.whole, t.failed, t.turnedAway, t.longest.Seconds(), name)
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%.1fs\t  %s\n", t.injected, t.tried, t.whole, t.failed, t.loginsFailed, t.longest.Seconds(), name)
 	}
 	for _, m := range []map[string]*tally{met, manners} {
 		for _, name := range sorted(m) {

@@ -26,11 +26,11 @@ type soak struct {
 	relay  *lab.Relay
 	record *record
 
-	program *lab.Process
-	relayed bool // it reaches the gateway through the relay
+	program *program
+	relayed bool // the program uses the relay
 }
 
-// drainTimeout is how long transfers may go on when the program is stopped.
+// drainTimeout is how long transfers may continue when the program is stopped.
 const drainTimeout = 2 * time.Second
 
 // relayPort is where the relay listens, on the client's host.
@@ -41,8 +41,8 @@ func newSoak(t *testing.T) *soak {
 	p := newPlan(t)
 	s := throughSSHD(t, "ClientAliveInterval 2", "ClientAliveCountMax 3", "MaxStartups 100")
 	k := &soak{site: s, plan: p, record: newRecord(), relayed: true}
-	// vsftpd's speed gives faults something to meet; its bounds are shorter than
-	// ours, so that what it leaves is gone by the end.
+	// vsftpd is slow, so that faults meet transfers; its timeouts are shorter than
+	// stuckAfter, so that its processes are gone at the end.
 	k.ftp = lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Port20: true, Extra: []string{
 		"max_per_ip=0", "anon_max_rate=5000000", "accept_timeout=20", "connect_timeout=20", "data_connection_timeout=60",
 	}})
@@ -69,11 +69,11 @@ func (k *soak) launch() {
 	}
 	cmd := k.Client.Command(context.Background(), binary(k.t), append(args, "gateway")...)
 	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
-	k.program = k.Client.Start(k.t, cmd)
+	k.program = &program{k.Client.Start(k.t, cmd), k.t}
 	k.program.Stdout.Await(k.t, "ftp://127.0.0.1:")
 }
 
-func TestSoakUnderFaultsNothingIsTakenForWholeThatIsNotAndNothingIsLeft(t *testing.T) {
+func TestSoakMovesFilesWholeUnderFaultsAndLeavesNothingBehind(t *testing.T) {
 	k := newSoak(t)
 	k.launch()
 	k.inEachMode()
@@ -94,10 +94,10 @@ func TestSoakUnderFaultsNothingIsTakenForWholeThatIsNotAndNothingIsLeft(t *testi
 	}
 }
 
-// run has the workers do their errands while faults are injected.
+// run injects faults while the workers do their jobs.
 func (k *soak) run() {
 	var workers sync.WaitGroup
-	for i := range k.plan.errands {
+	for i := range k.plan.jobs {
 		workers.Go(func() { k.work(i) })
 	}
 	done := make(chan struct{})
@@ -107,7 +107,7 @@ func (k *soak) run() {
 	}()
 	began := time.Now()
 	defer func() {
-		k.record.end() // a fault that could not be injected may have ended the test
+		k.record.end() // the test may have failed in a fault
 		<-done
 		k.t.Logf("SOAK_SEED=%d, %v\n%s", k.plan.seed, time.Since(began).Round(time.Second), k.record.table())
 	}()
@@ -119,24 +119,18 @@ func (k *soak) run() {
 	}
 }
 
-// inEachMode moves a file in each mode and direction, for which there must be no
-// fault.
+// inEachMode moves a file in each mode and direction, while there is no fault.
 func (k *soak) inEachMode() {
 	k.t.Helper()
-	for _, opener := range []string{"EPSV", "PASV", "PORT", "EPRT"} {
-		c, err := enter(k.Client)
+	for _, opener := range openers {
+		c, err := k.enter()
 		require.NoError(k.t, err)
 		for _, upload := range []bool{true, false} {
-			o := venture{errand: errand{opener: opener, upload: upload, file: 3, manner: plain}}
-			k.verify(&o, c, "pub/mode")
-			require.NoError(k.t, o.err, "%v", o.errand)
+			a := attempt{job: job{opener: opener, upload: upload, file: 3, manner: plain}}
+			k.perform(&a, c, "pub/mode")
+			require.NoError(k.t, a.err, "%v", a.job)
 		}
-		_, err = c.command(2, "QUIT")
-		assert.NoError(k.t, err)
-		c.close()
+		assert.NoError(k.t, c.quit())
 	}
-	eventually(k.t, "the sessions have ended", func() bool {
-		log := k.program.Stderr.String()
-		return strings.Count(log, "session began") == strings.Count(log, "session ended")
-	})
+	eventually(k.t, "the end of all sessions", func() bool { return k.program.sessions() == 0 })
 }

@@ -11,100 +11,86 @@ import (
 	"time"
 )
 
+// stuckAfter is how long a client of a soak waits for anything. The program's own
+// limits add up to a minute and a half: 30 seconds to connect and a minute for
+// idle data connections.
+const stuckAfter = 95 * time.Second
+
+// errAborted reports that the client itself has ended a data connection.
+var errAborted = errors.New("aborted by the client")
+
 // A content is what is in a file of the plan.
 type content struct {
-	name string // in the directory pub, and in the client's home
+	name string // in the directory pub, and in the client's home directory
 	data []byte
 }
 
-// carryOut does an errand whose upload is stored as name. It reports whether
-// the client believes that the file has gone over whole, and what a download
-// has brought.
-func (c *caller) carryOut(e errand, f content, name string) (whole bool, got []byte, err error) {
-	if e.manner == ignores {
-		unused, err := c.open(e.opener)
+// perform does a job, whose upload is stored as name. It reports whether the
+// client believes that the file was moved whole, and returns what a download has
+// brought.
+func (c *client) perform(j job, f content, name string) (whole bool, got []byte, err error) {
+	if j.manner == ignores {
+		unused, err := c.open(j.opener)
 		if err != nil {
 			return false, nil, err
 		}
 		defer unused.close()
 	}
-	o, err := c.open(e.opener)
+	port, err := c.open(j.opener)
 	if err != nil {
 		return false, nil, err
 	}
-	defer o.close()
+	defer port.close()
 	command := "RETR pub/" + f.name
-	if e.upload {
+	if j.upload {
 		command = "STOR " + name
 	}
-	data, err := c.begin(o, command, e.early)
+	data, err := c.begin(port, command, j.early)
 	if data != nil {
 		defer data.Close()
 	}
 	if err != nil {
 		return false, nil, err
 	}
-	if e.rate > 0 || e.manner == pauses {
-		// Not even the system reads on: what has not been read is still on its way.
-		_ = data.(*net.TCPConn).SetReadBuffer(moverChunk)
+	if j.rate > 0 || j.manner == pauses {
+		// The kernel must not read ahead: unread data stays on its way.
+		_ = data.SetReadBuffer(moverChunk)
 	}
-	t := &mover{caller: c, errand: e, data: data, size: len(f.data)}
-	if e.upload {
-		err = t.upload(f.data)
+	m := &mover{client: c, job: j, data: data, size: len(f.data)}
+	if j.upload {
+		err = m.upload(f.data)
 	} else {
-		got, err = t.download()
+		got, err = m.download()
 	}
-	if errors.Is(err, errStuck) || errors.Is(err, errBrokenOff) && e.manner == hangsUp {
+	if errors.Is(err, errStuck) || errors.Is(err, errAborted) && j.manner == hangsUp {
 		return false, got, err
 	}
-	h, final := c.expect(2)
+	r, final := c.next()
+	if final == nil && r.code/100 != 2 {
+		final = fmt.Errorf("reply %v", r)
+	}
 	if err == nil || errors.Is(final, errStuck) {
 		err = final
 	}
-	// Whoever resets an upload has not sent all of it, so a success is a lie.
-	if errors.Is(err, errBrokenOff) && e.upload && e.manner == resets && final == nil {
+	// A client that resets an upload has not sent all of it, so a success is
+	// wrong.
+	if errors.Is(err, errAborted) && j.upload && j.manner == resets && final == nil {
 		return true, nil, nil
 	}
-	if errors.Is(err, errBrokenOff) && final != nil && h.code == 0 {
+	if errors.Is(err, errAborted) && r.code == 0 && final != nil {
 		err = final
 	}
-	return err == nil && !t.aborted, got, err
+	return err == nil && !m.aborted, got, err
 }
 
-// begin sends the command and makes the data connection, in the one order or
-// the other.
-func (c *caller) begin(o *opener, command string, early bool) (data net.Conn, err error) {
-	early = early && o.at != ""
-	if early {
-		if data, err = o.connect(); err != nil {
-			return nil, err
-		}
-	}
-	if err = c.send("%s", command); err != nil {
-		return data, err
-	}
-	if !early && o.at != "" {
-		if data, err = o.connect(); err != nil {
-			return nil, err
-		}
-	}
-	if _, err = c.expect(1); err != nil {
-		return data, err
-	}
-	if data == nil {
-		data, err = o.connect()
-	}
-	return data, err
-}
-
-// A mover moves the data of an errand.
+// A mover moves the data of a job.
 type mover struct {
-	*caller
-	errand  errand
-	data    net.Conn
+	*client
+	job     job
+	data    *net.TCPConn
 	size    int // of the file
 	moved   int
-	shown   bool // the errand's manner
+	shown   bool // the job's manner
 	aborted bool
 }
 
@@ -124,7 +110,7 @@ func (m *mover) download() ([]byte, error) {
 		case errors.Is(err, io.EOF):
 			return got.Bytes(), m.data.Close()
 		case err != nil:
-			return nil, fmt.Errorf("data after %d of %d bytes: %w", m.moved, m.size, stuckIfLate(err))
+			return nil, m.failed(err)
 		}
 	}
 }
@@ -144,24 +130,34 @@ func (m *mover) upload(data []byte) error {
 		n, err := m.data.Write(data[m.moved:end])
 		m.pace(n)
 		if err != nil {
-			return fmt.Errorf("data after %d of %d bytes: %w", m.moved, m.size, stuckIfLate(err))
+			return m.failed(err)
 		}
 	}
 }
 
-// pace notes that n bytes have moved, and keeps to the errand's rate.
+// failed adds to an error of the data connection how far it got, and that it is
+// stuck after a timeout.
+func (m *mover) failed(err error) error {
+	var late net.Error
+	if errors.As(err, &late) && late.Timeout() {
+		err = fmt.Errorf("%w: %w", errStuck, err)
+	}
+	return fmt.Errorf("data after %d of %d bytes: %w", m.moved, m.size, err)
+}
+
+// pace counts n bytes and waits as the job's rate demands.
 func (m *mover) pace(n int) {
 	m.moved += n
-	if m.errand.rate > 0 {
-		<-time.After(time.Duration(n) * time.Second / time.Duration(m.errand.rate))
+	if m.job.rate > 0 {
+		<-time.After(time.Duration(n) * time.Second / time.Duration(m.job.rate))
 	}
 }
 
-// turn is how far into the file the errand's manner shows.
-func (m *mover) turn() int { return int(m.errand.at * float64(m.size)) }
+// turn returns after how many bytes the job's manner shows.
+func (m *mover) turn() int { return int(m.job.at * float64(m.size)) }
 
-// behave shows the errand's manner once it is time to, and returns an error if
-// that has ended the data connection.
+// behave shows the job's manner when it is time to, and returns an error if that
+// has ended the data connection.
 func (m *mover) behave() error {
 	if err := m.data.SetDeadline(time.Now().Add(stuckAfter)); err != nil {
 		return err
@@ -170,9 +166,9 @@ func (m *mover) behave() error {
 		return nil
 	}
 	m.shown = true
-	switch m.errand.manner {
+	switch m.job.manner {
 	case pauses:
-		<-time.After(m.errand.rests)
+		<-time.After(m.job.pause)
 		return m.data.SetDeadline(time.Now().Add(stuckAfter))
 	case leaves:
 		return m.send("QUIT")
@@ -180,19 +176,19 @@ func (m *mover) behave() error {
 		m.aborted = true
 		return m.abort()
 	case hangsUp:
-		_ = m.control.Close()
-		if m.errand.resets {
+		_ = m.conn.Close()
+		if m.job.resets {
 			reset(m.data)
 		} else {
 			_ = m.data.Close()
 		}
-		return errBrokenOff
+		return errAborted
 	case resets:
-		if m.moved == m.size && m.errand.upload {
-			return nil // too late: it was empty
+		if m.moved == m.size && m.job.upload {
+			return nil // too late: the file was empty
 		}
 		reset(m.data)
-		return errBrokenOff
+		return errAborted
 	}
 	return nil
 }

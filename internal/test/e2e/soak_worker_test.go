@@ -10,12 +10,13 @@ import (
 	"os"
 	"time"
 
+	"example.org/ftptunnel/internal/test/clients"
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// work does a worker's errands.
+// work does the jobs of a worker.
 func (k *soak) work(worker int) {
-	var c *caller
+	var c *client
 	hangUp := func() {
 		if c != nil {
 			c.close()
@@ -23,27 +24,26 @@ func (k *soak) work(worker int) {
 		}
 	}
 	defer hangUp()
-	for n, e := range k.plan.errands[worker] {
+	for n, j := range k.plan.jobs[worker] {
 		name := fmt.Sprintf("upload-%d-%d", worker, n)
-		o := venture{errand: e, entered: time.Now(), began: time.Now()}
-		switch {
-		case e.curl:
-			k.curl(&o, name)
-		default:
-			if e.enters {
+		a := attempt{job: j, since: time.Now(), began: time.Now()}
+		if j.curl {
+			k.curl(&a, name)
+		} else {
+			if j.relogin {
 				hangUp()
 			}
 			if c == nil {
-				if c = k.enter(); c == nil {
+				if c = k.login(); c == nil {
 					return
 				}
 			}
-			o.entered, o.began = c.entered, time.Now()
-			k.verify(&o, c, "pub/"+name)
+			a.since, a.began = c.since, time.Now()
+			k.perform(&a, c, "pub/"+name)
 		}
 		_ = os.Remove(k.ftp.Path(name))
-		k.record.add(o)
-		if c != nil && !k.goesOn(c, o) {
+		k.record.add(a)
+		if c != nil && !k.usable(c, a) {
 			hangUp()
 		}
 		if k.record.ended() {
@@ -52,19 +52,33 @@ func (k *soak) work(worker int) {
 	}
 }
 
-// enter logs in, again and again if need be; it returns nil if that is of no
-// use.
-func (k *soak) enter() *caller {
+// enter connects to the program and logs in.
+func (k *soak) enter() (*client, error) {
+	c, err := connect(k.Client, address)
+	if err != nil {
+		return nil, err
+	}
+	c.patience = stuckAfter
+	if err := c.login("ftp", "x"); err != nil {
+		c.close()
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	return c, nil
+}
+
+// login logs in, again and again if it fails. It returns nil if the soak ends
+// meanwhile.
+func (k *soak) login() *client {
 	for began := time.Now(); ; {
 		at := time.Now()
-		c, err := enter(k.Client)
+		c, err := k.enter()
 		if err == nil {
 			return c
 		}
 		if time.Since(began) > 2*stuckAfter {
 			err = fmt.Errorf("%w: %w", errStuck, err)
 		}
-		k.record.add(venture{login: true, entered: at, began: at, err: err})
+		k.record.add(attempt{login: true, since: at, began: at, err: err})
 		select {
 		case <-k.record.over:
 			return nil
@@ -73,93 +87,98 @@ func (k *soak) enter() *caller {
 	}
 }
 
-// goesOn reports whether a session can be used for another transfer.
-func (k *soak) goesOn(c *caller, o venture) bool {
+// usable reports whether a session can be used for another transfer.
+func (k *soak) usable(c *client, a attempt) bool {
 	switch {
-	case o.errand.curl:
+	case a.job.curl:
 		return true
-	case o.errand.manner == resets && errors.Is(o.err, errBrokenOff), o.errand.manner == aborts:
+	case a.job.manner == resets && errors.Is(a.err, errAborted), a.job.manner == aborts:
 		err := c.settle()
 		if errors.Is(err, errStuck) {
-			k.record.add(venture{login: true, entered: o.entered, began: time.Now(), err: fmt.Errorf("after %v: %w", o.errand, err)})
+			k.record.add(attempt{login: true, since: a.since, began: time.Now(), err: fmt.Errorf("after %v: %w", a.job, err)})
 		}
 		return err == nil
 	}
-	return o.whole && o.errand.manner != leaves
+	return a.whole && a.job.manner != leaves
 }
 
-// verify has c do o's errand and compares what the client believes with what is
-// there.
-func (k *soak) verify(o *venture, c *caller, name string) {
-	f := k.files[o.errand.file]
+// settle waits until no reply is outstanding: the number of replies to an aborted
+// transfer varies, and no other of them has the code 200.
+func (c *client) settle() error {
+	if err := c.send("NOOP"); err != nil {
+		return err
+	}
+	_, err := c.expectUntil(200)
+	return err
+}
+
+// perform has c do the job of a, and compares what the client believes with the
+// files.
+func (k *soak) perform(a *attempt, c *client, name string) {
+	f := k.files[a.job.file]
 	var got []byte
-	o.whole, got, o.err = c.carryOut(o.errand, f, name)
-	if !o.whole {
+	a.whole, got, a.err = c.perform(a.job, f, name)
+	if !a.whole {
 		return
 	}
-	if o.errand.upload {
-		k.compareUpload(*o, name)
+	if a.job.upload {
+		k.compareUpload(*a, name)
 	} else {
-		k.compare(*o, got)
+		k.compare(*a, got)
 	}
 }
 
-func (k *soak) compareUpload(o venture, name string) {
+func (k *soak) compareUpload(a attempt, name string) {
 	got, err := os.ReadFile(k.ftp.Root + "/" + name)
 	if err != nil {
-		k.record.wrong("%v: taken for whole, but %v", o.errand, err)
+		k.record.wrong("%v: the client believes it whole, but %v", a.job, err)
 		return
 	}
-	k.compare(o, got)
+	k.compare(a, got)
 }
 
-func (k *soak) compare(o venture, got []byte) {
-	if want := k.files[o.errand.file].data; !bytes.Equal(got, want) {
-		k.record.wrong("%v: taken for whole, but it is %d bytes of %d, session since %v", o.errand, len(got), len(want), o.entered.Format("15:04:05.000"))
+func (k *soak) compare(a attempt, got []byte) {
+	if want := k.files[a.job.file].data; !bytes.Equal(got, want) {
+		k.record.wrong("%v: the client believes it whole, but it is %d bytes of %d, session since %v", a.job, len(got), len(want), a.since.Format("15:04:05.000"))
 	}
 }
 
-var openerFlags = map[string][]string{
-	"EPSV": {}, "PASV": {"--disable-epsv"}, "EPRT": {"-P", "-"}, "PORT": {"-P", "-", "--disable-eprt"},
-}
-
-// curl does an errand with curl.
-func (k *soak) curl(o *venture, name string) {
-	f := k.files[o.errand.file]
-	back := lab.Home + "/" + name
-	args := append([]string{"-sS", "--fail"}, openerFlags[o.errand.opener]...)
-	if o.errand.rate > 0 {
-		args = append(args, "--limit-rate", fmt.Sprint(o.errand.rate))
+// curl does the job of a with curl.
+func (k *soak) curl(a *attempt, name string) {
+	f := k.files[a.job.file]
+	task := clients.Task{Verb: clients.Get, Remote: f.name, Local: name}
+	if a.job.upload {
+		task = clients.Task{Verb: clients.Put, Local: f.name, Remote: name}
 	}
-	if o.errand.upload {
-		args = append(args, "-T", lab.Home+"/"+f.name, here+"/pub/"+name)
-	} else {
-		args = append(args, "-o", back, here+"/pub/"+f.name)
+	i := curl.In(a.job.opener).Invoke(targetAt(address, k.ftp), task)
+	if a.job.rate > 0 {
+		i.Args = append(i.Args, "--limit-rate", fmt.Sprint(a.job.rate))
 	}
 	limit := 2 * stuckAfter
-	if o.errand.manner == dies {
-		limit = o.errand.rests / 2
+	if a.job.manner == dies {
+		limit = a.job.pause / 2
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	out, err := k.Client.Command(ctx, "curl", args...).CombinedOutput()
+	out, err := i.Command(ctx, k.Client, lab.Home).CombinedOutput()
 	switch {
-	case err != nil && ctx.Err() != nil && o.errand.manner != dies:
-		o.err = errStuck
+	case err != nil && ctx.Err() != nil && a.job.manner != dies:
+		a.err = errStuck
 		return
 	case err != nil:
-		o.err = fmt.Errorf("curl: %w: %s", err, bytes.TrimSpace(out))
+		a.err = fmt.Errorf("curl: %w: %s", err, bytes.TrimSpace(out))
 		return
 	}
-	o.whole = true
-	if o.errand.upload {
-		k.compareUpload(*o, "pub/"+name)
+	a.whole = true
+	if a.job.upload {
+		k.compareUpload(*a, "pub/"+name)
 		return
 	}
-	got, err := os.ReadFile(k.Client.Path(back))
-	if err != nil && len(k.files[o.errand.file].data) > 0 {
-		o.err = err
+	back := k.Client.Path(lab.Home + "/" + name)
+	got, err := os.ReadFile(back)
+	if err != nil && len(f.data) > 0 {
+		a.err = err
 	}
-	k.compare(*o, got)
-	_ = os.Remove(k.Client.Path(back))
+	k.compare(*a, got)
+	_ = os.Remove(back)
 }

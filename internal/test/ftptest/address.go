@@ -37,7 +37,7 @@ func numbers(b []byte) string {
 	return strings.Join(s, ",")
 }
 
-// parseNumbers reads n1,n2,...
+// parseNumbers parses n1,n2,...
 func parseNumbers(argument string) ([]byte, error) {
 	fields := strings.Split(argument, ",")
 	b := make([]byte, len(fields))
@@ -53,7 +53,7 @@ func parseNumbers(argument string) ([]byte, error) {
 
 func port(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }
 
-// parsePort reads h1,h2,h3,h4,p1,p2 (RFC 959, 4.1.2).
+// parsePort parses h1,h2,h3,h4,p1,p2 (RFC 959, 4.1.2).
 func parsePort(argument string) (netip.AddrPort, error) {
 	n, err := parseNumbers(argument)
 	if err != nil || len(n) != 6 {
@@ -62,7 +62,7 @@ func parsePort(argument string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n)), port(n[4:])), nil
 }
 
-// parseExtended reads |protocol|address|port| (RFC 2428, 2).
+// parseExtended parses |protocol|address|port| (RFC 2428, 2).
 func parseExtended(argument string) (netip.AddrPort, error) {
 	malformed := errors.New("not |protocol|address|port|")
 	if argument == "" {
@@ -80,7 +80,7 @@ func parseExtended(argument string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(address, uint16(port)), nil
 }
 
-// parseLong reads af,hal,h1,...,pal,p1,p2 (RFC 1639).
+// parseLong parses af,hal,h1,...,pal,p1,p2 (RFC 1639).
 func parseLong(argument string) (netip.AddrPort, error) {
 	malformed := errors.New("not family, address and port")
 	n, err := parseNumbers(argument)

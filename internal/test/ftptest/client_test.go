@@ -19,15 +19,15 @@ import (
 	"example.org/ftptunnel/internal/test/memnet"
 )
 
-// A client is an FTP client in a network in memory, which takes replies as RFC
-// 959 describes them and gives the rest the benefit of the doubt.
+// A client is an FTP client in a network in memory. It accepts replies as RFC 959
+// describes them, and what can be understood otherwise.
 type client struct {
 	network *memnet.Network
 	control net.Conn
 	text    *textproto.Conn
 }
 
-// newClient connects a client to s, which is served at address.
+// newClient serves s at address and connects a client to it.
 func newClient(t *testing.T, s *Server, address string) *client {
 	t.Helper()
 	network := &memnet.Network{}
@@ -54,9 +54,9 @@ func (c *client) logIn(t *testing.T) {
 	}
 }
 
-// reply reads a reply, whose lines it joins with line feeds, and requires its
-// code to begin so. A reply of several lines ends at its code and a blank; one
-// that begins with a refusal ends with a permission too.
+// reply reads a reply, joins its lines with line feeds, and requires that it begins
+// with code. A reply of several lines ends at a line with its code and a blank; one
+// that begins with a refusal also ends at a success.
 func (c *client) reply(t *testing.T, code string) string {
 	t.Helper()
 	first, err := c.text.ReadLine()
@@ -83,11 +83,11 @@ func (c *client) ask(t *testing.T, line string) string {
 	return c.reply(t, "")
 }
 
-// methods are the ways to get data connections.
+// methods are the commands that prepare data connections.
 var methods = []string{"EPSV", "PASV", "EPRT", "PORT", "LPSV", "LPRT"}
 
-// open prepares a data connection, and returns the function that opens it once
-// the transfer command has been sent, or nil if the server refuses.
+// open prepares a data connection. It returns a function that opens it after the
+// transfer command was sent, or nil if the server refuses.
 func (c *client) open(t *testing.T, method string) func() net.Conn {
 	t.Helper()
 	own := addressOf(c.control.LocalAddr()).Addr()
@@ -120,8 +120,8 @@ func (c *client) open(t *testing.T, method string) func() net.Conn {
 	}
 }
 
-// passivePort finds the port in the reply to a passive command: the last two
-// numbers of a list, or else the last number.
+// passivePort returns the port in the reply to a passive command: the last two
+// numbers of a list, or the last number.
 func passivePort(t *testing.T, reply string) uint16 {
 	t.Helper()
 	reply = strings.TrimRight(reply, ").|! ")
@@ -136,7 +136,7 @@ func passivePort(t *testing.T, reply string) uint16 {
 	return uint16(high<<8 | last)
 }
 
-// get carries out a command that has the server send.
+// get sends a command for a download and returns the data.
 func (c *client) get(t *testing.T, method, line string) string {
 	t.Helper()
 	open := c.open(t, method)
@@ -151,7 +151,7 @@ func (c *client) get(t *testing.T, method, line string) string {
 	return string(b)
 }
 
-// put carries out a command that has the server receive.
+// put sends a command for an upload, with content.
 func (c *client) put(t *testing.T, method, line, content string) {
 	t.Helper()
 	open := c.open(t, method)
@@ -190,7 +190,7 @@ func TestEveryProductListsAndMovesFiles(t *testing.T) {
 	}
 }
 
-func TestServersThatWantTLSLetNobodyOn(t *testing.T) {
+func TestServersThatRequireTLSRefuseEveryClient(t *testing.T) {
 	for _, p := range TLSOnly {
 		t.Run(p.Name, func(t *testing.T) {
 			c := newClient(t, &Server{Dialect: p.Dialect}, "127.0.0.1:21")
@@ -212,7 +212,7 @@ func TestProductsHaveNamesAndSources(t *testing.T) {
 	}
 }
 
-// loopback is this host's network, in which every chosen local port is in use.
+// loopback is this host's network, in which every chosen local port is taken.
 type loopback struct {
 	host
 	asked chan netip.AddrPort

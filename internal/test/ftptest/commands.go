@@ -16,7 +16,7 @@ var features = []string{
 	"EPRT", "EPSV", "HOST", "MDTM", "MLST type*;size*;modify*;", "PRET", "REST STREAM", "SIZE", "TVFS", "UTF8",
 }
 
-// carryOut carries out a command. Each belongs to one of three families.
+// carryOut carries out a command line.
 func (s *session) carryOut(ctx context.Context, line string) {
 	s.command = parse(line)
 	verb, argument := s.command.verb, s.command.argument
@@ -34,7 +34,7 @@ func (s *session) carryOut(ctx context.Context, line string) {
 	case s.transferCommand(ctx, verb, argument, restart):
 	case s.fileCommand(verb, argument, renaming):
 	default:
-		s.reply(500, "%s is not known here", verb)
+		s.reply(500, "%s is not implemented", verb)
 	}
 }
 
@@ -60,7 +60,7 @@ func (s *session) control(verb, argument string) bool {
 		s.over = true
 	case "ABOR":
 		s.abort()
-		s.reply(226, "Nothing is being transferred now")
+		s.reply(226, "No transfer in progress")
 	case "STAT":
 		s.status(argument)
 	default:
@@ -69,8 +69,8 @@ func (s *session) control(verb, argument string) bool {
 	return true
 }
 
-// parameter carries out the commands that ask for or set what stays so, and
-// reports whether verb is one.
+// parameter carries out the commands that query or set parameters, and reports
+// whether verb is one.
 func (s *session) parameter(verb, argument string) bool {
 	switch verb {
 	case "NOOP", "SITE":
@@ -99,17 +99,17 @@ func (s *session) parameter(verb, argument string) bool {
 	return true
 }
 
-// accept answers a command that sets something which is so anyway.
+// accept answers a command whose accepted arguments change nothing.
 func (s *session) accept(accepted ...string) {
 	if argument := strings.ToUpper(s.command.argument); slices.Contains(accepted, argument) {
 		s.reply(200, "%s is %s now", s.command.verb, argument)
 		return
 	}
-	s.notOffered()
+	s.notSupported()
 }
 
-func (s *session) notOffered() {
-	s.reply(504, "%s %s is not offered here", s.command.verb, s.command.argument)
+func (s *session) notSupported() {
+	s.reply(504, "%s %s is not supported", s.command.verb, s.command.argument)
 }
 
 func (s *session) logIn(password string) {
@@ -124,7 +124,7 @@ func (s *session) logIn(password string) {
 	}
 }
 
-// host carries out HOST, which comes before USER (RFC 7151).
+// host carries out HOST, which precedes USER (RFC 7151).
 func (s *session) host(name string) {
 	hosts := s.dialect.Hosts
 	switch {
@@ -137,7 +137,7 @@ func (s *session) host(name string) {
 	}
 }
 
-// reinitialize makes the session as it was at its beginning.
+// reinitialize resets the session to its initial state.
 func (s *session) reinitialize() {
 	s.dropData()
 	s.user, s.loggedIn, s.onlyEPSV, s.dir, s.mode = "", false, false, "/", stream
@@ -152,11 +152,11 @@ func (s *session) features() {
 	s.replyLines(211, "Features", lines, "End")
 }
 
-// setMode sets the transmission mode. A data connection that block mode has
-// kept ends with it (RFC 959, 3.4.1).
+// setMode sets the transmission mode. It closes a data connection that block mode
+// has kept (RFC 959, 3.4.1).
 func (s *session) setMode(letter string) {
 	if !s.dialect.hasMode(letter) {
-		s.notOffered()
+		s.notSupported()
 		return
 	}
 	s.mode = mode(letter[0])

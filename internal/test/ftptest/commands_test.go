@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestHOSTBeforeUSER(t *testing.T) {
+func TestHOSTPrecedesUSER(t *testing.T) {
 	c := newClient(t, &Server{Dialect: Dialect{Hosts: []string{"ftp.example.com"}}}, "127.0.0.1")
 	assert.Regexp(t, "^220 ", c.ask(t, "HOST FTP.example.com"))
 	assert.Regexp(t, "^504 ", c.ask(t, "HOST other.example.com"))
@@ -27,7 +27,7 @@ func TestREINLogsOutAndForgetsPASV(t *testing.T) {
 	assert.Regexp(t, "^425 ", c.ask(t, "LIST"))
 }
 
-func TestUSERAloneLogsInWhereThereAreNoPasswords(t *testing.T) {
+func TestUSERLogsInWithoutPasswords(t *testing.T) {
 	s := &Server{User: "u", Password: "p", Dialect: Dialect{NoPassword: true}}
 	c := newClient(t, s, "127.0.0.1")
 	assert.Regexp(t, "^530 ", c.ask(t, "PWD"))
@@ -41,7 +41,7 @@ func TestSITEAndPRETAreAccepted(t *testing.T) {
 	assert.Regexp(t, "^200 ", c.ask(t, "PRET RETR file"))
 }
 
-func TestLongAddresses(t *testing.T) {
+func TestLPSVAndLPRTUseLongAddresses(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1": `^228 Entering Long Passive Mode \(4,4,127,0,0,1,2,\d+,\d+\)$`,
 		"::1":       `^228 Entering Long Passive Mode \(6,16,(0,){15}1,2,\d+,\d+\)$`,

@@ -22,7 +22,7 @@ func start(t *testing.T, d Dialect) (*client, *Server) {
 	return c, s
 }
 
-func TestRepliesHaveTheWordsOfTheDialect(t *testing.T) {
+func TestRepliesAreThoseOfDialect(t *testing.T) {
 	c, _ := start(t, Dialect{
 		Replies: map[string]string{
 			"SYST 215": "215 Windows_NT",
@@ -45,14 +45,14 @@ func TestRepliesHaveTheWordsOfTheDialect(t *testing.T) {
 	}
 }
 
-func TestMasqueradeIsToldForPASVAndLPSVOnly(t *testing.T) {
+func TestMasqueradeIsOnlyInRepliesToPASVAndLPSV(t *testing.T) {
 	c, _ := start(t, Dialect{Masquerade: netip.MustParseAddr("192.0.2.1")})
 	assert.Contains(t, c.ask(t, "PASV"), "(192,0,2,1,")
 	assert.Contains(t, c.ask(t, "LPSV"), "(4,4,192,0,2,1,2,")
 	assert.Contains(t, c.ask(t, "EPSV"), "(|||")
 }
 
-func TestPassiveRepliesAreFilledIn(t *testing.T) {
+func TestPlaceholdersOfPassiveRepliesAreReplaced(t *testing.T) {
 	c, _ := start(t, Dialect{Replies: map[string]string{
 		"PASV 227": "227 {h1}.{h2}.{h3}.{h4} {address} {p1} {p2} {port} {tuple}",
 	}})
@@ -63,7 +63,7 @@ func TestPassiveRepliesAreFilledIn(t *testing.T) {
 	assert.Equal(t, [2]int{p1, p2}, [2]int{t1, t2})
 }
 
-func TestIPv6ServersAnswerPASVAsMeasured(t *testing.T) {
+func TestIPv6ServersAnswerPASVAsDocumented(t *testing.T) {
 	for name, want := range map[string]string{
 		"ProFTPD over IPv6":   `\(1,\d+,\d+\)\.$`,
 		"vsftpd over IPv6":    `\(0,0,0,0,\d+,\d+\)\.$`,
@@ -80,7 +80,7 @@ func TestIPv6ServersAnswerPASVAsMeasured(t *testing.T) {
 	}
 }
 
-func TestPASVIsRefusedOffPort21Only(t *testing.T) {
+func TestPASVIsRefusedOnlyOffPort21(t *testing.T) {
 	d := Dialect{OffPort21: map[string]string{"PASV": "502 No"}}
 	for address, want := range map[string]string{"127.0.0.1:21": "227", "127.0.0.1:2121": "502"} {
 		c := newClient(t, &Server{Dialect: d}, address)
@@ -90,7 +90,7 @@ func TestPASVIsRefusedOffPort21Only(t *testing.T) {
 	}
 }
 
-func TestPromptServerSays125OrElse150AtOnce(t *testing.T) {
+func TestPromptServerSends125Or150AtOnce(t *testing.T) {
 	c, _ := start(t, Dialect{Prompt: true})
 	reply := c.ask(t, "EPSV")
 	assert.Regexp(t, "^150 ", c.ask(t, "LIST"))
@@ -105,7 +105,7 @@ func TestPromptServerSays125OrElse150AtOnce(t *testing.T) {
 	conn, err = c.network.DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
 	defer conn.Close()
-	// Its listener is gone as soon as it has accepted.
+	// The listener is closed as soon as it has accepted.
 	require.Eventually(t, func() bool {
 		_, err := c.network.DialContext(t.Context(), "tcp", address)
 		return err != nil
@@ -114,7 +114,7 @@ func TestPromptServerSays125OrElse150AtOnce(t *testing.T) {
 	c.reply(t, "226")
 }
 
-func TestPassiveConnectionThatNeverComesGets425(t *testing.T) {
+func TestMissingPassiveConnectionGets425(t *testing.T) {
 	for _, prompt := range []bool{false, true} {
 		c, _ := start(t, Dialect{ConnectWithin: time.Millisecond, Prompt: prompt})
 		_ = c.ask(t, "EPSV")
@@ -129,7 +129,7 @@ func TestPassiveConnectionThatNeverComesGets425(t *testing.T) {
 	}
 }
 
-func TestEarlyConnectComesBefore200(t *testing.T) {
+func TestEarlyConnectPrecedes200(t *testing.T) {
 	c, _ := start(t, Dialect{EarlyConnect: true})
 	l, err := c.network.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -145,7 +145,7 @@ func TestEarlyConnectComesBefore200(t *testing.T) {
 	assert.Regexp(t, "^425 ", c.ask(t, "PORT "+tuple(addressOf(l.Addr()))))
 }
 
-func TestPORTServesOnceUnlessItIsKept(t *testing.T) {
+func TestPORTIsForOneTransferUnlessKept(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		c, _ := start(t, Dialect{KeepPort: keep})
 		l, err := c.network.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -167,7 +167,7 @@ func TestPORTServesOnceUnlessItIsKept(t *testing.T) {
 	}
 }
 
-func TestDefaultPortIsTheClientsControlPort(t *testing.T) {
+func TestDefaultPortIsControlPortOfClient(t *testing.T) {
 	c, s := start(t, Dialect{DefaultPort: true})
 	require.NoError(t, s.Root.WriteFile("file", []byte("content"), 0o600))
 	l, err := c.network.Listen(t.Context(), "tcp", c.control.LocalAddr().String())
@@ -185,7 +185,7 @@ func TestDefaultPortIsTheClientsControlPort(t *testing.T) {
 	assert.Regexp(t, "^425 ", c.ask(t, "RETR file"))
 }
 
-func TestActiveConnectionComesFromThePortBelowOrElseFromAny(t *testing.T) {
+func TestActiveConnectionComesFromPortBelowControlPortIfFree(t *testing.T) {
 	network := &loopback{asked: make(chan netip.AddrPort, 2)}
 	server := &Server{Network: network, Dialect: Dialect{DefaultPort: true}}
 	c := connect(t, server)
@@ -218,12 +218,12 @@ func TestSilentAbortHasOneReply(t *testing.T) {
 	assert.Regexp(t, "^200 ", c.ask(t, "NOOP"))
 }
 
-func TestNamesInSTATLookLikeRepliesOnlyWhenBare(t *testing.T) {
+func TestNamesInSTATCanLookLikeRepliesOnlyIfBare(t *testing.T) {
 	const name = "a\n227 Entering Passive Mode (6,6,6,6,1,1)\nb"
 	for _, bare := range []bool{false, true} {
 		c, s := start(t, Dialect{BareStatus: bare})
 		if err := s.Root.WriteFile(name, nil, 0o600); err != nil {
-			t.Skip("no such names here")
+			t.Skip("the file system does not allow such names")
 		}
 		reply := c.ask(t, "STAT .")
 		assert.Regexp(t, "^213-", reply)
@@ -233,7 +233,7 @@ func TestNamesInSTATLookLikeRepliesOnlyWhenBare(t *testing.T) {
 	}
 }
 
-func TestDOSLists(t *testing.T) {
+func TestDOSListsHaveFormatOfWindows(t *testing.T) {
 	c, s := start(t, Dialect{DOSLists: true})
 	require.NoError(t, s.Root.Mkdir("Users", 0o700))
 	require.NoError(t, s.Root.WriteFile("welcome.png", make([]byte, 184946), 0o600))
@@ -249,7 +249,7 @@ func TestNamesAreBytes(t *testing.T) {
 	c, s := start(t, Dialect{})
 	name := "caf\xe9 \xff"
 	if err := s.Root.WriteFile(name, nil, 0o600); err != nil {
-		t.Skip("no such names here")
+		t.Skip("the file system does not allow such names")
 	}
 	c.put(t, "PASV", "STOR "+name, "content")
 	assert.Equal(t, name+"\r\n", c.get(t, "PASV", "NLST"))

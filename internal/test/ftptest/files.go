@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// absolute returns the path that a client means by name.
+// absolute returns the path of a name that a client has sent.
 func (s *session) absolute(name string) string {
 	if !strings.HasPrefix(name, "/") {
 		name = s.dir + "/" + name
@@ -17,7 +17,7 @@ func (s *session) absolute(name string) string {
 	return path.Clean(name)
 }
 
-// local returns the same path as the root knows it.
+// local returns the path of name relative to the server's Root.
 func (s *session) local(name string) string {
 	return "." + s.absolute(name)
 }
@@ -61,7 +61,7 @@ func (s *session) fileCommand(verb, argument, renaming string) bool {
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// done answers a command that ended with err.
+// done answers the command being carried out, which returned err.
 func (s *session) done(err error, code int, text string) {
 	if err != nil {
 		s.fail(550, err)
@@ -75,8 +75,8 @@ func (s *session) fail(code int, err error) {
 	s.reply(code, "%s", reason(err))
 }
 
-// reason returns what err says, without what the client knows: what it was
-// about.
+// reason returns the text of err without its operation and path, which the client
+// knows.
 func reason(err error) string {
 	var path *fs.PathError
 	var link *os.LinkError
@@ -97,7 +97,7 @@ func (s *session) changeDir(name string) {
 	if err == nil {
 		s.dir = s.absolute(name)
 	}
-	s.done(err, 250, "Now in "+s.dir)
+	s.done(err, 250, "Directory changed to "+s.dir)
 }
 
 func (s *session) remove(name string, directory bool) error {

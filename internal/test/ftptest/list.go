@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// status carries out STAT: of the session, or, with a path, of files.
+// status carries out STAT, for the session, or with a path for files.
 func (s *session) status(path string) {
 	if path != "" {
 		s.fileStatus(path)
@@ -19,7 +19,7 @@ func (s *session) status(path string) {
 		lines = append(lines, "Logged in as "+s.user)
 	}
 	if s.transfer != nil {
-		lines = append(lines, "Transfer of "+s.transfer.name+" under way")
+		lines = append(lines, "Transfer of "+s.transfer.name+" in progress")
 	}
 	s.replyLines(211, "Status", lines, "End")
 }
@@ -47,10 +47,10 @@ func (s *session) fileStatus(path string) {
 	s.replyLines(213, "Status of "+path, lines, "End")
 }
 
-// timestamp formats t as RFC 3659, 2.3 says.
+// timestamp formats t as RFC 3659, 2.3 requires.
 func timestamp(t time.Time) string { return t.UTC().Format("20060102150405") }
 
-// facts formats what MLSD and MLST tell (RFC 3659, 7).
+// facts formats the facts of MLSD and MLST (RFC 3659, 7).
 func facts(info fs.FileInfo) string {
 	if info.IsDir() {
 		return "type=dir;modify=" + timestamp(info.ModTime()) + ";"
@@ -58,8 +58,8 @@ func facts(info fs.FileInfo) string {
 	return fmt.Sprintf("type=file;size=%d;modify=%s;", info.Size(), timestamp(info.ModTime()))
 }
 
-// listing returns the lines of LIST, NLST or MLSD. Options, as in "-la", are
-// left out.
+// listing returns the lines of LIST, NLST or MLSD. It ignores options such as
+// "-la".
 func (s *session) listing(verb, argument string) (string, error) {
 	for strings.HasPrefix(argument, "-") {
 		_, argument, _ = strings.Cut(argument, " ")
@@ -97,7 +97,7 @@ func dosLine(info fs.FileInfo) string {
 	return info.ModTime().UTC().Format("01-02-06  03:04PM") + " " + size + " " + info.Name()
 }
 
-// entries returns what is in the directory called name, or the file of that
+// entries returns the entries of the directory called name, or the file of that
 // name.
 func (s *session) entries(name string) ([]fs.FileInfo, error) {
 	file, err := s.server.Root.Open(s.local(name))

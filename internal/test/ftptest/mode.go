@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// A mode is a transmission mode: how a file is put on a data connection.
+// A mode is a transmission mode: how a file is encoded on a data connection.
 type mode byte
 
 const (
@@ -16,7 +16,7 @@ const (
 	deflate mode = 'Z' // draft-preston-ftpext-deflate
 )
 
-// send puts all of from on a data connection.
+// send writes all of from to a data connection.
 func (m mode) send(conn io.Writer, from io.Reader) error {
 	switch m {
 	case block:
@@ -33,9 +33,9 @@ func (m mode) send(conn io.Writer, from io.Reader) error {
 	}
 }
 
-// receive writes the file that comes over a data connection.
+// receive reads a file from a data connection and writes it.
 func (m mode) receive(to io.Writer, conn io.Reader) error {
-	// A file's own ReadFrom would call a reset a failure of the file.
+	// The file's own ReadFrom would report a reset as an error of the file.
 	to = struct{ io.Writer }{to}
 	switch m {
 	case block:
@@ -53,8 +53,8 @@ func (m mode) receive(to io.Writer, conn io.Reader) error {
 	}
 }
 
-// The descriptors of blocks. Others say that the data is suspected (32) or
-// that a record ends (128), which alters nothing in a file without records.
+// The descriptors of blocks. Others, for suspected data (32) and the end of a
+// record (128), mean nothing in a file without records.
 const (
 	endOfFile     = 64
 	restartMarker = 16
@@ -86,8 +86,8 @@ func sendBlocks(conn io.Writer, from io.Reader) error {
 	}
 }
 
-// receiveBlocks reads no further than the block that ends the file, as the next
-// file may follow it.
+// receiveBlocks stops reading after the block that ends the file, since the next
+// file may follow.
 func receiveBlocks(to io.Writer, conn io.Reader) error {
 	for {
 		var header [blockHeader]byte
@@ -107,8 +107,7 @@ func receiveBlocks(to io.Writer, conn io.Reader) error {
 	}
 }
 
-// unexpected turns the end of the connection in the middle of a file into an
-// error.
+// unexpected returns an error for the end of a connection in the middle of a file.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

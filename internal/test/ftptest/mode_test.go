@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// file reads a file in blocks.
+// file reads a file in block mode.
 func file(t *testing.T, conn net.Conn) string {
 	t.Helper()
 	var content strings.Builder
@@ -69,7 +69,7 @@ func TestBlockModeKeepsItsDataConnection(t *testing.T) {
 	}
 }
 
-func TestKeptDataConnectionEndsWithAnotherPORTOrPASV(t *testing.T) {
+func TestKeptDataConnectionIsClosedByAnotherPORTOrPASV(t *testing.T) {
 	c, _ := start(t, Dialect{Modes: "B"})
 	_ = c.ask(t, "MODE B")
 	first := c.open(t, "PASV")()
@@ -87,7 +87,7 @@ func TestKeptDataConnectionEndsWithAnotherPORTOrPASV(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-func TestBlocksThatEndEarlyLeaveNoFile(t *testing.T) {
+func TestIncompleteBlocksLeaveNoFile(t *testing.T) {
 	for _, part := range []string{"", "\x00", "\x00\x00\x05half", "\x00\x00\x04half"} {
 		c, s := start(t, Dialect{Modes: "B"})
 		_ = c.ask(t, "MODE B")
@@ -101,7 +101,7 @@ func TestBlocksThatEndEarlyLeaveNoFile(t *testing.T) {
 	}
 }
 
-func TestAbortEndsTheDataConnectionOfBlockMode(t *testing.T) {
+func TestAbortClosesDataConnectionOfBlockMode(t *testing.T) {
 	c, s := start(t, Dialect{Modes: "B"})
 	_ = c.ask(t, "MODE B")
 	conn := c.open(t, "PASV")()
@@ -114,7 +114,7 @@ func TestAbortEndsTheDataConnectionOfBlockMode(t *testing.T) {
 	assert.Regexp(t, "^425 ", c.ask(t, "STOR file"))
 }
 
-func TestDeflateMode(t *testing.T) {
+func TestDeflateModeMovesFiles(t *testing.T) {
 	c, s := start(t, Dialect{Modes: "SZ"})
 	assert.Contains(t, c.ask(t, "FEAT"), "\n MODE Z\n")
 	_ = c.ask(t, "MODE Z")
@@ -142,7 +142,7 @@ func TestDeflateMode(t *testing.T) {
 	assert.Equal(t, []string{"file"}, names(t, s.Root))
 }
 
-func TestModesThatAreNotOnOfferAreRefused(t *testing.T) {
+func TestUnsupportedModesAreRefused(t *testing.T) {
 	c, _ := start(t, Dialect{})
 	for _, letter := range []string{"B", "Z", "C", "", "SB"} {
 		assert.Regexp(t, "^504 ", c.ask(t, "MODE "+letter))

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// A Network dials and listens. One that also has the method of [LocalDialer] is
-// asked with that.
+// A Network dials and listens. If it is a [LocalDialer] too, the server dials with
+// DialFrom.
 type Network interface {
 	// DialContext connects to address. Once it has returned, ctx has no effect
 	// on the connection.
@@ -20,8 +20,8 @@ type Network interface {
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
 }
 
-// A LocalDialer is a network in which the near end of a connection can be
-// chosen. Without it, the network chooses.
+// A LocalDialer is a network in which the local address of a connection can be
+// chosen.
 type LocalDialer interface {
 	// DialFrom connects from local, where port 0 is any port, to address.
 	DialFrom(ctx context.Context, local netip.AddrPort, network, address string) (net.Conn, error)
@@ -45,8 +45,8 @@ func (s *Server) network() Network {
 	return s.Network
 }
 
-// dial connects from local to address. If local's port is not to be had, any
-// other will do.
+// dial connects from local to address, or from another port if that of local is
+// not available.
 func dial(ctx context.Context, n Network, local, address netip.AddrPort) (net.Conn, error) {
 	from, ok := n.(LocalDialer)
 	if !ok {

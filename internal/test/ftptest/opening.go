@@ -11,15 +11,15 @@ import (
 // openAtMost bounds the wait for a data connection.
 const openAtMost = 30 * time.Second
 
-// An opening is how the next data connection comes about: it is there, it is
-// accepted (passive) or it is dialled (active).
+// An opening is how the next data connection is made: it is open already, accepted
+// (passive) or dialled (active).
 type opening struct {
 	conn     net.Conn
 	listener net.Listener   // nil if active
-	accepted chan accepted  // not nil once accepting has begun
-	peer     netip.Addr     // the client, for a passive one
-	network  Network        // for an active one
-	from, to netip.AddrPort // its ends
+	accepted chan accepted  // nil before accept
+	peer     netip.Addr     // the client, if passive
+	network  Network        // if active
+	from, to netip.AddrPort // if active
 	within   time.Duration
 }
 
@@ -28,8 +28,8 @@ type accepted struct {
 	err  error
 }
 
-// accept begins to accept. A connection from elsewhere than the client's
-// address is closed, and the wait goes on.
+// accept starts to accept. It closes connections from other addresses than the
+// client's.
 func (o *opening) accept() {
 	o.accepted = make(chan accepted, 1)
 	go func() {
@@ -79,7 +79,7 @@ func (o *opening) open(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// drop closes what there is.
+// drop closes the listener and the connection.
 func (o *opening) drop() {
 	if o.listener != nil {
 		_ = o.listener.Close()
@@ -143,7 +143,7 @@ func (s *session) extendedPassive(ctx context.Context, argument string) {
 	}
 }
 
-// listen waits for the client at the address that it reached us at.
+// listen listens at the address of the control connection, and replies.
 func (s *session) listen(ctx context.Context, code int, text string) {
 	s.dropData()
 	l, err := s.server.network().Listen(ctx, "tcp", netip.AddrPortFrom(s.own.Addr(), 0).String())
@@ -158,16 +158,16 @@ func (s *session) listen(ctx context.Context, code int, text string) {
 	if s.dialect.Prompt {
 		s.data.accept()
 	}
-	told := addressOf(l.Addr())
+	announced := addressOf(l.Addr())
 	if m := s.dialect.Masquerade; m.IsValid() && code != 229 {
-		told = netip.AddrPortFrom(m, told.Port())
+		announced = netip.AddrPortFrom(m, announced.Port())
 	}
-	values := places(told)
+	values := places(announced)
 	s.answer(s.command, code, s.fill(text, s.command, values...), values...)
 }
 
-// dialAt will connect to the client at address, which must be its own and no
-// well-known port (RFC 2577, 3).
+// dialAt prepares to connect to the client at address, which must be the client's
+// own, with a port of 1024 or above (RFC 2577, 3).
 func (s *session) dialAt(ctx context.Context, address netip.AddrPort, err error) {
 	switch peer := s.peer.Addr(); {
 	case err != nil:
@@ -192,7 +192,7 @@ func (s *session) dialAt(ctx context.Context, address netip.AddrPort, err error)
 	s.reply(200, "Will connect to %v", address)
 }
 
-// active returns the opening of a connection to the client at address.
+// active returns the opening of a connection to a client's address.
 func (s *session) active(address netip.AddrPort) *opening {
 	o := &opening{network: s.server.network(), to: address, within: openAtMost}
 	o.from = netip.AddrPortFrom(s.own.Addr(), 0)
@@ -202,8 +202,8 @@ func (s *session) active(address netip.AddrPort) *opening {
 	return o
 }
 
-// nextOpening returns what the next data connection is to come from, nil if
-// nothing has prepared it.
+// nextOpening returns the opening of the next data connection; nil if no command
+// has prepared one.
 func (s *session) nextOpening() *opening {
 	o := s.data
 	switch {
@@ -220,8 +220,8 @@ func (s *session) nextOpening() *opening {
 	return o
 }
 
-// dropData forgets what an earlier command has prepared, and closes the data
-// connection that block mode has kept.
+// dropData closes what an earlier command has prepared, and the data connection
+// that block mode has kept.
 func (s *session) dropData() {
 	if s.data != nil {
 		s.data.drop()

@@ -2,25 +2,25 @@ package ftptest
 
 import "net/netip"
 
-// A Product is a server as others have seen it behave.
+// A Product is an imitation of a server.
 type Product struct {
 	Name string
 
-	// Source is where the behaviour is described. What it does not tell is
-	// left as this server does it.
+	// Source is where the behaviour is described. What it leaves open is this
+	// server's default.
 	Source string
 
-	// IPv6 says that the dialect is about a server reached by IPv6.
+	// IPv6 is set if the dialect describes a server on IPv6.
 	IPv6 bool
 
 	Dialect Dialect
 }
 
-// Products are servers that let a client without TLS list, upload and
-// download, by one at least of PASV, EPSV, PORT, EPRT, LPSV and LPRT.
+// Products are imitations of servers that list, upload and download without TLS, by
+// at least one of PASV, EPSV, PORT, EPRT, LPSV and LPRT.
 var Products = append(windows, append(mainframes, append(unixes, peculiar...)...)...)
 
-// refuse returns refusals of verbs, all with the same reply.
+// refuse returns refusals of verbs with the same reply.
 func refuse(reply string, verbs ...string) map[string]string {
 	m := make(map[string]string)
 	for _, v := range verbs {
@@ -29,10 +29,10 @@ func refuse(reply string, verbs ...string) map[string]string {
 	return m
 }
 
-// pasv is what many servers answer to PASV.
+// pasv is the reply of many servers to PASV.
 const pasv = "227 Entering Passive Mode ({tuple})"
 
-// epsv is the text that RFC 2428 gives.
+// epsv is the reply in RFC 2428.
 const epsv = "229 Entering Extended Passive Mode (|||{port}|)"
 
 var iisWords = map[string]string{
@@ -51,7 +51,7 @@ var iisWords = map[string]string{
 	"221":      "221 Goodbye.",
 }
 
-// with returns words, and others in place of some of them.
+// with returns replies, some of them replaced by others.
 func with(words, others map[string]string) map[string]string {
 	m := make(map[string]string)
 	for _, from := range []map[string]string{words, others} {
@@ -227,7 +227,8 @@ var servUWords = map[string]string{
 	"221":      "221 Goodbye!",
 }
 
-// The documentation prefix and a private address: where no data goes.
+// Addresses that no data connection reaches: of the documentation prefix, and a
+// private one.
 var (
 	stale   = netip.MustParseAddr("192.0.2.1")
 	private = netip.MustParseAddr("10.255.255.1")

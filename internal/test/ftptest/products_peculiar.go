@@ -1,6 +1,6 @@
 package ftptest
 
-// peculiar are servers known by one habit only.
+// peculiar are imitations of a single peculiarity.
 var peculiar = []Product{
 	{
 		Name:    "refuses EPSV",
@@ -34,13 +34,13 @@ var peculiar = []Product{
 		Dialect: Dialect{Replies: map[string]string{"PASV 227": "227 Entering Passive Mode. {tuple}"}, DefaultPort: true},
 	},
 	{
-		Name:    "leads PASV nowhere",
+		Name:    "PASV leads nowhere",
 		Source:  "github.com/robinrodricks/FluentFTP/issues/270, github.com/giampaolo/pyftpdlib/issues/39: a private address behind NAT",
 		Dialect: Dialect{Masquerade: private},
 	},
 	{
 		Name:    "refuses PASV off port 21",
-		Source:  "as old firewall products do; no single source",
+		Source:  "like old firewall products; no single source",
 		Dialect: Dialect{OffPort21: refuse("502 Passive mode is not available on this port", "PASV", "EPSV", "LPSV")},
 	},
 	{
@@ -71,7 +71,7 @@ var peculiar = []Product{
 		}},
 	},
 	{
-		Name:   "talks of replies",
+		Name:   "replies that quote replies",
 		Source: "RFC 959, 4.2",
 		Dialect: Dialect{
 			Greeting: "220-227 Entering Passive Mode (6,6,6,6,1,1)\n 227 Entering Passive Mode (6,6,6,6,1,1)\n220 227 Entering Passive Mode (6,6,6,6,1,1)",
@@ -120,8 +120,8 @@ var peculiar = []Product{
 	},
 }
 
-// TLSOnly are servers that do not go on without TLS, which this one does not
-// have: no client gets further than their refusals.
+// TLSOnly are imitations of servers that require TLS, which this server does not
+// support: they refuse every client.
 var TLSOnly = []Product{
 	{
 		Name:   "IIS that requires SSL",

@@ -1,6 +1,6 @@
 package ftptest
 
-// mainframes are IBM's.
+// mainframes are servers of IBM.
 var mainframes = []Product{
 	{
 		Name: "z/OS",
@@ -74,7 +74,7 @@ var mainframes = []Product{
 	},
 }
 
-// unixes are servers for Unix and its like.
+// unixes are servers for Unix and similar systems.
 var unixes = []Product{
 	{
 		Name:   "wu-ftpd 2.6",

@@ -13,8 +13,8 @@ type command struct {
 	argument string
 }
 
-// parse splits a command line. What Telnet puts in front of an ABOR is left
-// out: IAC and its commands are the bytes from 240 up.
+// parse splits a command line. It skips Telnet commands before an ABOR: the bytes
+// from 240 up.
 func parse(line string) command {
 	for len(line) > 0 && line[0] >= 240 {
 		line = line[1:]
@@ -28,8 +28,8 @@ func (s *session) reply(code int, format string, args ...any) {
 	s.answer(s.command, code, fmt.Sprintf(format, args...))
 }
 
-// answer answers c in one line, unless the dialect has other words. The
-// goroutine of a transfer calls it too.
+// answer answers c in one line, or as the dialect says. The goroutine of a transfer
+// calls it too.
 func (s *session) answer(c command, code int, text string, values ...string) {
 	if other, ok := s.dialect.reply(c.verb, code); ok {
 		s.send(s.fill(other, c, append(values, "{text}", text)...))
@@ -38,9 +38,8 @@ func (s *session) answer(c command, code int, text string, values ...string) {
 	s.send(strconv.Itoa(code) + " " + text)
 }
 
-// replyLines answers the command being carried out in several lines: each of
-// the inner ones begins with a blank, so that none looks like the last (RFC
-// 959, 4.2).
+// replyLines answers the command being carried out in several lines. The inner
+// lines begin with a blank, so that none looks like the last (RFC 959, 4.2).
 func (s *session) replyLines(code int, first string, inner []string, last string) {
 	if _, ok := s.dialect.reply(s.command.verb, code); ok {
 		s.reply(code, "%s", first)
@@ -55,19 +54,19 @@ func (s *session) replyLines(code int, first string, inner []string, last string
 	s.send(b.String())
 }
 
-// send writes lines, which are separated by line feeds.
+// send sends lines, which are separated by line feeds.
 func (s *session) send(lines string) {
 	_, _ = s.conn.Write([]byte(strings.ReplaceAll(lines, "\n", "\r\n") + "\r\n"))
 }
 
-// fill puts values, which are pairs, and those that every reply may have into
-// a text of the dialect.
+// fill replaces placeholders in a text of the dialect: those of values, which are
+// pairs, and those that every reply may have.
 func (s *session) fill(text string, c command, values ...string) string {
 	values = append(values, "{verb}", c.verb, "{name}", c.argument, "{user}", s.user, "{dir}", s.dir)
 	return strings.NewReplacer(values...).Replace(text)
 }
 
-// places returns what a reply may say of the listener at a.
+// places returns the placeholders for a listener at a, with their values.
 func places(a netip.AddrPort) []string {
 	t := tuple(a)
 	n := strings.Split(t, ",")

@@ -3,14 +3,14 @@
 // control connection came in on, it takes data connections from the client's
 // own address only, and it refuses a PORT that names another.
 //
-// An upload goes to a temporary name and becomes a file when its data has ended
-// well; after a reset it is answered with 426 and leaves nothing.
+// An upload has a temporary name until its data ends without an error; after a
+// reset the reply is 426 and no file is left.
 //
-// A [Dialect] makes it speak as another server does; [Products] has those of
-// servers that are hard to come by. It makes words, order and choice of replies
-// differ, and never makes the server lose or change a file.
+// A [Dialect] makes it imitate another server: other replies, in other orders. It
+// never makes the server lose or change a file. [Products] has dialects of servers
+// that cannot be installed for tests.
 //
-// There is no TLS, no rights, and no conversion of line ends in ASCII type.
+// There is no TLS, no access control, and no conversion of line ends in type A.
 //
 // References: RFC 959 (FTP), RFC 1639 (LPSV, LPRT), RFC 2389 (FEAT), RFC 2428
 // (EPSV, EPRT), RFC 2577 (security), RFC 3659 (SIZE, MDTM, REST, MLSD),
@@ -29,26 +29,24 @@ import (
 type Server struct {
 	Root *os.Root // the files; required
 
-	// User and Password are the only ones that may log in. If User is empty,
-	// anybody may.
+	// User and Password are those of the only user. If User is empty, any user
+	// may log in.
 	User, Password string
 
-	// Heard, if not nil, is told each command line as it was received, without
-	// its line end and without the password of PASS. Sessions call it
-	// concurrently.
-	Heard func(line string)
+	// Received, if not nil, is called with each command line, without its line
+	// end and without the password of PASS. Sessions call it concurrently.
+	Received func(line string)
 
-	// Network is where data connections are made; this host's if nil.
+	// Network is where data connections are made; nil means this host's.
 	Network Network
 
-	// Dialect is how the server speaks. The zero value is its own way.
+	// Dialect is what the server sends. The zero value is the default.
 	Dialect Dialect
 }
 
-// Serve accepts control connections from l. It closes l and returns when ctx is
-// done or accepting fails, after every session has ended; the error is nil if
-// ctx was the cause. Clients are then told with a 421, and their transfers are
-// broken off.
+// Serve accepts control connections from l. When ctx is done or accepting fails, it
+// closes l, aborts transfers, sends clients a 421, and returns after every session
+// has ended. The error is nil if ctx is done.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var sessions sync.WaitGroup
 	defer sessions.Wait()

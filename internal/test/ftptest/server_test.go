@@ -69,7 +69,7 @@ func names(t *testing.T, root *os.Root) (names []string) {
 func TestCurlMovesFilesInEveryMode(t *testing.T) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
-		t.Skip("no curl here")
+		t.Skip("curl is not installed")
 	}
 	content := make([]byte, 300_000)
 	_, _ = rand.Read(content)
@@ -81,16 +81,16 @@ func TestCurlMovesFilesInEveryMode(t *testing.T) {
 			"PORT": {"--ftp-port", "-", "--disable-eprt"},
 		} {
 			if address == "::1" && (command == "PASV" || command == "PORT") {
-				continue // IPv4's
+				continue // for IPv4 only
 			}
 			t.Run(command+" "+address, func(t *testing.T) {
 				if l, err := net.Listen("tcp", net.JoinHostPort(address, "0")); err != nil {
-					t.Skip("no such address here")
+					t.Skip("this host does not have the address")
 				} else {
 					_ = l.Close()
 				}
 				var record Record
-				server := &Server{User: "u", Password: "p", Heard: record.Heard}
+				server := &Server{User: "u", Password: "p", Received: record.Add}
 				dir := "ftp://u:p@" + Start(t, server, address) + "/a%20b/"
 				local := filepath.Join(t.TempDir(), "local")
 				require.NoError(t, os.WriteFile(local, content, 0o600))
@@ -128,7 +128,7 @@ func TestResetUploadLeavesNoFileAndGets426(t *testing.T) {
 	assert.Empty(t, names(t, server.Root))
 }
 
-func TestUploadIsSeenOnlyWhenItIsWhole(t *testing.T) {
+func TestUploadIsVisibleOnlyWhenComplete(t *testing.T) {
 	server := &Server{}
 	c := connect(t, server)
 	data := passive(t, c)
@@ -140,7 +140,7 @@ func TestUploadIsSeenOnlyWhenItIsWhole(t *testing.T) {
 	assert.Equal(t, []string{"file"}, names(t, server.Root))
 }
 
-func TestControlConnectionEndingLeavesNoUpload(t *testing.T) {
+func TestEndOfControlConnectionLeavesNoUpload(t *testing.T) {
 	server := &Server{}
 	c := connect(t, server)
 	data := passive(t, c)
@@ -160,7 +160,7 @@ func TestAborDuringTransferGets426And226(t *testing.T) {
 		say(t, c, 426, abor)
 		expect(t, c, 226)
 		assert.Empty(t, names(t, server.Root))
-		say(t, c, 226, "ABOR") // nothing runs any more
+		say(t, c, 226, "ABOR") // no transfer is in progress
 	}
 }
 
@@ -169,7 +169,7 @@ func TestCommandsDuringTransferWaitButStatDoesNot(t *testing.T) {
 	data := passive(t, c)
 	say(t, c, 150, "STOR file")
 	require.NoError(t, c.PrintfLine("SIZE file"))
-	assert.Contains(t, say(t, c, 211, "STAT"), "Transfer of file under way")
+	assert.Contains(t, say(t, c, 211, "STAT"), "Transfer of file in progress")
 	_, _ = io.WriteString(data, "12345")
 	require.NoError(t, data.Close())
 	expect(t, c, 226)
@@ -194,14 +194,14 @@ func TestForeignAndPrivilegedPortsAreRefused(t *testing.T) {
 	}
 }
 
-func TestDataConnectionFromElsewhereIsTurnedAway(t *testing.T) {
+func TestDataConnectionFromOtherAddressIsRejected(t *testing.T) {
 	c := connect(t, &Server{})
 	_, rest, _ := strings.Cut(say(t, c, 229, "EPSV"), "|||")
 	port, _, _ := strings.Cut(rest, "|")
 	elsewhere := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
 	stranger, err := elsewhere.Dial("tcp", "127.0.0.1:"+port)
 	if err != nil {
-		t.Skip("no second loopback address here")
+		t.Skip("this host has no second loopback address")
 	}
 	defer stranger.Close()
 	require.NoError(t, stranger.SetDeadline(time.Now().Add(5*time.Second)))
@@ -216,7 +216,7 @@ func TestDataConnectionFromElsewhereIsTurnedAway(t *testing.T) {
 	expect(t, c, 226)
 }
 
-func TestOnlyEPSVAfterEPSVALL(t *testing.T) {
+func TestOnlyEPSVIsAllowedAfterEPSVALL(t *testing.T) {
 	c := connect(t, &Server{})
 	say(t, c, 200, "EPSV ALL")
 	say(t, c, 503, "PASV")
@@ -224,7 +224,7 @@ func TestOnlyEPSVAfterEPSVALL(t *testing.T) {
 	say(t, c, 229, "EPSV 1")
 }
 
-func TestRestartAndAppend(t *testing.T) {
+func TestRESTAndAPPEContinueFiles(t *testing.T) {
 	server := &Server{}
 	c := connect(t, server)
 	require.NoError(t, server.Root.WriteFile("file", []byte("0123456789"), 0o600))
@@ -255,7 +255,7 @@ func TestRestartAndAppend(t *testing.T) {
 	}
 }
 
-func TestFilesAndDirectories(t *testing.T) {
+func TestFileAndDirectoryCommands(t *testing.T) {
 	server := &Server{}
 	c := connect(t, server)
 	require.NoError(t, server.Root.WriteFile("file", []byte("12345"), 0o600))
@@ -270,14 +270,14 @@ func TestFilesAndDirectories(t *testing.T) {
 	say(t, c, 250, "DELE moved")
 	say(t, c, 550, "SIZE moved")
 	say(t, c, 250, "CDUP")
-	say(t, c, 250, "CDUP") // the root's parent is the root
+	say(t, c, 250, "CDUP") // the parent of the root is the root
 	say(t, c, 250, "RMD d")
 	say(t, c, 550, "RETR ../../etc/passwd")
 	say(t, c, 550, "CWD d")
 	assert.Empty(t, names(t, server.Root))
 }
 
-func TestListings(t *testing.T) {
+func TestLISTNLSTAndMLSDListFiles(t *testing.T) {
 	server := &Server{}
 	c := connect(t, server)
 	require.NoError(t, server.Root.WriteFile("f", []byte("12345"), 0o600))
@@ -296,7 +296,7 @@ func TestListings(t *testing.T) {
 	}
 }
 
-func TestNothingWithoutLogin(t *testing.T) {
+func TestCommandsRequireLogin(t *testing.T) {
 	conn, err := net.Dial("tcp", Start(t, &Server{User: "u", Password: "p"}, "127.0.0.1"))
 	require.NoError(t, err)
 	c := textproto.NewConn(conn)

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// A session is one control connection. The goroutine in run owns its state; one
-// more reads lines, and one carries the transfer, if there is one.
+// A session is one control connection. The goroutine in run owns its state; another
+// reads lines, and a third moves the data of a transfer.
 type session struct {
 	server    *Server
 	dialect   *Dialect
@@ -17,7 +17,7 @@ type session struct {
 	own, peer netip.AddrPort // the two ends of the control connection
 	command   command        // the one being carried out
 	waiting   []string       // commands that came during the transfer
-	transfer  *transfer      // the one that runs
+	transfer  *transfer      // the one in progress; nil if none is
 	data      *opening       // what the last PASV, EPSV, PORT or EPRT prepared
 	kept      net.Conn       // the data connection that block mode left open
 	mode      mode
@@ -47,7 +47,7 @@ func addressOf(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 }
 
-// run serves the session until a side ends it, and returns when its goroutines
+// run serves the session until one side ends it, and returns when its goroutines
 // have ended.
 func (s *session) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -88,7 +88,7 @@ func (s *session) greet() {
 	s.reply(220, "ftptest is ready")
 }
 
-// read sends the client's lines until it ends the connection or ctx is done.
+// read passes on the client's lines until the connection ends or ctx is done.
 func (s *session) read(ctx context.Context, lines chan<- string) {
 	defer close(lines)
 	scanner := bufio.NewScanner(s.conn)
@@ -101,11 +101,11 @@ func (s *session) read(ctx context.Context, lines chan<- string) {
 	}
 }
 
-// received deals with a line. During a transfer only ABOR and STAT are (RFC
-// 959, 4.1.3); what else arrives waits for its end.
+// received carries out a line. During a transfer, other commands than ABOR and STAT
+// (RFC 959, 4.1.3) wait for the end of it.
 func (s *session) received(ctx context.Context, line string) {
 	verb := parse(line).verb
-	s.tellHeard(line)
+	s.observe(line)
 	switch {
 	case s.transfer == nil, verb == "ABOR", verb == "STAT":
 		s.carryOut(ctx, line)
@@ -119,7 +119,7 @@ func (s *session) received(ctx context.Context, line string) {
 	}
 }
 
-// catchUp deals with the commands that waited for the end of the transfer.
+// catchUp carries out the commands that have waited for the end of the transfer.
 func (s *session) catchUp(ctx context.Context) {
 	for s.transfer == nil && len(s.waiting) > 0 && !s.over {
 		line := s.waiting[0]
@@ -128,12 +128,12 @@ func (s *session) catchUp(ctx context.Context) {
 	}
 }
 
-func (s *session) tellHeard(line string) {
-	if s.server.Heard == nil {
+func (s *session) observe(line string) {
+	if s.server.Received == nil {
 		return
 	}
 	if parse(line).verb == "PASS" {
 		line = "PASS ****"
 	}
-	s.server.Heard(line)
+	s.server.Received(line)
 }

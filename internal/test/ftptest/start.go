@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Start serves s in its network until the test ends, and returns host:port.
-// The address is an IP address, of which a free port is taken, or an IP address
-// and a port. If s has no Root, it gets an empty one.
+// Start serves s in its network until the test ends, and returns host:port. The
+// address is an IP address, for a free port, or an IP address and a port. If s has
+// no Root, Start sets an empty one.
 func Start(t testing.TB, s *Server, address string) string {
 	t.Helper()
 	if s.Root == nil {
@@ -41,15 +41,15 @@ func Start(t testing.TB, s *Server, address string) string {
 	return l.Addr().String()
 }
 
-// A Record keeps the command lines that servers have heard. Its method Heard
-// is for [Server].Heard. It is safe for concurrent use.
+// A Record keeps command lines. Its method Add is a [Server].Received. It is safe for
+// concurrent use.
 type Record struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-// Heard adds line.
-func (r *Record) Heard(line string) {
+// Add adds line.
+func (r *Record) Add(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines = append(r.lines, line)

@@ -11,8 +11,7 @@ import (
 	"strings"
 )
 
-// A transfer is a transfer command that is being carried out, in a goroutine of
-// its own.
+// A transfer is a transfer command in progress, in a goroutine of its own.
 type transfer struct {
 	command command
 	name    string
@@ -21,12 +20,12 @@ type transfer struct {
 	done    chan struct{}
 
 	// Once done is closed:
-	kept   net.Conn // the data connection, if it has been left open
-	err    error
-	broken bool // off, by cancel
+	kept    net.Conn // the data connection, if it was left open
+	err     error
+	aborted bool // by cancel
 }
 
-// ended is closed when t is over; of no transfer, it never is.
+// ended returns a channel that is closed when t ends; nil if there is no transfer.
 func (t *transfer) ended() <-chan struct{} {
 	if t == nil {
 		return nil
@@ -34,7 +33,7 @@ func (t *transfer) ended() <-chan struct{} {
 	return t.done
 }
 
-// abort breaks off the transfer, if there is one, and waits for its end.
+// abort aborts the transfer, if there is one, and waits for its end.
 func (s *session) abort() {
 	if s.transfer != nil {
 		s.transfer.cancel()
@@ -43,15 +42,16 @@ func (s *session) abort() {
 	}
 }
 
-// endTransfer takes over what the transfer, which is over, has left, and says
-// how it went.
+// endTransfer takes over what the transfer, which has ended, has left, and sends its
+// reply.
 func (s *session) endTransfer() {
 	t := s.transfer
 	s.transfer, s.kept = nil, t.kept
 	s.conclude(t)
 }
 
-// transferCommand begins a transfer, and reports whether verb asks for one.
+// transferCommand carries out the commands for transfers, and reports whether verb
+// is one.
 func (s *session) transferCommand(ctx context.Context, verb, argument string, restart int64) bool {
 	switch verb {
 	case "REST":
@@ -98,8 +98,8 @@ func (s *session) list(ctx context.Context, verb, argument string) {
 	}, func() error { return nil })
 }
 
-// store begins an upload. The file gets its name when the data has ended
-// without an error; until then nobody sees it.
+// store begins an upload. The file gets its name when the data has ended without an
+// error.
 func (s *session) store(ctx context.Context, name string, restart int64) {
 	u, err := s.openUpload(name, restart)
 	if err != nil {
@@ -115,8 +115,8 @@ func (s *session) store(ctx context.Context, name string, restart int64) {
 	}, u.discard)
 }
 
-// begin opens the data connection and moves the data. release is called in the
-// end, whatever happens.
+// begin opens the data connection and moves the data. It calls release at the end in
+// any case.
 func (s *session) begin(ctx context.Context, name string, move func(net.Conn) error, release func() error) {
 	o := s.nextOpening()
 	if o == nil {
@@ -131,7 +131,7 @@ func (s *session) begin(ctx context.Context, name string, move func(net.Conn) er
 		defer close(t.done)
 		defer cancel()
 		t.err = s.carry(ctx, t, o, move)
-		t.broken = ctx.Err() != nil
+		t.aborted = ctx.Err() != nil
 		_ = release()
 	})
 }
@@ -179,8 +179,8 @@ func (s *session) conclude(t *transfer) {
 	switch err := t.err; {
 	case err == nil:
 		s.answer(t.command, 226, "Transfer complete")
-	case t.broken && s.dialect.SilentAbort:
-	case t.broken:
+	case t.aborted && s.dialect.SilentAbort:
+	case t.aborted:
 		s.answer(t.command, 426, "Transfer aborted")
 	case errors.Is(err, errNotOpened):
 		s.answer(t.command, 425, err.Error())

@@ -8,7 +8,8 @@ import (
 	"path"
 )
 
-// An upload is a file that has a temporary name until its data has ended well.
+// An upload is a file that has a temporary name until its data has ended without an
+// error.
 type upload struct {
 	root      *os.Root
 	file      *os.File
@@ -16,12 +17,12 @@ type upload struct {
 	name      string
 }
 
-// openUpload begins an upload to name. What the file already holds comes first:
-// up to restart, or all of it if restart is negative.
+// openUpload begins an upload to name. It begins with the content of the existing
+// file: up to restart, or all of it if restart is negative.
 func (s *session) openUpload(name string, restart int64) (*upload, error) {
 	root, local := s.server.Root, s.local(name)
 	if info, err := root.Stat(local); err == nil && info.IsDir() {
-		return nil, errors.New("it is a directory")
+		return nil, errors.New("is a directory")
 	}
 	dir, base := path.Split(local)
 	u := &upload{root: root, temporary: dir + ".in." + base + ".", name: local}
@@ -65,7 +66,7 @@ func (u *upload) keep() error {
 	return u.root.Rename(u.temporary, u.name)
 }
 
-// discard removes what has not been kept.
+// discard removes a file that was not kept.
 func (u *upload) discard() error {
 	_ = u.file.Close()
 	return u.root.Remove(u.temporary)

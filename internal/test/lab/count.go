@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Listeners returns the addresses, host:port as ss(8) writes them, of the TCP
-// sockets that listen on h.
+// Listeners returns the addresses of the TCP sockets that listen on h, host:port
+// as ss(8) prints them.
 func (h *Host) Listeners(t testing.TB) []string {
 	t.Helper()
 	var listeners []string

@@ -9,17 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A daemon is a server program: one process that listens and others, which it
-// starts, that each serve a connection. There is one of each kind on a host.
+// A daemon is a server program: one process that listens, and one that it starts
+// for each connection. A host has at most one of a kind.
 type daemon struct {
 	Log Output // what it logs, over all restarts
 
 	host     *Host
 	program  string // its name, or its path where a search would not find it
 	args     []string
-	workers  string      // how the names of the processes that serve begin; empty if the one that listens serves all
+	workers  string      // prefix of the names of the processes that serve; empty if the listener serves all
 	prepare  func()      // called before each start
-	ready    func() bool // whether it listens
+	ready    func() bool // reports whether it listens
 	listener *Process
 }
 
@@ -33,7 +33,7 @@ func (d *daemon) launch(t testing.TB) {
 func (d *daemon) start(t testing.TB) {
 	t.Helper()
 	d.prepare()
-	// sshd insists on being called by its full path.
+	// sshd requires to be run by its full path.
 	path := Program(t, d.program)[0]
 	cmd := d.host.Command(context.Background(), path, d.args...)
 	log := d.Log.open(t)
@@ -49,28 +49,28 @@ func (d *daemon) start(t testing.TB) {
 	})
 }
 
-// Kill kills the process that listens. Connections that are being served go
-// on.
+// Kill kills the process that listens. Processes that serve connections
+// continue.
 func (d *daemon) Kill() {
 	_ = d.listener.Signal(kill)
 	<-d.listener.Done()
 }
 
-// Restart kills the process that listens and starts the program anew.
-// Connections that are being served go on.
+// Restart kills the process that listens and starts the program again. Processes
+// that serve connections continue.
 func (d *daemon) Restart(t testing.TB) {
 	t.Helper()
 	d.Kill()
 	d.start(t)
 }
 
-// Listener returns the process that listens, for example to halt it. It
-// is another one after each Restart.
+// Listener returns the process that listens; after a Restart, it is another
+// one.
 func (d *daemon) Listener() *Process { return d.listener }
 
-// children returns the processes that serve connections. They are known by
-// name, because those that outlive the listener have another parent then;
-// OpenSSH calls them sshd-session since 9.8.
+// children returns the processes that serve connections. It finds them by name,
+// because those that outlive the listener have another parent; OpenSSH calls
+// them sshd-session since 9.8.
 func (d *daemon) children() []entry {
 	if d.workers == "" {
 		return nil
@@ -84,8 +84,8 @@ func (d *daemon) children() []entry {
 	return children
 }
 
-// killChildren kills the processes that serve connections now, waits until
-// they have gone, and returns how many they were.
+// killChildren kills the processes that serve connections, waits until they are
+// gone, and returns how many there were.
 func (d *daemon) killChildren(t testing.TB) int {
 	t.Helper()
 	killed := d.children()

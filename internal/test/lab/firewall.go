@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ruleset is a host's firewall. A host between two others lets ssh in from the
-// client's side and everything from the other; the last host lets in only the
-// one before it; the first lets in nothing.
+// ruleset returns a host's firewall. A host between two others accepts port 22
+// from the client's side and everything from the other side; the last host
+// accepts everything from the one before it; the first accepts nothing.
 //
-// "related" is left out on purpose: a machine whose connection tracking knows
-// FTP would let data connections in by it.
+// It does not accept "related" connections: if the kernel's connection tracking
+// knows FTP, data connections are.
 func ruleset(previous, next *Host) string {
 	accept := ""
 	switch {
@@ -40,9 +40,8 @@ table inet firewall {
 }`, accept)
 }
 
-// Cut makes h unreachable: what is sent to it and what it sends is lost
-// without a word, as when a cable is pulled somewhere along the way. It lasts
-// until [Host.Mend].
+// Cut makes h unreachable until [Host.Mend]: packets to and from h are dropped, as
+// if a cable had been pulled.
 func (h *Host) Cut(t testing.TB) {
 	t.Helper()
 	require.NoError(t, h.nft(`
@@ -58,7 +57,7 @@ table inet cut {
 }`))
 }
 
-// Refuse makes h turn away what matches an nft(8) expression, also from itself,
+// Refuse makes h reject packets that match an nft(8) expression, also its own,
 // until the test ends.
 func (h *Host) Refuse(t testing.TB, match string) {
 	t.Helper()
@@ -71,9 +70,9 @@ table inet refusal {
 }`, match)))
 }
 
-// Block makes h deal with what comes to it and matches an nft(8) expression as
-// a verdict says, "drop" or "reject with tcp reset", until [Host.Unblock]. It
-// comes before the firewall's leave for connections that there are.
+// Block applies a verdict, such as "drop" or "reject with tcp reset", to incoming
+// packets of h that match an nft(8) expression, until [Host.Unblock]. It precedes
+// the firewall's rule for established connections.
 func (h *Host) Block(t testing.TB, match, verdict string) {
 	t.Helper()
 	require.NoError(t, h.nft(fmt.Sprintf(`
@@ -97,7 +96,7 @@ func (h *Host) Mend(t testing.TB) {
 	require.NoError(t, h.nft("delete table inet cut"))
 }
 
-// nft carries out nft(8) commands on h.
+// nft runs nft(8) commands on h.
 func (h *Host) nft(commands string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -14,13 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An FTPConfig says how an FTP server differs from one that listens on port 21
-// of all IPv4 addresses.
+// An FTPConfig configures an FTP server. The zero value listens on port 21 of all
+// IPv4 addresses.
 type FTPConfig struct {
 	Port       int      // 0 means 21
-	IPv6       bool     // listen on IPv6, and on IPv4 as well
+	IPv6       bool     // listen on IPv6 as well
 	Masquerade string   // the IPv4 address named in replies to PASV; needs [FTPServerKind].Masquerades
-	Extra      []string // lines of the server's configuration or arguments, as its function says
+	Extra      []string // lines of the server's configuration or arguments; see the server's function
 }
 
 func (c FTPConfig) port() int {
@@ -38,8 +38,8 @@ func (c FTPConfig) address() string {
 	return "0.0.0.0"
 }
 
-// An FTPServer is an FTP server on a host. Those of [FTPServers] let [User] in,
-// who may do everything at home.
+// An FTPServer is an FTP server on a host. With those of [FTPServers], [User] may
+// log in and has all rights in [UserHome].
 type FTPServer struct {
 	daemon
 
@@ -47,26 +47,26 @@ type FTPServer struct {
 	Port           int
 	User, Password string
 
-	// Root is where the machine has the directory in which users are after
-	// they have logged in. The user may write in Dir, a path relative to it,
-	// empty if it is Root itself.
+	// Root is the path on this machine of the directory in which users are
+	// after the login. The user may write in Dir, which is relative to Root
+	// and empty if it is Root itself.
 	Root, Dir string
 
-	owner int // who files of the user's belong to; 0 means whoever the test runs as
+	owner int // of the user's files; 0 means the user who runs the test
 }
 
 // An FTPServerKind is a program that serves FTP.
 type FTPServerKind struct {
 	Name        string
 	Start       func(testing.TB, *Host, FTPConfig) *FTPServer
-	Masquerades bool // whether FTPConfig.Masquerade has an effect
+	Masquerades bool // it supports FTPConfig.Masquerade
 	version     func(testing.TB) *exec.Cmd
 }
 
 // FTPServers are all kinds of FTP server that the lab has.
 var FTPServers = []FTPServerKind{
 	{"vsftpd", startVSFTPD, true, func(t testing.TB) *exec.Cmd {
-		// It writes to its standard input.
+		// It prints its version to standard input.
 		return exec.Command("sh", "-c", `"$0" -v 0>&1`, Program(t, "vsftpd")[0])
 	}},
 	{"ProFTPD", ProFTPD, true, func(t testing.TB) *exec.Cmd {
@@ -85,22 +85,23 @@ var FTPServers = []FTPServerKind{
 	}},
 }
 
-// Version returns the version of the program, numbers with points between
-// them. It skips as [Require] does.
+// Version returns the version of the program, numbers separated by points. It
+// skips the test as [RequireRoot] does, and if the program is not installed.
 func (k FTPServerKind) Version(t testing.TB) string {
 	t.Helper()
+	RequireRoot(t)
 	out, err := k.version(t).CombinedOutput()
 	number := regexp.MustCompile(`\d+(\.\d+)+[a-z]?`).Find(out)
 	require.NotEmpty(t, number, "%v: %s", err, out)
 	return string(number)
 }
 
-// unpacked is where the script install puts what is no installed package.
+// unpacked is where the script install puts what it does not install as a package.
 const unpacked = "/usr/local/lib/ftptunnel-lab"
 
-// Unpacked returns the path of what the script install has put there without
-// installing it as a package: a file in one, whose name comes first, or
-// "node_modules". It skips as [Require] does if there is none.
+// Unpacked returns the path of a file or directory of a package that the script
+// install has unpacked. Name begins with the name of the package, or is
+// "node_modules". It skips the test if the file does not exist.
 func Unpacked(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(unpacked, name)
@@ -110,7 +111,8 @@ func Unpacked(t testing.TB, name string) string {
 	return path
 }
 
-// serve starts s, whose daemon says how, until the test ends.
+// serve starts s, whose daemon is set but for prepare and ready, until the test
+// ends.
 func (s *FTPServer) serve(t testing.TB, config FTPConfig) *FTPServer {
 	t.Helper()
 	s.Port = config.port()
@@ -125,11 +127,11 @@ func (s *FTPServer) serve(t testing.TB, config FTPConfig) *FTPServer {
 	return s
 }
 
-// Path returns where the machine has a file of the user's. Name is relative to
+// Path returns the path on this machine of a file of the user. Name is relative to
 // Dir.
 func (s *FTPServer) Path(name string) string { return filepath.Join(s.Root, s.Dir, name) }
 
-// WriteFile makes or replaces a file of the user's. Name is relative to Dir.
+// WriteFile writes a file of the user. Name is relative to Dir.
 func (s *FTPServer) WriteFile(t testing.TB, name, text string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(s.Path(name), []byte(text), 0o644))
@@ -138,9 +140,9 @@ func (s *FTPServer) WriteFile(t testing.TB, name, text string) {
 	}
 }
 
-// KillChildren kills the processes that serve connections now, waits until
-// they have gone, and returns how many they were. pyftpdlib has none.
+// KillChildren kills the processes that serve connections, waits until they are
+// gone, and returns how many there were. pyftpdlib has none.
 func (s *FTPServer) KillChildren(t testing.TB) int { return s.killChildren(t) }
 
-// lines joins lines of a configuration file.
+// lines returns a configuration file of lines.
 func lines(lines ...[]string) string { return strings.Join(slices.Concat(lines...), "\n") + "\n" }

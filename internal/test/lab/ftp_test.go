@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ftpConfigs are the ways in which each FTP server must listen, and addresses
-// where it must be found then.
+// ftpConfigs are configurations of each FTP server, and the addresses at which it
+// must then answer.
 var ftpConfigs = map[string]struct {
 	config FTPConfig
 	hosts  []string
@@ -25,7 +25,7 @@ var ftpConfigs = map[string]struct {
 	"IPv6":      {FTPConfig{IPv6: true}, []string{"::1", "127.0.0.1"}},
 }
 
-func TestFTPServersListenAsToldAndEndWithTheTest(t *testing.T) {
+func TestFTPServersListenAsConfiguredAndEndWithTest(t *testing.T) {
 	for _, kind := range FTPServers {
 		t.Run(kind.Name, func(t *testing.T) {
 			lab := New(t)
@@ -37,14 +37,14 @@ func TestFTPServersListenAsToldAndEndWithTheTest(t *testing.T) {
 					server.WriteFile(t, "down", "hello")
 					for _, host := range test.hosts {
 						url := "ftp://" + net.JoinHostPort(host, strconv.Itoa(server.Port)) + "/down"
-						for _, way := range ftpWays(host) {
-							assert.Equal(t, "hello", server.curl(t, append(way, url)...), "%s %s", host, way)
+						for _, mode := range ftpModes(host) {
+							assert.Equal(t, "hello", server.curl(t, append(mode, url)...), "%s %s", host, mode)
 						}
 					}
 					if name == "IPv4" {
 						testRights(t, server)
 					}
-					greeted(t, server, test.hosts[0]) // and stays
+					greeted(t, server, test.hosts[0]) // a session that outlives the test
 				})
 				waitFor(t, "the end of "+kind.Name, func() bool { return len(lab.Gateway.processes()) == 0 })
 			}
@@ -52,14 +52,14 @@ func TestFTPServersListenAsToldAndEndWithTheTest(t *testing.T) {
 	}
 }
 
-// ftpWays are options that make curl ask for data connections in all ways that
-// an address allows.
-func ftpWays(host string) [][]string {
-	ways := [][]string{{"--ftp-pasv"}, {"--ftp-port", "-"}}
+// ftpModes returns the options for every mode in which curl can open data
+// connections to an address.
+func ftpModes(host string) [][]string {
+	modes := [][]string{{"--ftp-pasv"}, {"--ftp-port", "-"}}
 	if netip.MustParseAddr(host).Is4() {
-		ways = append(ways, []string{"--disable-epsv"}, []string{"--disable-eprt", "--ftp-port", "-"})
+		modes = append(modes, []string{"--disable-epsv"}, []string{"--disable-eprt", "--ftp-port", "-"})
 	}
-	return ways
+	return modes
 }
 
 // curl runs curl on the server's host as the server's user.
@@ -68,7 +68,7 @@ func (s *FTPServer) curl(t *testing.T, args ...string) string {
 	return s.host.Run(t, "curl", append([]string{"-sS", "-u", s.User + ":" + s.Password}, args...)...)
 }
 
-// testRights does to a server all that its user may.
+// testRights tests that a server lets its user do everything.
 func testRights(t *testing.T, server *FTPServer) {
 	t.Helper()
 	const url = "ftp://127.0.0.1/"
@@ -86,7 +86,7 @@ func testRights(t *testing.T, server *FTPServer) {
 	server.curl(t, "-a", "-T", Home+"/short", url+"up")
 	assert.Equal(t, "abcabc", read(t, server.Path("up")))
 
-	// With REST and STOR, where curl uses APPE.
+	// lftp uses REST and STOR, curl APPE.
 	server.WriteFile(t, "up", "01234")
 	h.Run(t, "lftp", "-u", server.User+","+server.Password, "-e",
 		"set ftp:ssl-allow no; put -c "+Home+"/long -o up; exit", url)
@@ -123,7 +123,7 @@ func TestFTPServersHaveVersions(t *testing.T) {
 	}
 }
 
-func TestFTPServersRestartAndLoseTheirChildren(t *testing.T) {
+func TestFTPServersRestartAndTheirChildrenCanBeKilled(t *testing.T) {
 	for _, kind := range FTPServers {
 		t.Run(kind.Name, func(t *testing.T) {
 			lab := New(t)
@@ -141,8 +141,8 @@ func TestFTPServersRestartAndLoseTheirChildren(t *testing.T) {
 	}
 }
 
-// greeted returns a connection on which server, at an address of its own host,
-// has begun to greet.
+// greeted connects to a server at an address of its host, and returns when the
+// greeting has begun.
 func greeted(t *testing.T, server *FTPServer, address string) net.Conn {
 	t.Helper()
 	conn, err := server.host.DialContext(t.Context(), "tcp", net.JoinHostPort(address, strconv.Itoa(server.Port)))

@@ -16,46 +16,46 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Host is a network namespace and some directories of its own. Its
-// neighbours and itself are known to it by name: "gateway" has an IPv4
-// address, "gateway6" an IPv6 one.
+// A Host is a network namespace with some directories of its own. It knows itself
+// and its neighbours by name: "gateway" has an IPv4 address, "gateway6" an IPv6
+// address.
 type Host struct {
 	Name string
 
-	// The addresses on the client's side; of the client, its only ones.
+	// The addresses on the client's side; for the client, its only ones.
 	Addr, Addr6 netip.Addr
 
-	// The addresses on the side away from the client; Inner has none.
+	// The addresses on the other side; Inner has none.
 	Far, Far6 netip.Addr
 
 	namespace string
-	dir       string // holds what is private
+	dir       string // of the private files
 }
 
-// Home is root's home directory, on every host another one.
+// Home is the home directory of root. Every host has its own.
 const Home = "/root"
 
-// Password is root's and [User]'s password on every host.
+// Password is the password of root and of [User] on every host.
 const Password = "lab"
 
-// User is an ordinary user on every host, and UserHome the user's home
-// directory, on every host another one.
+// User is an ordinary user on every host, and UserHome the home directory of this
+// user. Every host has its own.
 const (
 	User     = "bob"
 	UserHome = "/run/bob"
 )
 
-// userID is the user's, and also the user's group's.
+// userID is the id of [User] and of the group of that name.
 const userID = 2121
 
-// private are the files and directories, relative to the root directory, that
-// a host has of its own.
+// private are the files and directories that every host has its own of, relative
+// to the root directory.
 var private = [...]string{
 	"etc/group", "etc/hosts", "etc/passwd", "etc/shadow", "etc/ssh", "root", "run", "var/log",
 }
 
-// furnish makes what is private to h, which sees the Far side of the hosts
-// before it and the near side of itself and those after it.
+// furnish creates the private files of h. It reaches the hosts before it at their
+// far side, and those after it at their near side.
 func (h *Host) furnish(t testing.TB, before, after []*Host) {
 	t.Helper()
 	for _, dir := range []string{"etc/ssh", "run/sshd", "var/log"} {
@@ -80,8 +80,8 @@ func (h *Host) furnish(t testing.TB, before, after []*Host) {
 	require.NoError(t, os.Chown(h.Path(UserHome), userID, userID))
 }
 
-// addLine puts a line before those that the machine has in a file, which
-// everybody on h may read.
+// addLine creates a file on h from a line and the machine's file of that path.
+// Every user on h may read it.
 func (h *Host) addLine(t testing.TB, path, line string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -90,21 +90,21 @@ func (h *Host) addLine(t testing.TB, path, line string) {
 	require.NoError(t, os.Chmod(h.Path(path), 0o644))
 }
 
-// Path returns where the machine has what h has at path, which must be
-// private to h: below [Home], /etc/ssh, /run or /var/log.
+// Path returns the path on this machine of a private file of h: one below [Home],
+// /etc/ssh, /run or /var/log.
 func (h *Host) Path(path string) string { return filepath.Join(h.dir, path) }
 
-// WriteFile writes text to a file private to h (see [Host.Path]), for root's
-// eyes only, and makes the directory it is in.
+// WriteFile writes text to a private file of h (see [Host.Path]), which only root
+// may read, and creates its directory.
 func (h *Host) WriteFile(t testing.TB, path, text string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(h.Path(path)), 0o700))
 	require.NoError(t, os.WriteFile(h.Path(path), []byte(text), 0o600))
 }
 
-// Command returns the command to run a program on h, in a process group of its
-// own, which is killed whole when ctx is done. The environment holds only what
-// every program needs; append to it for more.
+// Command returns the command that runs a program on h, in a process group of its
+// own, which is killed when ctx is done. The environment has only what every
+// program needs; callers may append to it.
 func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	const script = `for path in $PRIVATE; do
 	[ ! -e "/$path" ] || mount --bind "$0/$path" "/$path" || exit
@@ -128,8 +128,8 @@ exec "$@"`
 	return cmd
 }
 
-// Run runs a program on h, waits for it, a minute at most, and returns its
-// standard output. If the program fails, so does the test, with all its output.
+// Run runs a program on h for at most a minute and returns its standard output. If
+// the program fails, the test fails and logs the program's output.
 func (h *Host) Run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -142,7 +142,7 @@ func (h *Host) Run(t testing.TB, name string, args ...string) string {
 	return stdout.String()
 }
 
-// typed returns what somebody on h would have typed for cmd.
+// typed returns cmd as it would be typed on h.
 func (h *Host) typed(cmd *exec.Cmd) string {
 	return strings.Join(cmd.Args[slices.Index(cmd.Args, h.dir)+1:], " ")
 }

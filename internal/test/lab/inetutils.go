@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inetutilsFTPD is where GNU inetutils' ftpd lies.
+// inetutilsFTPD is the file of GNU inetutils' ftpd; see [Unpacked].
 const inetutilsFTPD = "inetutils-ftpd/usr/sbin/ftpd"
 
-// inetd listens at an address and a port and starts a program for each
-// connection. As a daemon of its own, ftpd would listen on one port only.
+// inetd listens at an address and a port, and starts a program for each
+// connection. Without inetd, ftpd listens on one port only.
 const inetd = `import socket, subprocess, sys
 host, port, *program = sys.argv[1:]
 if ":" in host:
@@ -25,10 +25,10 @@ while True:
         subprocess.Popen(program, stdin=connection, stdout=connection)
 `
 
-// InetutilsFTPD starts ftpd of GNU inetutils on h for each connection, until
-// the test ends. The user is at home first and sees all of the host's files;
-// active data connections come from any port. It cannot masquerade and logs
-// nothing. Extra are arguments. It skips as [Require] does.
+// InetutilsFTPD starts ftpd of GNU inetutils on h for each connection, until the
+// test ends. After the login the user is in the home directory and sees all files
+// of the host. Active data connections come from any port. It cannot masquerade
+// and logs nothing. Extra are arguments. It skips the test as [Require] does.
 func InetutilsFTPD(t testing.TB, h *Host, config FTPConfig) *FTPServer {
 	t.Helper()
 	require.Empty(t, config.Masquerade, "inetutils-ftpd cannot masquerade")

@@ -1,15 +1,14 @@
-// Package lab gives tests hosts of their own, on which a tunnel can be told
-// from none: network namespaces joined by cables, with firewalls between them.
+// Package lab gives tests hosts of their own: network namespaces joined by virtual
+// cables, with firewalls between them, through which FTP does not pass.
 //
 //	Client ── Gateway ── Inner
 //
-// The client reaches port 22 of the gateway and nothing else, and nothing
-// reaches the client. Inner is a third host behind the gateway that only the
-// gateway reaches; nobody forwards packets. [NewWithJump] puts one more host
-// between client and gateway. What runs on a host sees a home directory,
-// /etc/hosts, /etc/shadow, /etc/ssh, /run and /var/log that are the host's
-// own, so nothing of the machine's is read there and nothing changed. The
-// machine's users are known on a host, and one more, [User].
+// The client reaches port 22 of the gateway and nothing else, and nothing reaches
+// the client. Only the gateway reaches Inner, and no host forwards packets.
+// [NewWithJump] adds a host between client and gateway. A program on a host sees
+// that host's own home directory, /etc/hosts, /etc/shadow, /etc/ssh, /run and
+// /var/log; it reads and changes none of the machine's. The machine's users exist
+// on every host, and one more, [User].
 //
 // The lab needs Linux and root; see [Require]. It serves tests only.
 package lab
@@ -112,10 +111,9 @@ func skip(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-// New builds Client 10.77.0.1, fd77::1; Gateway 10.77.0.2, fd77::2 and
-// 10.78.0.1, fd78::1; Inner 10.78.0.2, fd78::2. When the test ends, everything
-// that still runs on them is killed, and they are gone. It skips as [Require]
-// does.
+// New builds Client 10.77.0.1, fd77::1; Gateway 10.77.0.2, fd77::2 and 10.78.0.1,
+// fd78::1; Inner 10.78.0.2, fd78::2. When the test ends, what still runs on them is
+// killed and the hosts are removed. It skips the test as [Require] does.
 func New(t testing.TB) *Lab {
 	t.Helper()
 	hosts := build(t, 77, "client", "gateway", "inner")
@@ -123,17 +121,17 @@ func New(t testing.TB) *Lab {
 }
 
 // NewWithJump is [New] with Jump between Client and Gateway: Client 10.76.0.1,
-// fd76::1; Jump 10.76.0.2, fd76::2 and 10.77.0.1, fd77::1; the others as
-// before. The client reaches port 22 of the jump host, and only that reaches
-// port 22 of the gateway.
+// fd76::1; Jump 10.76.0.2, fd76::2 and 10.77.0.1, fd77::1; the others as with New.
+// The client reaches port 22 of the jump host, and only the jump host reaches port
+// 22 of the gateway.
 func NewWithJump(t testing.TB) *Lab {
 	t.Helper()
 	hosts := build(t, 76, "client", "jump", "gateway", "inner")
 	return &Lab{Client: hosts[0], Jump: hosts[1], Gateway: hosts[2], Inner: hosts[3]}
 }
 
-// build makes a row of hosts. Subnet is the number in the addresses between
-// the first two; it goes up by one with each pair.
+// build returns a row of hosts. Subnet is the number in the addresses between the
+// first two; it increases by one with each pair.
 func build(t testing.TB, subnet int, names ...string) []*Host {
 	t.Helper()
 	Require(t)
@@ -186,16 +184,16 @@ func at(hosts []*Host, i int) *Host {
 	return hosts[i]
 }
 
-// connect lays the cable from h to next, if there is one, and puts up h's
-// firewall. Each end of a cable is named for the host at the other end. The
-// cable from previous lies already.
+// connect creates the cable from h to next, if there is one, and the firewall of
+// h. Each end of a cable has the name of the host at the other end. The cable from
+// previous exists already.
 func (h *Host) connect(t testing.TB, previous, next *Host) {
 	t.Helper()
 	lines := []string{"link set lo up"}
 	if next != nil {
-		// Were both ends to get the same index, the kernel could take one for
-		// a device on its own, and would let IPv6 know only after a second that
-		// there is a carrier.
+		// If both ends had the same index, the kernel could mistake one for a
+		// device of its own, and would report the carrier to IPv6 only after a
+		// second.
 		lines = append(lines, fmt.Sprintf("link add %s index 100 type veth peer name %s netns %s", next.Name, h.Name, next.namespace))
 		lines = append(lines, up(next.Name, h.Far, h.Far6)...)
 	}
@@ -216,8 +214,8 @@ func up(device string, v4, v6 netip.Addr) []string {
 	}
 }
 
-// ip gives lines to ip(8), in the named network namespace unless it is empty.
-// That they fail means that there can be no lab here.
+// ip runs lines in ip(8), in the named network namespace unless it is empty. If
+// they fail, there can be no lab on this machine.
 func ip(t testing.TB, namespace string, lines ...string) {
 	t.Helper()
 	args := []string{"-batch", "-"}

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dial returns the error of connecting from one host to a port of another.
+// dial connects from one host to a port of another, and returns the error.
 func dial(t *testing.T, patience time.Duration, from *Host, to netip.Addr, port uint16) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -38,8 +38,8 @@ func assertOpen(t *testing.T, from *Host, to netip.Addr, port uint16) {
 	assert.NoError(t, dial(t, 10*time.Second, from, to, port))
 }
 
-// assertClosed wants silence, or no way to go: a refusal would have come from
-// the other host.
+// assertClosed asserts that a connection times out or has no route: a refusal
+// would come from the other host.
 func assertClosed(t *testing.T, from *Host, to netip.Addr, port uint16) {
 	t.Helper()
 	err := dial(t, 300*time.Millisecond, from, to, port)
@@ -56,7 +56,7 @@ func listen(t *testing.T, h *Host, ports ...string) {
 	}
 }
 
-func TestOnlySSHComesIntoTheGateway(t *testing.T) {
+func TestOnlySSHReachesGateway(t *testing.T) {
 	lab := New(t)
 	listen(t, lab.Client, "21")
 	listen(t, lab.Gateway, "21", "22")
@@ -76,9 +76,8 @@ func TestOnlySSHComesIntoTheGateway(t *testing.T) {
 	assertClosed(t, lab.Inner, lab.Client.Addr, 21)
 }
 
-// Neither routes nor a machine that forwards by default make the gateway a
-// router.
-func TestNobodyForwardsPackets(t *testing.T) {
+// The gateway is no router, even with routes and on a machine that forwards.
+func TestNoHostForwardsPackets(t *testing.T) {
 	lab := New(t)
 	listen(t, lab.Inner, "21")
 	lab.Inner.Run(t, "nft", "delete", "table", "inet", "firewall")
@@ -88,7 +87,7 @@ func TestNobodyForwardsPackets(t *testing.T) {
 	assertClosed(t, lab.Client, lab.Inner.Addr, 21)
 }
 
-func TestOnlyTheJumpHostReachesTheGateway(t *testing.T) {
+func TestOnlyJumpHostReachesGateway(t *testing.T) {
 	lab := NewWithJump(t)
 	listen(t, lab.Jump, "21", "22")
 	listen(t, lab.Gateway, "21", "22")
@@ -104,7 +103,7 @@ func TestOnlyTheJumpHostReachesTheGateway(t *testing.T) {
 	assertClosed(t, lab.Jump, lab.Inner.Addr, 21)
 }
 
-func TestACutHostIsSilentUntilMended(t *testing.T) {
+func TestCutHostIsUnreachableUntilMended(t *testing.T) {
 	lab := New(t)
 	listen(t, lab.Gateway, "22")
 	lab.Gateway.Cut(t)
@@ -128,22 +127,22 @@ func TestSocketsStayOnTheirHost(t *testing.T) {
 	}()
 	conn, err := lab.Inner.DialContext(t.Context(), "tcp", l.Addr().String())
 	require.NoError(t, err)
-	said, err := io.ReadAll(conn)
+	text, err := io.ReadAll(conn)
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
-	assert.Equal(t, "here", string(said))
+	assert.Equal(t, "here", string(text))
 
 	assert.Equal(t, []string{l.Addr().String()}, lab.Inner.Listeners(t))
 	assert.Empty(t, lab.Gateway.Listeners(t))
 	var d net.Dialer
 	_, err = d.DialContext(t.Context(), "tcp", l.Addr().String())
-	assert.Error(t, err, "this machine can connect to what listens on a host")
+	assert.Error(t, err, "this machine cannot connect to a listener on a host")
 
 	_, err = lab.Inner.DialContext(t.Context(), "tcp", "localhost:21")
-	assert.Error(t, err, "a name would be looked up on another host")
+	assert.Error(t, err, "names are not looked up")
 }
 
-func TestFilesOfAHostAreItsOwn(t *testing.T) {
+func TestFilesOfHostAreItsOwn(t *testing.T) {
 	lab := New(t)
 	lab.Client.Run(t, "sh", "-c", "echo secret > ~/note; echo x > /run/x; echo x > /var/log/x; echo x > /etc/ssh/x")
 	assert.Equal(t, "note\n", lab.Client.Run(t, "ls", Home))
@@ -179,14 +178,14 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		file, dir = filepath.Join(namespaces, lab.Client.namespace), lab.Client.dir
 		require.FileExists(t, file)
 		stray = lab.Client.Start(t, lab.Client.Command(context.Background(), "sleep", "1000"))
-		// The shell ends; what it started in a session of its own does not.
+		// The shell ends; its child, in a session of its own, does not.
 		shell := lab.Inner.Start(t, lab.Inner.Command(context.Background(), "sh", "-c", "setsid sleep 1000 & echo $!"))
 		require.NoError(t, shell.Wait())
 		orphan = filepath.Join("/proc", strings.TrimSpace(shell.Stdout.String()), "fd", "0")
 		require.FileExists(t, orphan)
 	})
 	if stray == nil {
-		t.Skip("there was no lab")
+		t.Skip("there is no lab")
 	}
 	assert.NoFileExists(t, file)
 	assert.NoDirExists(t, dir)
@@ -194,7 +193,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	assert.EqualError(t, stray.Wait(), "signal: killed")
 }
 
-func TestHostsOfATestThatWasKilledAreSweptAway(t *testing.T) {
+func TestHostsOfKilledTestAreRemoved(t *testing.T) {
 	Require(t)
 	dead := exec.Command("true")
 	require.NoError(t, dead.Run())
@@ -209,7 +208,7 @@ func TestHostsOfATestThatWasKilledAreSweptAway(t *testing.T) {
 	assert.NoFileExists(t, fmt.Sprintf("/proc/%d/fd/0", left[0].pid))
 }
 
-func TestSignalsReachTheWholeTree(t *testing.T) {
+func TestSignalsReachAllDescendants(t *testing.T) {
 	lab := New(t)
 	p := lab.Client.Start(t, lab.Client.Command(context.Background(),
 		"sh", "-c", "setsid sh -c 'sleep 1000; true' & sleep 1000 & echo started; wait"))
@@ -219,14 +218,15 @@ func TestSignalsReachTheWholeTree(t *testing.T) {
 	assert.Equal(t, 1, p.Threads(t))
 
 	p.Stop()
-	waitFor(t, "all to be halted", func() bool { return states(p) == "TTTT" })
+	waitFor(t, "all to stop", func() bool { return states(p) == "TTTT" })
 	p.Cont()
-	waitFor(t, "all to go on", func() bool { return states(p) == "SSSS" })
+	waitFor(t, "all to continue", func() bool { return states(p) == "SSSS" })
 	p.Kill()
 	waitFor(t, "all to end", func() bool { return len(lab.Client.processes()) == 0 })
 }
 
-// states returns a letter for each process of p's tree, as ps(1) does.
+// states returns a letter for the state of each process in p's tree, as ps(1)
+// does.
 func states(p *Process) string {
 	var states strings.Builder
 	for _, e := range p.tree() {
@@ -237,7 +237,7 @@ func states(p *Process) string {
 	return states.String()
 }
 
-func TestSignalIsForTheProcessAlone(t *testing.T) {
+func TestSignalReachesOnlyProcess(t *testing.T) {
 	lab := New(t)
 	p := lab.Client.Start(t, lab.Client.Command(context.Background(),
 		"sh", "-c", "trap 'exit 7' TERM; sleep 1000 & echo started; wait"))
@@ -246,7 +246,7 @@ func TestSignalIsForTheProcessAlone(t *testing.T) {
 	assert.EqualError(t, p.Wait(), "exit status 7")
 }
 
-func TestParseStatTakesAnyName(t *testing.T) {
+func TestParseStatAcceptsAnyName(t *testing.T) {
 	e, err := parseStat("12 (a) S 1 (b) R 34 56 78 0")
 	require.NoError(t, err)
 	assert.Equal(t, entry{pid: 12, parent: 34, group: 56, name: "a) S 1 (b"}, e)
@@ -287,7 +287,7 @@ func TestRequireSkipsOrFails(t *testing.T) {
 
 func lacks(t testing.TB) { Program(t, "no-such-program") }
 
-// A recorder is a test that only notes how it ended.
+// A recorder is a test that records how it ended.
 type recorder struct {
 	testing.TB
 	result, reason string

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// MountSmall mounts an empty file system of a size as mount(8) has it, such as
-// "2m", at a directory as p sees it: p and those it starts afterwards. Everybody may
-// write there.
+// MountSmall mounts an empty file system at a directory, for p and the processes
+// that it starts afterwards. The size is as for mount(8), such as "2m". Every user
+// may write there.
 func (p *Process) MountSmall(t testing.TB, dir, size string) {
 	t.Helper()
 	out, err := exec.Command("nsenter", "--mount", "--target", strconv.Itoa(p.Pid),

@@ -14,17 +14,18 @@ import (
 	"testing"
 )
 
-// namespaces is where ip-netns(8) keeps them.
+// namespaces is the directory in which ip-netns(8) keeps network namespaces.
 const namespaces = "/run/netns"
 
-// namespacePrefix, then the pid of the test, begins the name of each of ours.
+// namespacePrefix, followed by the pid of the test, begins the name of each
+// namespace of a lab.
 const namespacePrefix = "ftptunnel-"
 
 // DialContext connects from h to address, an IP address and a port. Once it
 // has returned, ctx has no effect on the connection.
 func (h *Host) DialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
-	// Names and second attempts would be looked up and made by other threads,
-	// which are not on h.
+	// Other threads, which are not on h, would look up names and make second
+	// attempts.
 	if _, err := netip.ParseAddrPort(address); err != nil {
 		return nil, err
 	}
@@ -60,7 +61,7 @@ type entry struct {
 	name               string
 }
 
-// processes returns the processes on h, zombies and this process aside.
+// processes returns the processes on h, without zombies and this process.
 func (h *Host) processes() []entry {
 	here, err := os.Stat(filepath.Join(namespaces, h.namespace))
 	if err != nil {
@@ -69,12 +70,12 @@ func (h *Host) processes() []entry {
 	var found []entry
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {
-		// A thread of this process may be on h just now.
+		// A thread of this process may be on h.
 		pid, _ := strconv.Atoi(filepath.Base(dir))
 		if pid == os.Getpid() {
 			continue
 		}
-		// What fails here has just ended.
+		// A process that fails here has just ended.
 		if there, err := os.Stat(dir + "/ns/net"); err != nil || !os.SameFile(here, there) {
 			continue
 		}
@@ -89,8 +90,8 @@ func (h *Host) processes() []entry {
 	return found
 }
 
-// parseStat parses /proc/pid/stat, proc(5). The name in it may hold anything,
-// so it ends at the last parenthesis.
+// parseStat parses /proc/pid/stat, proc(5). The name in it may contain anything, so
+// it ends at the last parenthesis.
 func parseStat(stat string) (entry, error) {
 	var e entry
 	before, rest, _ := strings.Cut(stat, " (")
@@ -107,14 +108,14 @@ func parseStat(stat string) (entry, error) {
 	return e, err
 }
 
-// signalAll signals processes; those that have ended meanwhile want nothing.
+// signalAll signals processes. It ignores those that have ended.
 func signalAll(entries []entry, s syscall.Signal) {
 	for _, e := range entries {
 		_ = signal(e.pid, s)
 	}
 }
 
-// remove kills what runs on h and removes its namespace.
+// remove kills the processes on h and removes its namespace.
 func (h *Host) remove(t testing.TB) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(namespaces, h.namespace)); err != nil {
@@ -130,7 +131,7 @@ func (h *Host) remove(t testing.TB) {
 	}
 }
 
-// sweep removes the hosts of tests that were killed before they could.
+// sweep removes the hosts of tests that were killed.
 func sweep(t testing.TB) {
 	t.Helper()
 	paths, _ := filepath.Glob(filepath.Join(namespaces, namespacePrefix+"*"))
@@ -141,7 +142,7 @@ func sweep(t testing.TB) {
 			continue
 		}
 		signalAll((&Host{namespace: name}).processes(), kill)
-		// Another test may sweep too: whoever is first succeeds.
+		// Another test may have removed it meanwhile.
 		_ = exec.Command("ip", "netns", "delete", name).Run()
 	}
 }

@@ -21,8 +21,8 @@ func signal(pid int, s syscall.Signal) error { return syscall.Kill(pid, s) }
 // ownGroup makes cmd start as the leader of a process group.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// inNamespace calls f on a thread that is in the network namespace at path.
-// Sockets stay in the namespace in which they were made.
+// inNamespace calls f on a thread in the network namespace at path. Sockets stay in
+// the namespace in which they are created.
 func inNamespace(path string, f func()) error {
 	there, err := os.Open(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func inNamespace(path string, f func()) error {
 			return
 		}
 		f()
-		// A thread that does not find back stays locked and ends with this
+		// A thread that cannot return stays locked and ends with this
 		// goroutine.
 		if unix.Setns(int(here.Fd()), unix.CLONE_NEWNET) == nil {
 			runtime.UnlockOSThread()

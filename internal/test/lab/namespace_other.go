@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// There are no network namespaces here, so [Require] skips every test and none
-// of this is reached.
+// There are no network namespaces on this system, so [Require] skips every test and
+// nothing here is called.
 
 const kill, stop, cont = syscall.SIGKILL, syscall.SIGKILL, syscall.SIGKILL
 

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Process is a program that runs in the background on a host. Its methods
-// may be called from several goroutines, and after its end.
+// A Process is a program that runs in the background on a host. Its methods may be
+// called concurrently, and after its end.
 type Process struct {
 	Pid    int
 	Stdout Output // empty if the command's own Stdout was set
@@ -25,13 +25,14 @@ type Process struct {
 	err  error // of cmd.Wait, once done is closed
 }
 
-// Start starts cmd, which is from h.Command. What it writes is kept, and
-// logged if the test fails. When the test ends, the process and its
-// descendants are killed.
+// Start starts cmd, which [Host.Command] has returned. It keeps the output, and logs
+// it if the test fails. When the test ends, the process and its descendants are
+// killed.
 func (h *Host) Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{host: h, cmd: cmd, done: make(chan struct{})}
-	// Files, not pipes: Wait need not wait for descendants that hold them.
+	// With files instead of pipes, Wait does not wait for descendants that hold
+	// them open.
 	dir := t.TempDir()
 	if cmd.Stdout == nil {
 		p.Stdout = Output{filepath.Join(dir, "stdout")}
@@ -55,7 +56,7 @@ func (h *Host) Start(t testing.TB, cmd *exec.Cmd) *Process {
 	return p
 }
 
-// Signal sends a signal to the process alone.
+// Signal sends a signal to the process, and not to its descendants.
 func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
 // Kill kills the process and its descendants and waits for the process.
@@ -64,31 +65,31 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Stop halts the process and its descendants.
+// Stop stops the process and its descendants, with SIGSTOP.
 func (p *Process) Stop() { p.signalTree(stop) }
 
-// Cont lets the process and its descendants go on.
+// Cont continues the process and its descendants.
 func (p *Process) Cont() { p.signalTree(cont) }
 
-// Wait waits for the end of the process and returns what [exec.Cmd.Wait] did.
+// Wait waits for the end of the process and returns the error of [exec.Cmd.Wait].
 func (p *Process) Wait() error {
 	<-p.done
 	return p.err
 }
 
-// Done returns a channel that is closed when the process has ended.
+// Done returns a channel that is closed when the process ends.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// signalTree looks before it signals, for orphans would no longer be in the
-// tree, and signals p in any case, for it may not have got to its host yet.
+// signalTree finds the tree before it signals, since orphans leave it, and signals
+// p in any case, since p may not have entered its host yet.
 func (p *Process) signalTree(s syscall.Signal) {
 	tree := p.tree()
 	_ = p.Signal(s)
 	signalAll(tree, s)
 }
 
-// tree returns the processes on p's host that are p, of its group or its
-// descendants.
+// tree returns p, the processes of its group and its descendants, as far as they
+// are on p's host.
 func (p *Process) tree() []entry {
 	var tree []entry
 	rest := p.host.processes()
@@ -109,10 +110,10 @@ func (p *Process) tree() []entry {
 	return tree
 }
 
-// An Output is what a program has written.
+// An Output is what a program has printed.
 type Output struct{ path string }
 
-// open opens the file to be written to, for as long as the test runs.
+// open opens the file for writing, until the test ends.
 func (o Output) open(t testing.TB) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(o.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -121,7 +122,7 @@ func (o Output) open(t testing.TB) *os.File {
 	return f
 }
 
-// String returns all that was written so far.
+// String returns all that was printed so far.
 func (o Output) String() string {
 	text, err := os.ReadFile(o.path)
 	if err != nil {
@@ -130,8 +131,7 @@ func (o Output) String() string {
 	return string(text)
 }
 
-// Await waits until text was written, ten seconds at most, then fails the
-// test.
+// Await waits until text is printed. After ten seconds it fails the test.
 func (o Output) Await(t testing.TB, text string) {
 	t.Helper()
 	waitFor(t, "the output "+text, func() bool { return strings.Contains(o.String(), text) })
@@ -144,8 +144,7 @@ func (o Output) logIfFailed(t testing.TB, title string) {
 	}
 }
 
-// waitFor asks again and again until the answer is yes. After ten seconds it
-// fails the test.
+// waitFor waits until done returns true. After ten seconds it fails the test.
 func waitFor(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	limit := time.After(10 * time.Second)

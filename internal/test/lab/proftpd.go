@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// proftpd is where ProFTPD lies.
+// proftpd is the file of ProFTPD; see [Unpacked].
 const proftpd = "proftpd-core/usr/sbin/proftpd"
 
-// ModeZ are lines that let ProFTPD compress what it transfers.
+// ModeZ are lines that make ProFTPD support MODE Z.
 var ModeZ = []string{"LoadModule mod_deflate.c", "DeflateEngine on"}
 
-// ProFTPD starts ProFTPD on h, until the test ends. The user's home directory
-// is its /, and its active data connections come from the port below its own.
-// It greets a client up to half a second late if another has just left. Extra
-// are lines for proftpd.conf, for example ModeZ. It skips as [Require] does.
+// ProFTPD starts ProFTPD on h, until the test ends. The user's home directory is
+// its /, and its active data connections come from the port below its own. Its
+// greeting is up to half a second late if another client has just left. Extra are
+// lines of proftpd.conf, such as [ModeZ]. It skips the test as [Require] does.
 func ProFTPD(t testing.TB, h *Host, config FTPConfig) *FTPServer {
 	t.Helper()
 	Require(t)
@@ -31,7 +31,7 @@ func ProFTPD(t testing.TB, h *Host, config FTPConfig) *FTPServer {
 		"UseIPv6 " + onOff(config.IPv6),
 		"User nobody",
 		"Group nogroup",
-		// Only root may make active data connections from port 20.
+		// Only root may open active data connections from port 20.
 		"RootRevoke off",
 		"AuthOrder mod_auth_unix.c",
 		"DefaultRoot ~",

@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// pureFTPd is where Pure-FTPd lies.
+// pureFTPd is the file of Pure-FTPd; see [Unpacked].
 const pureFTPd = "pure-ftpd/usr/sbin/pure-ftpd"
 
-// PureFTPd starts Pure-FTPd on h, until the test ends. The user's home
-// directory is its /, and its active data connections come from port 20. It
-// logs only transfers. Extra are arguments. It skips as [Require] does.
+// PureFTPd starts Pure-FTPd on h, until the test ends. The user's home directory is
+// its /, and its active data connections come from port 20. It logs only
+// transfers. Extra are arguments. It skips the test as [Require] does.
 func PureFTPd(t testing.TB, h *Host, config FTPConfig) *FTPServer {
 	t.Helper()
 	Require(t)

@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// python is the interpreter that Debian's modules are for.
+// python is the interpreter of Debian's modules.
 const python = "/usr/bin/python3"
 
-// pyftpdlib is the directory in which pyftpdlib lies.
+// pyftpdlib is the directory of pyftpdlib; see [Unpacked].
 const pyftpdlib = "python3-pyftpdlib/usr/lib/python3/dist-packages"
 
-// Pyftpdlib starts pyftpdlib on h, until the test ends. The user's home
-// directory is its /, and its active data connections come from any port. It
-// serves everybody in one process, which is root's. Extra are arguments. It
-// skips as [Require] does.
+// Pyftpdlib starts pyftpdlib on h, until the test ends. The user's home directory is
+// its /, and its active data connections come from any port. One process, which
+// runs as root, serves all clients. Extra are arguments. It skips the test as
+// [Require] does.
 func Pyftpdlib(t testing.TB, h *Host, config FTPConfig) *FTPServer {
 	t.Helper()
 	Require(t, "env", python)

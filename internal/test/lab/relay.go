@@ -10,24 +10,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Direction is a way through a [Relay].
+// A Direction is a direction through a [Relay].
 type Direction int
 
 const (
-	Up   Direction = iota // from who connected to the relay
-	Down                  // to who connected to the relay
+	Up   Direction = iota // from the peer that connected to the relay
+	Down                  // to the peer that connected to the relay
 )
 
 // A Cut is a way to end connections.
 type Cut int
 
 const (
-	Close Cut = iota // an end of data in both directions, behind what has passed
+	Close Cut = iota // an end of data in both directions, after what has passed
 	Reset            // a TCP reset in both directions
 )
 
-// A Relay passes connections on, as a wire would that can be cut at any byte.
-// Its methods may be called from several goroutines.
+// A Relay forwards connections to an address and can cut them at any byte. Its
+// methods may be called concurrently.
 type Relay struct {
 	Address string // where it listens, host:port
 
@@ -38,27 +38,27 @@ type Relay struct {
 
 	mu     sync.Mutex
 	passed [2]int64
-	plan   *plan // nil if nothing is to be cut
+	plan   *plan // nil without a CutAfter
 	conns  map[*relayed]bool
 	closed bool
 }
 
-// A plan is to cut when so many bytes more have passed in a direction.
+// A plan is to cut when so many more bytes have passed in a direction.
 type plan struct {
 	direction Direction
 	left      int64
 	how       Cut
-	done      chan struct{} // closed when it is carried out
+	done      chan struct{} // closed after the cut
 }
 
-// A relayed is one connection: an end for each direction's receiver.
+// A relayed is one connection: for each direction, the end that receives.
 type relayed struct {
-	ends [2]*net.TCPConn // to whom Up leads, to whom Down leads
-	mute bool            // it has been cut: what still comes is thrown away
+	ends [2]*net.TCPConn // indexed by Direction
+	mute bool            // it was cut: what still arrives is discarded
 }
 
-// NewRelay listens on h at an address, an IP address and a port, of which 0 is
-// a free one, and passes on to another until the test ends.
+// NewRelay listens on h at an address and forwards connections to another, until
+// the test ends. Port 0 picks a free port.
 func NewRelay(t testing.TB, h *Host, address, to string) *Relay {
 	t.Helper()
 	l, err := h.Listen(context.Background(), "tcp", address)
@@ -69,18 +69,17 @@ func NewRelay(t testing.TB, h *Host, address, to string) *Relay {
 	return r
 }
 
-// Passed returns the bytes that have passed in a direction, over all
-// connections.
+// Passed returns how many bytes have passed in a direction, over all connections.
 func (r *Relay) Passed(d Direction) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.passed[d]
 }
 
-// CutAfter lets n bytes more pass in a direction, over all connections, and
-// then cuts those that there are, in both directions. The channel is closed
-// when it has done so; later connections pass. It replaces a cut that has not
-// come to pass.
+// CutAfter lets n more bytes pass in a direction, over all connections, and then
+// cuts the open connections in both directions. The channel is closed after the
+// cut; later connections are not cut. CutAfter replaces a cut that has not
+// happened.
 func (r *Relay) CutAfter(d Direction, n int64, how Cut) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,14 +91,14 @@ func (r *Relay) CutAfter(d Direction, n int64, how Cut) <-chan struct{} {
 	return done
 }
 
-// Spare undoes a CutAfter that has not come to pass.
+// Spare cancels a CutAfter whose cut has not happened.
 func (r *Relay) Spare() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.plan = nil
 }
 
-// carryOut does what is planned. The caller holds mu.
+// carryOut cuts as planned. The caller holds mu.
 func (r *Relay) carryOut() {
 	for c := range r.conns {
 		c.cut(r.plan.how)
@@ -121,8 +120,8 @@ func (r *Relay) close() error {
 	return err
 }
 
-// cut ends both directions. What has arrived and is not read would turn a
-// close into a reset, so after a Close the pumps read on.
+// cut ends both directions. Unread data would turn a close into a reset, so after a
+// Close the pumps continue to read.
 func (c *relayed) cut(how Cut) {
 	c.mute = true
 	for _, end := range c.ends {
@@ -145,7 +144,7 @@ func (r *Relay) accept() {
 	}
 }
 
-// relay passes on one connection until both directions have ended.
+// relay forwards one connection until both directions have ended.
 func (r *Relay) relay(from *net.TCPConn) {
 	defer from.Close()
 	onward, err := r.host.DialContext(context.Background(), "tcp", r.to)
@@ -173,7 +172,7 @@ func (r *Relay) relay(from *net.TCPConn) {
 	r.mu.Unlock()
 }
 
-// pump passes on one direction, and its end.
+// pump forwards one direction, and its end.
 func (r *Relay) pump(c *relayed, d Direction) {
 	to, from := c.ends[d], c.ends[1-d]
 	buf := make([]byte, 32<<10)
@@ -189,7 +188,7 @@ func (r *Relay) pump(c *relayed, d Direction) {
 	}
 }
 
-// end passes on an end of data, unless that comes of a cut.
+// end forwards an end of data, unless a cut has caused it.
 func (r *Relay) end(c *relayed, to *net.TCPConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -198,9 +197,9 @@ func (r *Relay) end(c *relayed, to *net.TCPConn) {
 	}
 }
 
-// pass writes what has come as far as no cut is in between, and reports whether
-// to go on reading. Whoever cuts must not do it in the middle of what counts as
-// passed, so the lock is held while a plan is being reached.
+// pass writes b up to a planned cut, and reports whether to continue reading. It
+// holds the lock while it reaches the cut, so that all bytes that count as passed
+// are written before.
 func (r *Relay) pass(c *relayed, d Direction, to *net.TCPConn, b []byte) bool {
 	r.mu.Lock()
 	if c.mute {

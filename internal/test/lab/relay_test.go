@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// across joins two ends through a relay.
+// across returns a relay and both ends of a connection through it.
 func across(t *testing.T) (*Relay, net.Conn, net.Conn) {
 	t.Helper()
 	h := New(t).Inner
@@ -30,9 +30,9 @@ func across(t *testing.T) (*Relay, net.Conn, net.Conn) {
 	return r, near, far
 }
 
-func TestARelayCutsAfterExactlySoManyBytes(t *testing.T) {
+func TestRelayCutsAfterGivenNumberOfBytes(t *testing.T) {
 	for how, ends := range map[Cut]func(error){
-		Close: func(err error) { assert.NoError(t, err, "an end of data is none") },
+		Close: func(err error) { assert.NoError(t, err, "an end of data is no error") },
 		Reset: func(err error) { assert.ErrorIs(t, err, syscall.ECONNRESET) },
 	} {
 		r, near, far := across(t)
@@ -58,7 +58,7 @@ func TestARelayCutsAfterExactlySoManyBytes(t *testing.T) {
 	}
 }
 
-func TestARelayPassesOnAnEndOfData(t *testing.T) {
+func TestRelayForwardsEndOfData(t *testing.T) {
 	r, near, far := across(t)
 	r.CutAfter(Down, 5, Reset)
 	r.Spare()

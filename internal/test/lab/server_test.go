@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sshServers are the SSH servers that must all behave alike.
+// sshServers start the SSH servers, which must behave alike.
 var sshServers = map[string]func(testing.TB, *Host) *SSHServer{
 	"sshd":     func(t testing.TB, h *Host) *SSHServer { return SSHD(t, h, SSHDConfig{}) },
 	"dropbear": func(t testing.TB, h *Host) *SSHServer { return Dropbear(t, h, DropbearConfig{}) },
 }
 
-// eachSSHServer runs a test with each kind of SSH server on the gateway, which
-// lets the client's root in and is known to it.
+// eachSSHServer runs a test with each SSH server on the gateway. The client's root
+// can log in and knows the host keys.
 func eachSSHServer(t *testing.T, test func(*testing.T, *Lab, *SSHServer)) {
 	for name, start := range sshServers {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestSSHLogsIn(t *testing.T) {
 	})
 }
 
-func TestUnknownKeysAndPasswordsAreRefused(t *testing.T) {
+func TestUnknownKeyIsRejected(t *testing.T) {
 	eachSSHServer(t, func(t *testing.T, lab *Lab, server *SSHServer) {
 		lab.Client.NewKey(t)
 		out, err := lab.Client.Command(t.Context(), "ssh", "-o", "BatchMode=yes", "gateway", "true").CombinedOutput()
@@ -57,7 +57,7 @@ func TestUnknownKeysAndPasswordsAreRefused(t *testing.T) {
 	})
 }
 
-// startSession opens an SSH connection that stays.
+// startSession opens an SSH connection that lasts.
 func startSession(t *testing.T, lab *Lab) *Process {
 	t.Helper()
 	session := lab.Client.Start(t, lab.Client.Command(context.Background(),
@@ -66,7 +66,7 @@ func startSession(t *testing.T, lab *Lab) *Process {
 	return session
 }
 
-func TestKilledSessionsEndAndNewOnesStart(t *testing.T) {
+func TestSessionsCanBeKilledAndNewOnesStart(t *testing.T) {
 	eachSSHServer(t, func(t *testing.T, lab *Lab, server *SSHServer) {
 		session := startSession(t, lab)
 		require.Positive(t, server.KillSessions(t))
@@ -76,7 +76,7 @@ func TestKilledSessionsEndAndNewOnesStart(t *testing.T) {
 	})
 }
 
-func TestSessionsOutliveARestart(t *testing.T) {
+func TestSessionsOutliveRestart(t *testing.T) {
 	eachSSHServer(t, func(t *testing.T, lab *Lab, server *SSHServer) {
 		session := startSession(t, lab)
 		server.Kill()
@@ -94,7 +94,7 @@ func TestSessionsOutliveARestart(t *testing.T) {
 	})
 }
 
-func TestStoppedSessionsAreSilentUntilTheyGoOn(t *testing.T) {
+func TestStoppedSessionsAreSilentUntilContinued(t *testing.T) {
 	eachSSHServer(t, func(t *testing.T, lab *Lab, server *SSHServer) {
 		session := lab.Client.Start(t, lab.Client.Command(context.Background(), "ssh", "-o", "BatchMode=yes",
 			"gateway", "echo in; while [ ! -e /run/go ]; do sleep 0.01; done; echo out"))
@@ -103,7 +103,7 @@ func TestStoppedSessionsAreSilentUntilTheyGoOn(t *testing.T) {
 		lab.Gateway.WriteFile(t, "/run/go", "")
 		select {
 		case <-session.Done():
-			t.Error("a halted session has ended")
+			t.Error("a stopped session has ended")
 		case <-time.After(200 * time.Millisecond):
 		}
 		server.ContSessions()
@@ -112,7 +112,7 @@ func TestStoppedSessionsAreSilentUntilTheyGoOn(t *testing.T) {
 	})
 }
 
-func TestSSHDObeysExtraLines(t *testing.T) {
+func TestSSHDUsesExtraLines(t *testing.T) {
 	lab := New(t)
 	Require(t, "ssh")
 	server := SSHD(t, lab.Gateway, SSHDConfig{
@@ -129,7 +129,7 @@ func TestSSHDObeysExtraLines(t *testing.T) {
 	server.Log.Await(t, "debug1:")
 }
 
-func TestKeyOptionsAreObeyed(t *testing.T) {
+func TestKeyOptionsAreApplied(t *testing.T) {
 	lab := New(t)
 	Require(t, "ssh")
 	server := SSHD(t, lab.Gateway, SSHDConfig{})
@@ -138,7 +138,7 @@ func TestKeyOptionsAreObeyed(t *testing.T) {
 	assert.Equal(t, "forced\n", lab.Client.Run(t, "ssh", "-o", "BatchMode=yes", "gateway", "echo free"))
 }
 
-func TestPasswordLetsRootInWhereAllowed(t *testing.T) {
+func TestRootLogsInWithPasswordIfConfigured(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, *Host) *SSHServer{
 		"sshd": func(t testing.TB, h *Host) *SSHServer {
 			return SSHD(t, h, SSHDConfig{Extra: []string{"PasswordAuthentication yes"}})
@@ -160,7 +160,7 @@ func TestPasswordLetsRootInWhereAllowed(t *testing.T) {
 	}
 }
 
-func TestVSFTPDServesItsHostInBothModes(t *testing.T) {
+func TestVSFTPDServesPassiveAndActiveClients(t *testing.T) {
 	for name, test := range map[string]struct {
 		config VSFTPDConfig
 		host   string
@@ -187,9 +187,9 @@ func TestVSFTPDServesItsHostInBothModes(t *testing.T) {
 	}
 }
 
-// Through the firewall there is neither a control nor a data connection, so
-// what a client gets has come through a tunnel.
-func TestClientGetsNothingWithoutATunnel(t *testing.T) {
+// The firewall blocks control and data connections, so what a client receives has
+// passed through a tunnel.
+func TestClientReceivesNothingWithoutTunnel(t *testing.T) {
 	lab := New(t)
 	Require(t, "curl", "ssh")
 	ftp := VSFTPD(t, lab.Gateway, VSFTPDConfig{})

@@ -19,14 +19,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// An SSHServer is OpenSSH's sshd or Dropbear on port 22 of a host. It lets root
-// in, with the keys of AuthorizeKey.
+// An SSHServer is OpenSSH's sshd or Dropbear on port 22 of a host. Root can log in
+// with the keys of AuthorizeKey.
 type SSHServer struct {
 	daemon
 	HostKeys []ssh.PublicKey
 }
 
-// newSSHServer starts an SSH server whose process file says when it listens.
+// newSSHServer starts an SSH server, which writes its pid file when it listens.
 func newSSHServer(t testing.TB, h *Host, hostKeys []ssh.PublicKey, program string, args ...string) *SSHServer {
 	t.Helper()
 	pidFile := h.Path(pidFile(program))
@@ -50,11 +50,11 @@ func newSSHServer(t testing.TB, h *Host, hostKeys []ssh.PublicKey, program strin
 	return s
 }
 
-// pidFile names the file into which program writes its pid once it listens.
+// pidFile returns the path of a program's pid file.
 func pidFile(program string) string { return "/run/" + program + ".pid" }
 
-// AuthorizeKey lets key log in as root, with options as in authorized_keys:
-// restrict, permitopen="localhost:21".
+// AuthorizeKey adds a key of root to authorized_keys, with options such as restrict
+// or permitopen="localhost:21".
 func (s *SSHServer) AuthorizeKey(t testing.TB, key ssh.PublicKey, options ...string) {
 	t.Helper()
 	line := string(ssh.MarshalAuthorizedKey(key))
@@ -69,8 +69,8 @@ func (s *SSHServer) AuthorizeKey(t testing.TB, key ssh.PublicKey, options ...str
 	s.host.WriteFile(t, name, string(before)+line)
 }
 
-// KnownHosts returns the lines of a known_hosts file for all host keys, under
-// the host's name and its addresses.
+// KnownHosts returns the lines of a known_hosts file with all host keys, for the
+// host's name and its addresses.
 func (s *SSHServer) KnownHosts() string {
 	h := s.host
 	names := []string{h.Name, h.Name + "6", h.Addr.String(), h.Addr6.String()}
@@ -84,12 +84,12 @@ func (s *SSHServer) KnownHosts() string {
 	return lines.String()
 }
 
-// KillSessions kills the processes that serve connections now, waits until
-// they have gone, and returns how many they were.
+// KillSessions kills the processes that serve connections, waits until they are
+// gone, and returns how many there were.
 func (s *SSHServer) KillSessions(t testing.TB) int { return s.killChildren(t) }
 
-// StopSessions halts the processes that serve connections, so that their
-// connections stay open and nobody answers, and returns how many they are.
+// StopSessions stops the processes that serve connections and returns how many
+// there are. Their connections stay open and get no answer.
 func (s *SSHServer) StopSessions() int {
 	children := s.children()
 	signalAll(children, stop)
@@ -99,15 +99,15 @@ func (s *SSHServer) StopSessions() int {
 // ContSessions undoes StopSessions.
 func (s *SSHServer) ContSessions() { signalAll(s.children(), cont) }
 
-// NewKey makes an ed25519 key for root on h, in ~/.ssh/id_ed25519, where ssh
-// looks for it, and returns its public half.
+// NewKey creates an ed25519 key for root on h, in ~/.ssh/id_ed25519, and returns the
+// public key.
 func (h *Host) NewKey(t testing.TB) ssh.PublicKey {
 	t.Helper()
 	return h.newKey(t, "ed25519", Home+"/.ssh/id_ed25519")
 }
 
-// newKey makes a key of a type as ssh-keygen(1) calls it, in a file on h and
-// the file beside it, .pub.
+// newKey creates a key of a type that ssh-keygen(1) knows, in a file on h, and in
+// name.pub the public key, which it returns.
 func (h *Host) newKey(t testing.TB, kind, name string) ssh.PublicKey {
 	t.Helper()
 	private, err := generateKey(kind)
@@ -135,11 +135,11 @@ func generateKey(kind string) (crypto.PrivateKey, error) {
 	}
 }
 
-// allKeys are the types of host key that a server has if it is not told.
+// allKeys are the types of host keys that a server has by default.
 var allKeys = [...]string{"ed25519", "rsa", "ecdsa"}
 
-// hostKeys makes a host key of each of the kinds with the given function and
-// returns the public halves and the names of the files.
+// hostKeys generates a host key of each of the kinds, and returns the public keys
+// and the names of the files.
 func hostKeys(kinds []string, dir string, generate func(kind, name string) ssh.PublicKey) (keys []ssh.PublicKey, names []string) {
 	if kinds == nil {
 		kinds = allKeys[:]

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// An SSHDConfig says how sshd differs from one that lets root in with a key
-// only and allows everything that sshd allows if it is not told.
+// An SSHDConfig configures sshd. With the zero value, root can log in with a key
+// only, and all else is sshd's default.
 type SSHDConfig struct {
 	Keys  []string // types of its host keys: "ed25519", "rsa", "ecdsa"; nil means all
-	Extra []string // lines for sshd_config(5), which override ours; Match blocks last
+	Extra []string // lines of sshd_config(5), which override those of the lab; Match blocks last
 }
 
-// SSHD starts OpenSSH's sshd on port 22 of h, until the test ends. It skips as
-// [Require] does.
+// SSHD starts OpenSSH's sshd on port 22 of h, until the test ends. It skips the test
+// as [Require] does.
 func SSHD(t testing.TB, h *Host, config SSHDConfig) *SSHServer {
 	t.Helper()
 	Require(t, "sshd")
@@ -24,8 +24,8 @@ func SSHD(t testing.TB, h *Host, config SSHDConfig) *SSHServer {
 		return h.newKey(t, kind, name)
 	})
 
-	// The first line that sets something wins, and Match blocks end only with
-	// the file.
+	// The first line of a keyword applies, and a Match block ends with the
+	// file.
 	match := slices.IndexFunc(config.Extra, func(line string) bool {
 		return len(line) >= 5 && strings.EqualFold(line[:5], "match")
 	})

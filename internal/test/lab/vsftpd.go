@@ -9,20 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A VSFTPDConfig says how vsftpd differs from one that listens on port 21 of
-// all IPv4 addresses and lets anybody read and write.
+// A VSFTPDConfig configures vsftpd. The zero value listens on port 21 of all IPv4
+// addresses, and anonymous users may read and write.
 type VSFTPDConfig struct {
 	Port       int      // 0 means 21
-	IPv6       bool     // listen on IPv6, and on IPv4 as well
-	Port20     bool     // make active data connections from port 20
-	Local      bool     // let only [User] in
+	IPv6       bool     // listen on IPv6 as well
+	Port20     bool     // open active data connections from port 20
+	Local      bool     // only [User] may log in
 	Masquerade string   // the IPv4 address named in replies to PASV
-	Extra      []string // lines for vsftpd.conf(5), which override ours
+	Extra      []string // lines of vsftpd.conf(5), which override those of the lab
 }
 
-// VSFTPD starts vsftpd on h, until the test ends. Its user is "anonymous" or
-// "ftp", without a password, and may write in pub; if it is to be local, it
-// has the user's home directory as /. It skips as [Require] does.
+// VSFTPD starts vsftpd on h, until the test ends. Its user is "anonymous" or "ftp",
+// without a password, and may write in pub. With Local, the home directory of
+// [User] is its /. It skips the test as [Require] does.
 func VSFTPD(t testing.TB, h *Host, config VSFTPDConfig) *FTPServer {
 	t.Helper()
 	Require(t, "vsftpd")
@@ -31,7 +31,7 @@ func VSFTPD(t testing.TB, h *Host, config VSFTPDConfig) *FTPServer {
 	for _, name := range []string{dir, dir + "/empty", dir + "/root", dir + "/root/pub"} {
 		require.NoError(t, os.MkdirAll(h.Path(name), 0o755))
 	}
-	// Whoever it runs as; root must not be writeable.
+	// For whichever user it runs as; its root must not be writable.
 	require.NoError(t, os.Chmod(s.Path(""), 0o777))
 	if config.Local {
 		s.User, s.Password, s.Root, s.Dir, s.owner = User, Password, h.Path(UserHome), "", userID
@@ -58,7 +58,7 @@ func startVSFTPD(t testing.TB, h *Host, config FTPConfig) *FTPServer {
 	})
 }
 
-// settings returns the lines of vsftpd.conf(5); what it needs is in dir.
+// settings returns the lines of vsftpd.conf(5), for files in dir.
 func (c VSFTPDConfig) settings(dir string) []string {
 	settings := []string{
 		"background=NO",
@@ -84,7 +84,7 @@ func (c VSFTPDConfig) settings(dir string) []string {
 		"pasv_enable=YES",
 		"port_enable=YES",
 		"secure_chroot_dir=" + dir + "/empty",
-		// Its children stay on h, so that they are found.
+		// Its children stay in the namespace of h, where the lab finds them.
 		"isolate=NO",
 		"isolate_network=NO",
 		"seccomp_sandbox=NO",
@@ -101,8 +101,8 @@ func (c VSFTPDConfig) settings(dir string) []string {
 	return settings
 }
 
-// anonymous returns the user that anonymous clients are; Debian's package
-// makes one for it.
+// anonymous returns the user that serves anonymous clients; Debian's package
+// creates one.
 func anonymous() string {
 	if _, err := user.Lookup("ftp"); err == nil {
 		return "ftp"

@@ -23,7 +23,7 @@ func TestMatrix(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, clients.Unpack(dir))
 	binary := filepath.Join(dir, "ftptunnel")
-	require.NoError(t, module.BuildProgram(binary))
+	require.NoError(t, module.BuildProgram(binary, false))
 
 	all := clients.All(dir)
 	for _, c := range all {

@@ -10,18 +10,17 @@ import (
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// A NATRow is what works with one server where routers translate addresses.
+// A NATRow is what works with one server behind a router that translates addresses.
 type NATRow struct {
 	Server  string
-	Before  [2]Ways // without a tunnel, as is known
-	Through [2]Ways // through it; in both, first on port 21, then on another
+	Before  [2]Ways // without a tunnel, as is known; on port 21, and on another port
+	Through [2]Ways // the same through the tunnel
 }
 
-// Ways are the two in which data connections come about.
+// Ways say whether PASV and PORT work.
 type Ways struct{ PASV, PORT string }
 
-// behindRouters is what works without a tunnel, and which of the imitations is
-// which server.
+// behindRouters is what works without a tunnel, and the imitation of each server.
 var behindRouters = []struct {
 	server, imitation string
 	ways              [2]Ways
@@ -33,12 +32,12 @@ var behindRouters = []struct {
 	{"ProFTPD", "", [2]Ways{{"yes, with a static MasqueradeAddress", "yes"}, {"no", "yes"}}},
 }
 
-// stale is the address that they name in their 227: nobody has it.
+// stale is the address in their replies to PASV. No host has it.
 var stale = netip.MustParseAddr("192.168.1.5")
 
 var natPorts = [2]uint16{21, 2100}
 
-// natClient believes the address in a 227.
+// natClient returns a curl that connects to the address in a 227.
 func natClient() *clients.Client {
 	c := clients.Curl()
 	c.Modes = []clients.Mode{
@@ -48,8 +47,8 @@ func natClient() *clients.Client {
 	return c
 }
 
-// natServers are the servers of the table on both ports, naming an address that
-// leads nowhere.
+// natServers returns the servers of the table on both ports, with the stale address
+// in their replies.
 func natServers() (servers []*Server) {
 	for _, row := range behindRouters {
 		for _, port := range natPorts {
@@ -71,8 +70,8 @@ func natServers() (servers []*Server) {
 	return servers
 }
 
-// natUnits are the servers on both ports, through each gateway, and beside it
-// without, where PASV has to fail.
+// natUnits returns the servers on both ports, through each gateway, and without the
+// tunnel, where PASV must fail.
 func natUnits(servers []*Server) []unit {
 	var units []unit
 	for _, s := range servers {
@@ -83,8 +82,8 @@ func natUnits(servers []*Server) []unit {
 	return units
 }
 
-// natRows returns the rows of the table. A way works if all that is done in
-// it works through both gateways.
+// natRows returns the rows of the table. A way works if all operations work through
+// both gateways.
 func natRows(r Results) []NATRow {
 	var rows []NATRow
 	for _, known := range behindRouters {
@@ -106,7 +105,7 @@ func natRows(r Results) []NATRow {
 	return rows
 }
 
-// onPort names a server on a port.
+// onPort returns the name of a server on a port.
 func onPort(name string, port uint16) string { return fmt.Sprintf("%s on port %d", name, port) }
 
 func natTable(rows []NATRow) string {
@@ -115,8 +114,8 @@ func natTable(rows []NATRow) string {
 	}
 	var b strings.Builder
 	b.WriteString("## Servers behind NAT routers\n\n" +
-		"What works where routers translate addresses, without a tunnel, and in bold what worked through it just now, with\n" +
-		"servers that name an address in their `227` that nobody can reach. The curl that was used believes it.\n\n" +
+		"What works behind a router that translates addresses, without a tunnel, and in bold through the tunnel, with servers\n" +
+		"whose replies to PASV name an address that no host has. The curl in this test connects to that address.\n\n" +
 		"| | port 21, PASV | port 21, PORT | another port, PASV | another port, PORT |\n|---|---|---|---|---|\n")
 	for _, row := range rows {
 		fmt.Fprintf(&b, "| %s |", row.Server)

@@ -55,11 +55,11 @@ func (o Outcome) String() string {
 	case o.OK():
 		return "ok"
 	case o.Wrong == "":
-		return "the file is right, but the client says: " + o.Said
+		return "the file is right, but the client reports: " + o.Said
 	case o.Said == "":
 		return strings.TrimSuffix(o.Wrong+", and the client reports success; "+o.Reply, "; ")
 	default:
-		return o.Wrong + "; the client says: " + o.Said
+		return o.Wrong + "; the client reports: " + o.Said
 	}
 }
 
@@ -80,7 +80,7 @@ func (o Outcomes) ok() bool {
 // Results are the outcomes of all cells that were run.
 type Results map[Key]Outcomes
 
-// A Failure is an operation that fails through the tunnel only.
+// A Failure is an operation that fails only through the tunnel.
 type Failure struct {
 	Key
 	Operation clients.Operation

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// window bounds the bytes on their way in one direction.
+// window bounds the unread bytes in one direction.
 const window = 64 << 10
 
 // A Conn is one end of a connection.
@@ -41,21 +41,21 @@ func (c *Conn) Write(b []byte) (int, error) { return c.out.write(b) }
 func (c *Conn) LocalAddr() net.Addr         { return c.local }
 func (c *Conn) RemoteAddr() net.Addr        { return c.remote }
 
-// Buffered returns how many bytes wait to be read.
+// Buffered returns how many bytes can be read.
 func (c *Conn) Buffered() int {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	return len(c.in.buf)
 }
 
-// Fail breaks the connection with err, in both directions.
+// Fail makes the connection fail with err, in both directions.
 func (c *Conn) Fail(err error) error {
 	c.in.fail(err)
 	c.out.fail(err)
 	return nil
 }
 
-// CloseWrite ends the data towards the peer.
+// CloseWrite ends the data to the peer.
 func (c *Conn) CloseWrite() error {
 	c.out.end()
 	return nil
@@ -69,9 +69,9 @@ func (c *Conn) SetLinger(sec int) error {
 	return nil
 }
 
-// Close ends both directions. The peer reads what is on its way and then the
-// end of data, unless the connection is reset: by SetLinger(0), or because
-// something was left unread, as TCP does it.
+// Close ends both directions. The peer reads what was written and then the end of
+// data, unless the connection is reset: after SetLinger(0), or if data is unread,
+// as with TCP.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	closed, linger := c.closed, c.linger
@@ -95,7 +95,7 @@ func (c *Conn) isClosed() bool {
 	return c.closed
 }
 
-// SetDeadline and its relatives are not supported.
+// SetDeadline, SetReadDeadline and SetWriteDeadline are not supported.
 func (c *Conn) SetDeadline(time.Time) error      { return syscall.ENOTSUP }
 func (c *Conn) SetReadDeadline(time.Time) error  { return syscall.ENOTSUP }
 func (c *Conn) SetWriteDeadline(time.Time) error { return syscall.ENOTSUP }
@@ -106,8 +106,8 @@ type stream struct {
 	changed *sync.Cond
 	buf     []byte
 	ended   bool  // no more will be written
-	readErr error // instead of everything
-	gone    bool  // nobody reads any more
+	readErr error // returned instead of all data
+	gone    bool  // the reader has closed it
 }
 
 func newStream() *stream {
@@ -162,8 +162,7 @@ func (s *stream) write(b []byte) (n int, err error) {
 func (s *stream) end()           { s.change(func() { s.ended = true }) }
 func (s *stream) fail(err error) { s.change(func() { s.readErr = err }) }
 
-// abandon says that nobody reads any more, and reports whether something was
-// left.
+// abandon closes the reader's end, and reports whether unread data is left.
 func (s *stream) abandon() (unread bool) {
 	s.change(func() {
 		unread = len(s.buf) > 0

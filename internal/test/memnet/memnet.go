@@ -13,22 +13,23 @@ import (
 	"syscall"
 )
 
-// A Network is a place where listeners listen and dialers find them. Its
-// zero value is ready for use. It is safe for concurrent use.
+// A Network has listeners, and connections to them. Its zero value is ready for use.
+// It is safe for concurrent use.
 type Network struct {
-	// Resetless makes connections like those that SSH carries: they know no
-	// reset, so a connection closed in the middle looks like one that ended.
+	// Resetless makes connections like those through SSH, which have no reset: a
+	// reset looks like an end of data.
 	Resetless bool
 
-	// Dialled, if not nil, is asked before each dial; an error refuses it.
+	// Dialled, if not nil, is called before each dial; if it returns an error,
+	// the dial fails with it.
 	Dialled func(address string) error
 
-	// FirstPort is the first port that is given where one may be picked;
-	// 40000 if zero.
+	// FirstPort is the first port that Listen picks for port 0; zero means
+	// 40000.
 	FirstPort uint16
 
-	// From is the address that dialled connections come from; 127.0.0.1 if
-	// it is the zero value.
+	// From is the address that dialled connections come from; the zero value
+	// means 127.0.0.1.
 	From netip.Addr
 
 	mu        sync.Mutex
@@ -97,7 +98,7 @@ func (n *Network) DialContext(_ context.Context, _, address string) (net.Conn, e
 	}
 }
 
-// outward hides the means to reset where the network has none.
+// outward hides SetLinger in a network that has no resets.
 func (n *Network) outward(c *Conn) net.Conn {
 	if n.Resetless {
 		return struct{ plain }{c}
@@ -112,7 +113,7 @@ type plain interface {
 	Fail(error) error
 }
 
-// Fail breaks every connection there is with err, in both directions.
+// Fail makes every open connection fail with err, in both directions.
 func (n *Network) Fail(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

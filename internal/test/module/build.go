@@ -2,14 +2,19 @@ package module
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 )
 
-// BuildProgram builds ftptunnel as the file at path, with flags of go build.
-func BuildProgram(path string, flags ...string) error {
-	cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), Program)...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
+// BuildProgram builds ftptunnel as the file at path: static as it is released,
+// or with the race detector.
+func BuildProgram(path string, race bool) error {
+	cmd := exec.Command("go", "build", "-o", path, Program)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if race {
+		cmd = exec.Command("go", "build", "-race", "-o", path, Program)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w: %s", err, out)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// forwarding is what one SSH connection forwards.
+// A forwarding is what one SSH connection forwards.
 type forwarding struct {
 	server *Server
 	conn   *ssh.ServerConn
@@ -21,7 +21,7 @@ type forwarding struct {
 	closed    bool
 }
 
-// bound is a remote forward as the client asked for it, with its real port.
+// A bound is a remote forward as the client requested it, with its actual port.
 type bound struct {
 	Host string
 	Port uint32
@@ -93,7 +93,7 @@ func (f *forwarding) accept(l net.Listener, m bound) {
 			return
 		}
 		from := c.RemoteAddr().(*net.TCPAddr)
-		payload := ssh.Marshal(struct { // embedded structs are left out of it
+		payload := ssh.Marshal(struct { // Marshal leaves out embedded structs
 			Host       string
 			Port       uint32
 			Originator string
@@ -125,7 +125,7 @@ func (f *forwarding) cancel(payload []byte) bool {
 	return l.Close() == nil
 }
 
-// channels serves direct-tcpip.
+// channels serves direct-tcpip channels.
 func (f *forwarding) channels(channels <-chan ssh.NewChannel) {
 	for c := range channels {
 		if c.ChannelType() != "direct-tcpip" {
@@ -169,8 +169,8 @@ func (f *forwarding) dial(c ssh.NewChannel) {
 	f.join(channel, requests, to.(*net.TCPConn))
 }
 
-// join copies between a channel and a connection, passes on each half-close,
-// and turns every end of the connection into an end of data, as sshd does.
+// join copies between a channel and a connection, and forwards each half-close. Like
+// sshd, it sends an end of data for every end of the connection.
 func (f *forwarding) join(channel ssh.Channel, requests <-chan *ssh.Request, c *net.TCPConn) {
 	f.server.wg.Go(func() { ssh.DiscardRequests(requests) })
 	var both sync.WaitGroup
@@ -187,7 +187,7 @@ func (f *forwarding) join(channel ssh.Channel, requests <-chan *ssh.Request, c *
 	_ = c.Close()
 }
 
-// close ends all listening.
+// close closes all listeners.
 func (f *forwarding) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package sshtest is an SSH server in the process, for tests and for trying
-// things out: it authenticates, forwards in both directions (RFC 4254, 7), and
-// misbehaves where it is told to.
+// Package sshtest is an SSH server for tests and demonstrations: it authenticates
+// users, forwards connections in both directions (RFC 4254, 7), and misbehaves as
+// configured.
 package sshtest
 
 import (
@@ -23,16 +23,17 @@ type Server struct {
 	Banner     string
 
 	Before          string // sent instead of an SSH banner; the connection then closes
-	Silent          bool   // accepts connections and says nothing
+	Silent          bool   // accepts connections and sends nothing
 	NoForwarding    bool   // refuses direct-tcpip and tcpip-forward
-	MostForwards    int64  // refuses more than so many, if not zero
+	MostForwards    int64  // the most remote forwards granted, if not zero
 	NoCancel        bool   // refuses cancel-tcpip-forward and keeps listening, as old Dropbears do
 	IgnoreKeepalive bool   // does not answer keepalive@openssh.com
 
-	// Resolve, if not nil, says where a direct-tcpip connection to address goes.
+	// Resolve, if not nil, returns the address to dial for direct-tcpip to
+	// address.
 	Resolve func(address string) string
 
-	// Configure, if not nil, has the last word on how users authenticate.
+	// Configure, if not nil, may change how users authenticate.
 	Configure func(*ssh.ServerConfig)
 
 	// HoldDial and HoldListen, if not nil, delay the answers to direct-tcpip
@@ -41,7 +42,7 @@ type Server struct {
 
 	Keepalives atomic.Int64 // keepalive@openssh.com requests received
 	Forwards   atomic.Int64 // remote forwards that are open
-	Refused    atomic.Int64 // requests for one that were refused
+	Refused    atomic.Int64 // requests for remote forwards that were refused
 
 	hostKey  ssh.Signer
 	listener net.Listener
@@ -53,7 +54,7 @@ type Server struct {
 	ended bool
 }
 
-// A Challenge is one question of keyboard-interactive, and its right answer.
+// A Challenge is one question of keyboard-interactive and its correct answer.
 type Challenge struct {
 	Question, Answer string
 	Echo             bool
@@ -84,21 +85,21 @@ func (s *Server) StartAt(address string) (err error) {
 	return nil
 }
 
-// Addr returns the address that s serves on.
+// Addr returns the address at which s listens.
 func (s *Server) Addr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
 
-// HostKey returns the server's key. It stays the same when s is started again.
+// HostKey returns the host key. It does not change when s is started again.
 func (s *Server) HostKey() ssh.PublicKey { return s.hostKey.PublicKey() }
 
-// Users returns who has logged in, in order.
+// Users returns the users who have logged in, in order.
 func (s *Server) Users() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.users...)
 }
 
-// Close ends the server and its connections, and waits for its goroutines. It
-// may be started again.
+// Close closes the listener and all connections, and waits for the goroutines. The
+// server may be started again.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.ended = true
@@ -109,7 +110,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Drop cuts all connections, as a crash would.
+// Drop closes all connections, as a crash would.
 func (s *Server) Drop() {
 	s.each(func(c *pausable) {
 		_ = c.Conn.(*net.TCPConn).SetLinger(0)
@@ -118,12 +119,12 @@ func (s *Server) Drop() {
 	})
 }
 
-// Garble sends what cannot be decrypted on all connections, which stay open.
+// Garble sends bytes that cannot be decrypted on all connections, which stay open.
 func (s *Server) Garble() {
 	s.each(func(c *pausable) { _, _ = c.Write(bytes.Repeat([]byte{0xff}, 64)) })
 }
 
-// Pause makes s neither read nor answer on its connections, as a frozen host.
+// Pause makes s neither read nor write on its connections, like a frozen host.
 func (s *Server) Pause() { s.each((*pausable).pause) }
 
 // Resume ends a Pause.
@@ -241,7 +242,7 @@ func (s *Server) challenge(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChalle
 	return nil, nil
 }
 
-// A pausable is a connection that can be made to stand still.
+// A pausable is a connection that can be paused.
 type pausable struct {
 	net.Conn
 	mu      sync.Mutex

@@ -61,7 +61,7 @@ func TestCheckWorksWithTheRepliesOfEveryServer(t *testing.T) {
 	}
 }
 
-func TestCheckExplainsThatAServerInsistsOnTLS(t *testing.T) {
+func TestCheckAdvisesWhenServerRequiresTLS(t *testing.T) {
 	for _, product := range ftptest.TLSOnly {
 		t.Run(product.Name, func(t *testing.T) {
 			c := newChecker(t, &ftptest.Server{Dialect: product.Dialect})
@@ -75,9 +75,9 @@ func TestCheckExplainsThatAServerInsistsOnTLS(t *testing.T) {
 	}
 }
 
-func TestCheckLogsInAgainAfterAModeThatEndedTheControlConnection(t *testing.T) {
+func TestCheckLogsInAgainAfterLosingControlConnection(t *testing.T) {
 	var heard ftptest.Record
-	c := newChecker(t, &ftptest.Server{Heard: heard.Heard, Dialect: ftptest.Dialect{
+	c := newChecker(t, &ftptest.Server{Received: heard.Add, Dialect: ftptest.Dialect{
 		Replies: map[string]string{"EPSV 229": "421 So long."},
 	}})
 	require.True(t, c.checkGreeting(t.Context()))

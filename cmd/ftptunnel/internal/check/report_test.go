@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAReportHasOneAlignedLineForEachStep(t *testing.T) {
+func TestReportHasOneAlignedLineForEachStep(t *testing.T) {
 	var out bytes.Buffer
 	r := &report{lines: &out, Summary: []string{"Nothing works yet."}}
 	r.add("connect", 1234*time.Microsecond, pass("gateway answers"))
@@ -34,7 +34,7 @@ What to do:
 `, out.String())
 }
 
-func TestAReportIsOneJSONDocument(t *testing.T) {
+func TestReportIsOneJSONDocument(t *testing.T) {
 	var out bytes.Buffer
 	r := newReport("gw", "ftp:21")
 	r.Modes["PASV"], r.Works = true, true
@@ -48,7 +48,7 @@ func TestAReportIsOneJSONDocument(t *testing.T) {
 }
 
 // Scripts read the document. To rename a key breaks them.
-func TestTheKeysOfTheDocumentAreStable(t *testing.T) {
+func TestReportKeysAreStable(t *testing.T) {
 	var out bytes.Buffer
 	r := newReport("gw", "ftp:21")
 	require.NoError(t, r.finish(&out))

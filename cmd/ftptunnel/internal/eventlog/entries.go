@@ -5,7 +5,6 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
-	"example.org/ftptunnel/ftpfwd"
 )
 
 // An entry says how events of a kind are logged.
@@ -13,11 +12,11 @@ type entry struct {
 	level    slog.Level
 	msg      string
 	attrs    func(events.Event) []slog.Attr
-	bare     bool // only the entry's own attributes
-	verbatim bool // a text for people, which is written as it is unless the log is JSON
+	bare     bool // without the attributes of who
+	verbatim bool // in a text log, the event's text only
 }
 
-// entries are the messages of the log. Change docs/log.md with them.
+// entries are the messages of the log. Document changes in docs/log.md.
 var entries = map[events.Kind]entry{
 	events.SessionOpened:   {level: slog.LevelDebug, msg: "session opened"},
 	events.LoggedIn:        {level: slog.LevelDebug, msg: "logged in"},
@@ -31,9 +30,9 @@ var entries = map[events.Kind]entry{
 	events.Connected:      {level: slog.LevelInfo, msg: "connected", attrs: connected},
 	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: host},
 	events.ConnectFailed:  {level: slog.LevelWarn, msg: "cannot connect", attrs: retried},
-	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: advised},
-	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: told, verbatim: true},
-	events.HostKeyNotice:  {level: settings.LevelNotice, msg: "host key", attrs: told, verbatim: true},
+	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: warned},
+	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: verbatim, verbatim: true},
+	events.HostKeyNotice:  {level: settings.LevelNotice, msg: "host key", attrs: verbatim, verbatim: true},
 
 	events.GatewaySelected: {level: slog.LevelInfo, msg: "gateway selected", attrs: selected},
 	events.GatewaySkipped:  {level: slog.LevelWarn, msg: "gateway skipped", attrs: advised},
@@ -45,13 +44,13 @@ var entries = map[events.Kind]entry{
 	events.ConfigRejected:   {level: slog.LevelError, msg: "configuration rejected", attrs: advised},
 	events.ConfigUnworkable: {level: slog.LevelError, msg: "no connection with the changed configuration", attrs: advised},
 
-	events.PortExposed: {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
-	events.Stopping:    {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
-	events.ServeFailed: {level: slog.LevelError, msg: "forwarding failed", attrs: advised},
-	events.EventsLost:  {level: slog.LevelWarn, msg: "events dropped", attrs: lost},
+	events.PortExposed:   {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
+	events.Stopping:      {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
+	events.ServeFailed:   {level: slog.LevelError, msg: "forwarding failed", attrs: advised},
+	events.EventsDropped: {level: slog.LevelWarn, msg: "events dropped", attrs: dropped},
 }
 
-// who returns the attributes that say whom an event is about.
+// who returns the attributes of the session and its connections.
 func who(e events.Event) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 6)
 	if e.Session != 0 {
@@ -61,31 +60,31 @@ func who(e events.Event) []slog.Attr {
 		text("client", e.Client), text("listener", e.Listener), text("server", e.Server), text("gateway", e.Gateway), text("user", e.User))
 }
 
-// transfer returns the attributes of a transfer that are known at its start.
-func transfer(t ftpfwd.Transfer) []slog.Attr {
-	attrs := []slog.Attr{
-		slog.String("command", t.Command), slog.String("file", t.File), text("path", t.Path), slog.String("direction", string(t.Direction)),
-		slog.String("method", t.Method),
-	}
-	if t.ServerMethod != t.Method {
-		attrs = append(attrs, text("server_method", t.ServerMethod))
-	}
-	return append(attrs, slog.String("type", t.Type), slog.String("mode", t.Mode))
-}
-
+// started leaves out the method: the data connection may be opened later.
 func started(e events.Event) []slog.Attr {
-	return append([]slog.Attr{slog.Int64("transfer", e.Transfer.Number)}, transfer(e.Transfer)...)
+	t := e.Transfer
+	return []slog.Attr{
+		slog.Int64("transfer", t.Number), slog.String("command", t.Command), slog.String("file", t.File), text("path", t.Path),
+		slog.String("direction", string(t.Direction)), slog.String("type", t.Type), slog.String("mode", t.Mode),
+	}
 }
 
 func ended(e events.Event) []slog.Attr {
-	t, result := e.Transfer, "ok"
+	t, result, serverMethod := e.Transfer, "ok", e.Transfer.ServerMethod
 	if t.Err != nil {
 		result = "failed"
 	}
-	attrs := append([]slog.Attr{slog.Int64("transfer", t.Number), slog.String("result", result)}, transfer(t)...)
-	return append(attrs,
+	if serverMethod == t.Method {
+		serverMethod = ""
+	}
+	return []slog.Attr{
+		slog.Int64("transfer", t.Number), slog.String("result", result),
+		slog.String("command", t.Command), slog.String("file", t.File), text("path", t.Path),
+		slog.String("direction", string(t.Direction)), slog.String("method", t.Method), text("server_method", serverMethod),
+		slog.String("type", t.Type), slog.String("mode", t.Mode),
 		slog.Int64("bytes", t.Bytes), slog.Int64("duration_ms", t.Duration.Milliseconds()), slog.Int("reply", t.Reply),
-		text("blame", t.Blame.String()), cause(t.Err))
+		text("blame", t.Blame.String()), cause(t.Err),
+	}
 }
 
 func line(e events.Event) []slog.Attr {
@@ -96,12 +95,12 @@ func line(e events.Event) []slog.Attr {
 }
 
 func warned(e events.Event) []slog.Attr {
-	return append([]slog.Attr{slog.String("warning", string(e.Warning))}, advised(e)...)
+	return append([]slog.Attr{slog.String("warning", e.Warning)}, advised(e)...)
 }
 
 func failure(e events.Event) []slog.Attr { return []slog.Attr{cause(e.Err)} }
 
-// advised is for errors that the user can do something about.
+// advised returns an error with its hints.
 func advised(e events.Event) []slog.Attr {
 	return []slog.Attr{text("host", e.Host), cause(e.Err), hints(e.Err)}
 }
@@ -116,7 +115,7 @@ func retried(e events.Event) []slog.Attr {
 	return append(host(e), slog.Int64("next_try_ms", e.Wait.Milliseconds()))
 }
 
-func told(e events.Event) []slog.Attr {
+func verbatim(e events.Event) []slog.Attr {
 	return []slog.Attr{text("host", e.Host), slog.String("text", e.Text)}
 }
 
@@ -128,4 +127,4 @@ func stopping(e events.Event) []slog.Attr {
 	return []slog.Attr{slog.Int64("drain_timeout_ms", e.Wait.Milliseconds())}
 }
 
-func lost(e events.Event) []slog.Attr { return []slog.Attr{slog.Int64("dropped", e.Count)} }
+func dropped(e events.Event) []slog.Attr { return []slog.Attr{slog.Int64("dropped", e.Count)} }

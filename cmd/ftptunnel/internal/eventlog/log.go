@@ -1,7 +1,7 @@
 // Package eventlog is the log on standard error: a view of package events.
 //
-// Its messages are few and fixed, and an attribute has the same name wherever it
-// appears: scripts read them. The page docs/log.md documents both.
+// Scripts read it: its messages are few and fixed, and an attribute has the same
+// name in all of them. The page docs/log.md documents both.
 package eventlog
 
 import (
@@ -16,10 +16,12 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
+	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/knownhosts"
 )
 
-// limit is how many events may wait while standard error is not read.
+// limit is how many events wait if standard error is not read; later ones are
+// dropped.
 const limit = 1000
 
 // A Log writes events to standard error.
@@ -42,7 +44,7 @@ func New(out io.Writer, s settings.Log) *Log {
 	return l
 }
 
-// nameLevel gives the levels beside slog's own their names.
+// nameLevel names the levels that package slog does not have.
 func nameLevel(_ []string, a slog.Attr) slog.Attr {
 	if level, ok := a.Value.Any().(slog.Level); ok && a.Key == slog.LevelKey {
 		switch level {
@@ -55,18 +57,19 @@ func nameLevel(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// Observer returns l as an observer of a stream.
+// Observer returns an observer that writes to l.
 func (l *Log) Observer() events.Observer {
 	return events.Observer{Handle: l.write, Wants: l.wants, Limit: limit}
 }
 
-// wants reports whether events of a kind can have a level that is logged.
+// wants reports whether events of a kind may be logged.
 func (l *Log) wants(k events.Kind) bool {
 	e, logged := entries[k]
 	return logged && (e.level >= l.level || k == events.TransferEnded && l.level <= slog.LevelWarn)
 }
 
-// write writes e. Errors of standard error are ignored: nobody could be told.
+// write writes e. It ignores errors of standard error: there is nowhere to report
+// them.
 func (l *Log) write(e events.Event) {
 	entry, logged := entries[e.Kind]
 	if !logged {
@@ -78,6 +81,9 @@ func (l *Log) write(e events.Event) {
 		level = slog.LevelWarn
 	case e.Kind == events.Warned:
 		msg = e.Text
+		if e.Warning == string(ftpfwd.InternalError) {
+			level = slog.LevelError
+		}
 	case entry.verbatim && !l.json:
 		fmt.Fprintln(l.out, strings.TrimRight(terminal.Printable(e.Text), "\n"))
 		return
@@ -110,12 +116,13 @@ func changedKey(err error) string {
 	return ""
 }
 
-// hints returns the hints about err in one attribute, or none.
+// hints returns the hints about err in one attribute, or none if there are none.
 func hints(err error) slog.Attr {
 	return text("hint", strings.Join(hint.For(err), "; "))
 }
 
-// cause returns err in an attribute. That something was cancelled is none.
+// cause returns err in an attribute. It returns none for a context that was
+// cancelled.
 func cause(err error) slog.Attr {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return slog.Attr{}
@@ -123,7 +130,7 @@ func cause(err error) slog.Attr {
 	return slog.String("error", err.Error())
 }
 
-// text returns no attribute for an empty value.
+// text returns an attribute, or none if value is empty.
 func text(key, value string) slog.Attr {
 	if value == "" {
 		return slog.Attr{}

@@ -57,13 +57,13 @@ func object(t *testing.T, line string) (m map[string]any) {
 	return m
 }
 
-func TestATransferIsOneLineThatNamesClientServerAndGateway(t *testing.T) {
+func TestLogNamesClientServerAndGatewayOfTransfer(t *testing.T) {
 	assert.Equal(t, `time=2026-11-27T12:00:00.000Z level=INFO msg=transfer session=7 client=127.0.0.1:5000 listener=127.0.0.1:2121 server=ftp:21 gateway=gw user=bob `+
 		`transfer=3 result=ok command=RETR file="a b.bin" path="/pub/a b.bin" direction=download method=EPSV type=I mode=S bytes=42 duration_ms=1500 reply=226`+"\n",
 		logged(slog.LevelInfo, false, of(events.TransferEnded, events.Event{Transfer: download})))
 }
 
-func TestAFailedTransferNamesTheSideAtFault(t *testing.T) {
+func TestLogBlamesSideForFailedTransfer(t *testing.T) {
 	failed := download
 	failed.ServerMethod, failed.Reply, failed.Blame, failed.Err = "PASV", 426, ftpfwd.Client, errors.New("reset")
 	line := object(t, logged(slog.LevelWarn, true, of(events.TransferEnded, events.Event{Transfer: failed})))
@@ -75,7 +75,7 @@ func TestAFailedTransferNamesTheSideAtFault(t *testing.T) {
 	}
 }
 
-func TestEachLevelAddsItsEvents(t *testing.T) {
+func TestEachLevelAddsEvents(t *testing.T) {
 	all := []events.Event{
 		{Kind: events.SessionOpened}, {Kind: events.LinePassed}, {Kind: events.TransferEnded, Transfer: download},
 		{Kind: events.HostKeyNotice, Text: "Warning: added"}, {Kind: events.Warned, Text: "odd"}, {Kind: 0},
@@ -91,14 +91,14 @@ func TestEachLevelAddsItsEvents(t *testing.T) {
 
 // Scripts match messages and attributes: each kind of event has a fixed message,
 // and an attribute has neither spaces nor capitals.
-func TestMessagesAreFixedAndAttributesAreSnakeCase(t *testing.T) {
+func TestLogHasFixedMessagesAndSnakeCaseAttributes(t *testing.T) {
 	failure := &tunnel.HopError{Hop: tunnel.Hop{Alias: "gw"}, Op: "dial", Err: errors.New("refused")}
 	failed := download
 	failed.Err, failed.Blame, failed.ServerMethod = failure, ftpfwd.Server, "PORT"
-	for kind := events.SessionOpened; kind <= events.EventsLost; kind++ {
+	for kind := events.SessionOpened; kind <= events.EventsDropped; kind++ {
 		require.Contains(t, entries, kind)
 		line := object(t, logged(settings.LevelLine, true, of(kind, events.Event{
-			Transfer: failed, Line: ftpfwd.Line{Received: "NOOP"}, Warning: ftpfwd.NotFTP, Host: "ann@gw", Previous: "gw0",
+			Transfer: failed, Line: ftpfwd.Line{Received: "NOOP"}, Warning: string(ftpfwd.NotFTP), Host: "ann@gw", Previous: "gw0",
 			Text: "text of the event", Err: failure, Wait: time.Second, Count: 1,
 		})))
 		if msg := line["msg"]; kind == events.Warned {
@@ -113,30 +113,38 @@ func TestMessagesAreFixedAndAttributesAreSnakeCase(t *testing.T) {
 	}
 }
 
-func TestLevelsHaveNames(t *testing.T) {
+func TestLogHasClassOfWarning(t *testing.T) {
+	ssh := object(t, logged(slog.LevelWarn, true, events.Event{Kind: events.SSHWarning, Warning: string(tunnel.IdentityWarning), Host: "ann@gw", Err: errors.New("no")}))
+	assert.Equal(t, "identity", ssh["warning"])
+	assert.Equal(t, "ssh warning", ssh["msg"])
+	fault := object(t, logged(slog.LevelWarn, true, events.Event{Kind: events.Warned, Warning: string(ftpfwd.InternalError), Text: "fault"}))
+	assert.Equal(t, "ERROR", fault["level"])
+}
+
+func TestLogNamesItsLevels(t *testing.T) {
 	assert.Contains(t, logged(settings.LevelLine, false, events.Event{Kind: events.LinePassed}), "level=LINE ")
 	assert.Equal(t, "NOTICE", object(t, logged(slog.LevelInfo, true, events.Event{Kind: events.HostKeyNotice}))["level"])
 }
 
-func TestALineShowsWhatWasReceivedAndWhatWasSent(t *testing.T) {
+func TestLogLineHasReceivedAndSent(t *testing.T) {
 	out := logged(settings.LevelLine, false, of(events.LinePassed, events.Event{Line: ftpfwd.Line{
 		From: ftpfwd.Client, To: ftpfwd.Server, Received: "PORT 127,0,0,1,9,9", Sent: "PORT 127,0,0,1,8,8",
 	}}))
 	assert.Contains(t, out, `msg=line session=7 from=client to=server received="PORT 127,0,0,1,9,9" sent="PORT 127,0,0,1,8,8"`+"\n")
 }
 
-func TestDroppedEventsAreCountedInTheLog(t *testing.T) {
-	assert.Regexp(t, regexp.MustCompile(`level=WARN msg="events dropped" dropped=12\n$`), logged(slog.LevelWarn, false, events.Event{Kind: events.EventsLost, Count: 12}))
+func TestLogCountsDroppedEvents(t *testing.T) {
+	assert.Regexp(t, regexp.MustCompile(`level=WARN msg="events dropped" dropped=12\n$`), logged(slog.LevelWarn, false, events.Event{Kind: events.EventsDropped, Count: 12}))
 }
 
-func TestAServersBannerCannotControlTheTerminal(t *testing.T) {
+func TestLogStripsControlCharactersFromBanner(t *testing.T) {
 	banner := events.Event{Kind: events.Banner, Host: "ann@gw", Text: "Wel\x1b[2Jcome, \u00e9l\u00e8ve\x07\r\n"}
 	assert.Equal(t, "Wel[2Jcome, \u00e9l\u00e8ve\n", logged(slog.LevelInfo, false, banner))
 	assert.Empty(t, logged(slog.LevelWarn, false, banner))
 	assert.Equal(t, banner.Text, object(t, logged(slog.LevelInfo, true, banner))["text"], "the log is JSON throughout")
 }
 
-func TestAChangedHostKeyIsShownAsSSHDoes(t *testing.T) {
+func TestLogShowsChangedHostKeyLikeSSH(t *testing.T) {
 	key, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
 	require.NoError(t, err)
 	given := events.Event{Kind: events.GatewayGivenUp, Gateway: "gw", Err: &tunnel.HopError{Op: "verify host key", Err: &knownhosts.HostKeyError{
@@ -146,9 +154,9 @@ func TestAChangedHostKeyIsShownAsSSHDoes(t *testing.T) {
 	assert.Len(t, object(t, logged(slog.LevelWarn, true, given)), 5, "level, msg, gateway, error and hint")
 }
 
-func TestHintsAreOneAttribute(t *testing.T) {
+func TestLogJoinsHintsInOneAttribute(t *testing.T) {
 	out := logged(slog.LevelInfo, true, of(events.Warned, events.Event{
-		Text: "no data connection", Warning: ftpfwd.NoDataConnection,
+		Text: "no data connection", Warning: string(ftpfwd.NoDataConnection),
 		Err: &tunnel.OpenError{Address: "[::1]:21", Prohibited: true, Err: errors.New("open failed")},
 	}))
 	line := object(t, out)

@@ -1,11 +1,9 @@
-// Package events carries what happens in the program to those who want to know:
-// the log today; metrics, transfer logs and a status page are views of the same
-// events.
+// Package events joins the events of FTP sessions, of SSH connections and of the
+// choice between gateways in one stream. The log is a view of it; so are metrics,
+// transfer logs and status pages.
 //
-// An [Event] joins the events of FTP sessions, of SSH connections and of the
-// choice between gateways into one type. A [Stream] passes events on. It never
-// blocks who publishes: an observer that is slow loses events, and learns how
-// many.
+// [Stream.Publish] never blocks. Each observer has a queue with a limit: if it is
+// slow, events are dropped, and it gets an event with their number.
 package events
 
 import (
@@ -37,26 +35,26 @@ const (
 	Banner
 	HostKeyNotice // what ssh prints about a host key, in Text
 
-	// Of gateways, in order of preference.
-	GatewaySelected // new sessions use Gateway; Err is why they no longer use Previous
-	GatewaySkipped  // Gateway does not lead to the FTP server, for Err; it is tried again later
-	GatewayNotBack  // Gateway was tried again and still does not, for Err; the next try is after Wait
-	GatewayGivenUp  // Gateway is not tried again: Err needs a change of configuration
+	// Of a group of gateways.
+	GatewaySelected // new sessions use Gateway; Err is why Previous was given up, if it was
+	GatewaySkipped  // at the start: no FTP server answers through Gateway, because of Err
+	GatewayNotBack  // the same for a gateway that was tried again; the next try is after Wait
+	GatewayGivenUp  // Gateway is not tried again: Err is permanent
 
 	// Of the ssh configuration, when it is read again.
 	ConfigChanged    // new sessions of Gateway use the new configuration
 	ConfigUnchanged  // Gateway is configured as before
-	ConfigRejected   // the configuration cannot be used, for Err
-	ConfigUnworkable // there is no connection with the new configuration, for Err
+	ConfigRejected   // the new configuration is invalid, because of Err
+	ConfigUnworkable // no connection with the new configuration, because of Err
 
 	// Of the program.
-	PortExposed // other hosts can connect to Listener
-	Stopping    // no more clients are accepted; transfers may take Wait to finish
-	ServeFailed // forwarding ended with Err
-	EventsLost  // Count events did not reach this observer: its queue was full
+	PortExposed   // other hosts can connect to Listener
+	Stopping      // no more clients are accepted; transfers may take Wait to finish
+	ServeFailed   // forwarding ended with Err
+	EventsDropped // Count events were dropped, because this observer's queue was full
 )
 
-// An Event is something that happened. Fields that do not apply are empty.
+// An Event reports that something happened. Fields that do not apply are zero.
 type Event struct {
 	Kind Kind
 	Time time.Time // when it happened; if zero, when it was published
@@ -70,16 +68,16 @@ type Event struct {
 
 	Transfer ftpfwd.Transfer // of TransferStarted and TransferEnded
 	Line     ftpfwd.Line     // of LinePassed
-	Warning  ftpfwd.Warning  // of Warned
-	Host     string          // the SSH server concerned, user@host; of events of SSH connections
-	Previous string          // of GatewaySelected: the gateway before, if there was one
+	Warning  string          // of Warned and SSHWarning: its class, in snake_case
+	Host     string          // of events of SSH connections: the SSH server concerned, user@host
+	Previous string          // of GatewaySelected: the previous gateway, if there was one
 	Text     string          // of Warned, Banner and HostKeyNotice; of Connected: version and algorithms
 	Err      error           // the cause, if there is one
 	Wait     time.Duration   // of ConnectFailed, GatewayNotBack and Stopping
-	Count    int64           // of EventsLost
+	Count    int64           // of EventsDropped
 }
 
-// sessionKinds are the kinds of FTP sessions' events.
+// sessionKinds maps the kinds of package ftpfwd.
 var sessionKinds = map[ftpfwd.EventKind]Kind{
 	ftpfwd.SessionOpened:   SessionOpened,
 	ftpfwd.LoggedIn:        LoggedIn,
@@ -90,7 +88,7 @@ var sessionKinds = map[ftpfwd.EventKind]Kind{
 	ftpfwd.Warned:          Warned,
 }
 
-// tunnelKinds are the kinds of SSH connections' events.
+// tunnelKinds maps the kinds of package tunnel.
 var tunnelKinds = map[tunnel.EventKind]Kind{
 	tunnel.Connecting: Connecting,
 	tunnel.Up:         Connected,
@@ -100,16 +98,19 @@ var tunnelKinds = map[tunnel.EventKind]Kind{
 	tunnel.Banner:     Banner,
 }
 
-// OfSession returns the event of an FTP session.
+// OfSession converts an event of an FTP session.
 func OfSession(e ftpfwd.Event) Event {
 	return Event{
 		Kind: sessionKinds[e.Kind], Time: e.Time,
 		Session: e.Session, Client: e.Client, Listener: e.Listener, Server: e.Server, Gateway: e.Gateway, User: e.User,
-		Transfer: e.Transfer, Line: e.Line, Warning: e.Warning, Text: e.Text, Err: e.Err,
+		Transfer: e.Transfer, Line: e.Line, Warning: string(e.Warning), Text: e.Text, Err: e.Err,
 	}
 }
 
-// OfTunnel returns the event of gateway's SSH connection.
+// OfTunnel converts an event of gateway's SSH connection.
 func OfTunnel(gateway string, e tunnel.Event) Event {
-	return Event{Kind: tunnelKinds[e.Kind], Gateway: gateway, Host: e.Hop.String(), Text: e.Text, Err: e.Err, Wait: e.Wait}
+	return Event{
+		Kind: tunnelKinds[e.Kind], Gateway: gateway, Host: e.Hop.String(),
+		Warning: string(e.Warning), Text: e.Text, Err: e.Err, Wait: e.Wait,
+	}
 }

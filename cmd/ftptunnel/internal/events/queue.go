@@ -13,12 +13,12 @@ type queue struct {
 
 	mu      sync.Mutex
 	waiting []Event
-	lost    int64           // events that did not fit since the last take
-	marks   []chan struct{} // to close when what waits has been handled
+	dropped int64           // events that did not fit since the last take
+	marks   []chan struct{} // to be closed when waiting has been handled
 	closed  bool
 }
 
-// add appends e, or counts it if there is no room.
+// add appends e, or drops and counts it if the queue is full.
 func (q *queue) add(e Event) {
 	if q.observer.Wants != nil && !q.observer.Wants(e.Kind) {
 		return
@@ -28,7 +28,7 @@ func (q *queue) add(e Event) {
 	switch {
 	case q.closed:
 	case len(q.waiting) >= q.observer.Limit:
-		q.lost++
+		q.dropped++
 	default:
 		q.waiting = append(q.waiting, e)
 		q.signal()
@@ -49,7 +49,7 @@ func (q *queue) mark() <-chan struct{} {
 	return m
 }
 
-// close makes run return once it has handled what waits.
+// close makes run return when it has handled the events that wait.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -68,27 +68,27 @@ func (q *queue) signal() {
 func (q *queue) run() {
 	defer close(q.ended)
 	for range q.wake {
-		events, lost, marks, closed := q.take()
+		events, dropped, marks, closed := q.take()
 		for _, e := range events {
 			q.observer.Handle(e)
 		}
-		if lost > 0 { // after those that were published before them
-			q.observer.Handle(Event{Kind: EventsLost, Time: time.Now(), Count: lost})
+		if dropped > 0 { // they were published after events
+			q.observer.Handle(Event{Kind: EventsDropped, Time: time.Now(), Count: dropped})
 		}
 		for _, m := range marks {
 			close(m)
 		}
 		if closed {
-			return // add accepts nothing any more
+			return // add accepts no more events
 		}
 	}
 }
 
-// take empties the queue.
-func (q *queue) take() (events []Event, lost int64, marks []chan struct{}, closed bool) {
+// take removes and returns everything in the queue.
+func (q *queue) take() (events []Event, dropped int64, marks []chan struct{}, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	events, lost, marks, closed = q.waiting, q.lost, q.marks, q.closed
-	q.waiting, q.lost, q.marks = nil, 0, nil
-	return events, lost, marks, closed
+	events, dropped, marks, closed = q.waiting, q.dropped, q.marks, q.closed
+	q.waiting, q.dropped, q.marks = nil, 0, nil
+	return events, dropped, marks, closed
 }

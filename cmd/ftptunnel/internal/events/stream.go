@@ -11,12 +11,12 @@ type Observer struct {
 	// were published. It may block.
 	Handle func(Event)
 
-	// Wants reports whether Handle is to get events of a kind. If nil, it gets
-	// all. EventsLost is always delivered.
+	// Wants reports whether to call Handle with events of a kind. If nil, it is
+	// called with all. It is always called with EventsDropped.
 	Wants func(Kind) bool
 
-	// Limit is how many events may wait for Handle. What does not fit is lost,
-	// and counted. It must be positive.
+	// Limit is how many events may wait for Handle; further ones are dropped and
+	// counted. It must be positive.
 	Limit int
 }
 
@@ -29,8 +29,8 @@ type Stream struct {
 	closed    bool
 }
 
-// Observe adds an observer, which gets the events that are published from now
-// on. After Close it does nothing.
+// Observe adds an observer of the events that are published from now on. After
+// Close it does nothing.
 func (s *Stream) Observe(o Observer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,7 +42,7 @@ func (s *Stream) Observe(o Observer) {
 	go q.run()
 }
 
-// Publish passes e to the observers. It does not wait for them.
+// Publish queues e for each observer. It does not block.
 func (s *Stream) Publish(e Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
@@ -52,8 +52,8 @@ func (s *Stream) Publish(e Event) {
 	}
 }
 
-// Flush waits until the observers have handled what has been published, at most
-// for limit, and reports whether they have.
+// Flush waits, for at most limit, until the observers have handled the events
+// published so far. It reports whether they have.
 func (s *Stream) Flush(limit time.Duration) bool {
 	var done []<-chan struct{}
 	for _, q := range s.list() {
@@ -62,10 +62,10 @@ func (s *Stream) Flush(limit time.Duration) bool {
 	return waitAll(done, limit)
 }
 
-// Close ends the stream: what is published from now on is lost. It waits until
-// the observers have handled what was published before, at most for limit, and
-// reports whether they have. One that has not is left behind, so that an
-// observer that hangs does not keep the program from exiting.
+// Close ends the stream: later events are ignored. It waits, for at most limit,
+// until the observers have handled the events published before, and reports
+// whether they have. The goroutine of an observer that hangs is left behind, so
+// that it does not keep the program from exiting.
 func (s *Stream) Close(limit time.Duration) bool {
 	s.mu.Lock()
 	s.closed = true
@@ -81,10 +81,11 @@ func (s *Stream) Close(limit time.Duration) bool {
 func (s *Stream) list() []*queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.observers // only ever appended to
+	return s.observers // elements never change
 }
 
-// waitAll waits until all channels are closed, at most for limit.
+// waitAll waits, for at most limit, until all channels are closed. It reports
+// whether they are.
 func waitAll(channels []<-chan struct{}, limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()

@@ -30,13 +30,13 @@ func (v *view) handle(e Event) {
 	v.events = append(v.events, e)
 }
 
-// seen returns the texts of the events, and the counts of those lost.
+// seen returns the texts of the events, and the counts of those dropped.
 func (v *view) seen() (texts []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, e := range v.events {
-		if e.Kind == EventsLost {
-			e.Text = fmt.Sprintf("lost %d", e.Count)
+		if e.Kind == EventsDropped {
+			e.Text = fmt.Sprintf("dropped %d", e.Count)
 		}
 		texts = append(texts, e.Text)
 	}
@@ -67,7 +67,7 @@ func TestStreamDeliversInOrderToEachObserver(t *testing.T) {
 	})
 }
 
-func TestStreamReportsHowManyEventsASlowObserverLost(t *testing.T) {
+func TestStreamReportsDroppedEventsToSlowObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s Stream
 		slow, other := &view{stuck: make(chan struct{})}, &view{}
@@ -80,14 +80,14 @@ func TestStreamReportsHowManyEventsASlowObserverLost(t *testing.T) {
 		assert.Len(t, other.seen(), 10, "another observer loses nothing")
 		close(slow.stuck)
 		synctest.Wait()
-		assert.Equal(t, []string{"1", "2", "3", "4", "lost 6"}, slow.seen(), "the count is reported without a further event")
+		assert.Equal(t, []string{"1", "2", "3", "4", "dropped 6"}, slow.seen(), "the count is reported without a further event")
 		publish(&s, 11, 12)
 		require.True(t, s.Close(time.Second))
-		assert.Equal(t, []string{"1", "2", "3", "4", "lost 6", "11", "12"}, slow.seen())
+		assert.Equal(t, []string{"1", "2", "3", "4", "dropped 6", "11", "12"}, slow.seen())
 	})
 }
 
-func TestStreamKeepsNoRoomForEventsThatNobodyWants(t *testing.T) {
+func TestStreamDoesNotQueueUnwantedEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s Stream
 		v := &view{stuck: make(chan struct{})}
@@ -104,7 +104,7 @@ func TestStreamKeepsNoRoomForEventsThatNobodyWants(t *testing.T) {
 	})
 }
 
-func TestCloseDoesNotWaitForAnObserverThatHangs(t *testing.T) {
+func TestCloseDoesNotWaitForHangingObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s Stream
 		v := &view{stuck: make(chan struct{})}
@@ -136,7 +136,7 @@ func TestFlushWaitsForWhatWasPublishedBefore(t *testing.T) {
 	})
 }
 
-func TestEverySessionEventAndTunnelEventHasAKind(t *testing.T) {
+func TestEverySourceEventHasKind(t *testing.T) {
 	for kind := ftpfwd.SessionOpened; kind <= ftpfwd.Warned; kind++ {
 		assert.NotZero(t, OfSession(ftpfwd.Event{Kind: kind}).Kind, kind)
 	}
@@ -145,7 +145,7 @@ func TestEverySessionEventAndTunnelEventHasAKind(t *testing.T) {
 	}
 }
 
-func TestSessionEventsKeepWhomTheyAreAbout(t *testing.T) {
+func TestConversionKeepsEventFields(t *testing.T) {
 	at := time.Now()
 	got := OfSession(ftpfwd.Event{
 		Kind: ftpfwd.TransferEnded, Time: at, Session: 7, Client: "127.0.0.1:5000", Listener: "127.0.0.1:2121",
@@ -157,4 +157,5 @@ func TestSessionEventsKeepWhomTheyAreAbout(t *testing.T) {
 	}, got)
 	hop := tunnel.Hop{Alias: "jump", User: "ann"}
 	assert.Equal(t, Event{Kind: ConnectFailed, Gateway: "gw", Host: hop.String(), Wait: time.Second}, OfTunnel("gw", tunnel.Event{Kind: tunnel.Waiting, Hop: hop, Wait: time.Second}))
+	assert.Equal(t, Event{Kind: SSHWarning, Gateway: "gw", Host: hop.String(), Warning: "agent"}, OfTunnel("gw", tunnel.Event{Kind: tunnel.Warning, Hop: hop, Warning: tunnel.AgentWarning}))
 }

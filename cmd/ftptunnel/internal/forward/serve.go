@@ -95,6 +95,16 @@ func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 		ForeignPorts:  f.ForeignPorts,
 		DataTimeout:   f.DataTimeout,
 		DrainTimeout:  f.DrainTimeout,
-		Observe:       func(e ftpfwd.Event) { s.Publish(events.OfSession(e)) },
+		Observe:       s.observe,
 	}
+}
+
+// observe publishes an event of a session. If there is only one gateway, it names
+// that as the one through which a server is unreachable; if there are several, the
+// error does.
+func (s *Service) observe(e ftpfwd.Event) {
+	if e.Warning == ftpfwd.ServerUnreachable && len(s.Settings.Gateways) == 1 {
+		e.Gateway = s.Settings.Gateways[0]
+	}
+	s.Publish(events.OfSession(e))
 }

@@ -8,15 +8,15 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 )
 
-// A better gateway than the current one is tried after firstTry, and after a
-// failure in twice the time, up to mostTry: each try that gets so far connects to
-// the FTP servers.
+// A gateway that is preferred to the current one is tried after firstTry. Each
+// failure doubles the time to the next try, up to mostTry: a try may connect to the
+// FTP servers.
 const (
 	firstTry = 10 * time.Second
 	mostTry  = 5 * time.Minute
 )
 
-// keepReturning returns to better gateways than the current one, until ctx is
+// keepReturning switches to better gateways than the current one until ctx is
 // done.
 func (g *Group) keepReturning(ctx context.Context) {
 	wait := firstTry
@@ -38,8 +38,8 @@ func (g *Group) keepReturning(ctx context.Context) {
 }
 
 // tryBetter makes a better gateway the current one if all servers greet through
-// it and nothing runs through the current one. It reports whether it tried and
-// failed; the next try is then after next.
+// it and no session uses the current one. It reports whether it tried and failed;
+// the next try is then after next.
 func (g *Group) tryBetter(ctx context.Context, next time.Duration) (failed bool) {
 	for _, m := range g.better() {
 		err := g.probe(ctx, m)
@@ -53,8 +53,8 @@ func (g *Group) tryBetter(ctx context.Context, next time.Duration) (failed bool)
 	return failed
 }
 
-// better returns the gateways before the current one that may be back; none if
-// something runs through the current one.
+// better returns the gateways before the current one that may work again. It
+// returns none if the current one is in use.
 func (g *Group) better() (better []*member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -72,8 +72,8 @@ func (g *Group) better() (better []*member) {
 	return better
 }
 
-// busy reports whether something runs through the current gateway, or is about
-// to. The caller holds mu.
+// busy reports whether a session uses the current gateway, or a client is being
+// connected. The caller holds mu.
 func (g *Group) busy() bool { return g.current.sessions > 0 || g.connecting > 0 }
 
 // probe connects to m and waits for all servers' greetings.
@@ -91,8 +91,8 @@ func (g *Group) probe(ctx context.Context, m *member) error {
 	return greeting.CheckAll(ctx, through, g.servers)
 }
 
-// returnTo makes m the current gateway, unless a client has come meanwhile. The
-// one before is closed if no other group uses it.
+// returnTo makes m the current gateway, unless a client has connected meanwhile.
+// The previous one is closed if no other group uses it.
 func (g *Group) returnTo(m *member) {
 	g.mu.Lock()
 	before := g.current

@@ -19,7 +19,7 @@ func failedOver(r *rig) *Group {
 	return g
 }
 
-func TestABetterGatewayIsReturnedToOnlyWhenNothingRuns(t *testing.T) {
+func TestGroupReturnsToBetterGatewayOnlyWhenIdle(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := failedOver(r)
 		busy := r.client(g)
@@ -35,7 +35,7 @@ func TestABetterGatewayIsReturnedToOnlyWhenNothingRuns(t *testing.T) {
 	})
 }
 
-func TestABetterGatewayIsNotReturnedToWithoutAGreeting(t *testing.T) {
+func TestGroupDoesNotReturnWithoutGreeting(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := failedOver(r)
 		r.hosts["first"].set(func(h *sshHost) { h.down, h.refuses = nil, errProhibited })
@@ -46,7 +46,7 @@ func TestABetterGatewayIsNotReturnedToWithoutAGreeting(t *testing.T) {
 	})
 }
 
-func TestAGatewayThatWasDownAtTheStartIsReturnedTo(t *testing.T) {
+func TestGroupReturnsToGatewayThatWasDownAtStart(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		r.drops("first", errDown)
 		g := r.chosen("first", "second")
@@ -56,7 +56,7 @@ func TestAGatewayThatWasDownAtTheStartIsReturnedTo(t *testing.T) {
 	})
 }
 
-func TestAGatewayThatAnotherGroupUsesStaysConnected(t *testing.T) {
+func TestGatewayStaysConnectedWhileAnotherGroupUsesIt(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := failedOver(r)
 		other := r.chosen("second")
@@ -71,7 +71,7 @@ func TestAGatewayThatAnotherGroupUsesStaysConnected(t *testing.T) {
 }
 
 // Each try connects to the FTP servers, which count it.
-func TestTriesOfABetterGatewayBackOff(t *testing.T) {
+func TestRetriesOfBetterGatewayBackOff(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := failedOver(r)
 		r.hosts["first"].set(func(h *sshHost) { h.down, h.refuses = nil, errProhibited })
@@ -97,7 +97,7 @@ func TestTriesOfABetterGatewayBackOff(t *testing.T) {
 	})
 }
 
-func TestTheBackOffBeginsAgainWhenTheGatewayChanges(t *testing.T) {
+func TestBackoffResetsWhenGatewayChanges(t *testing.T) {
 	inBubble(t, []string{"first", "second", "third"}, func(r *rig) {
 		r.drops("first", errDown)
 		g := r.chosen("first", "second", "third")
@@ -110,7 +110,7 @@ func TestTheBackOffBeginsAgainWhenTheGatewayChanges(t *testing.T) {
 	})
 }
 
-func TestWhileSessionsRunTheBackOffDoesNotGrow(t *testing.T) {
+func TestBackoffDoesNotGrowWhileSessionsRun(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := failedOver(r)
 		busy := r.client(g)

@@ -11,13 +11,13 @@ import (
 // A dialFunc connects to an FTP server through a gateway.
 type dialFunc func(ctx context.Context, t Tunnel, server string) (net.Conn, error)
 
-// dial connects to server. It waits for a lost SSH connection to be made again.
+// dial connects to server. If the SSH connection is lost, it waits for the next.
 func dial(ctx context.Context, t Tunnel, server string) (net.Conn, error) {
 	return t.DialContext(ctx, "tcp", server)
 }
 
-// dialGreeted connects to server and waits for its greeting, which the
-// connection then begins with. It fails if there is no SSH connection now.
+// dialGreeted connects to server and waits for its greeting, which Read returns
+// first. It fails if the SSH connection is lost.
 func dialGreeted(ctx context.Context, t Tunnel, server string) (net.Conn, error) {
 	if err := t.Ready(ctx); err != nil {
 		return nil, err

@@ -12,12 +12,12 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// nextAfter is how long a client waits for one gateway while there is another.
+// nextAfter bounds the wait for one gateway if there is another.
 const nextAfter = 10 * time.Second
 
-// Connect makes a control connection to server through the current gateway.
-// Where there are several, it is given up for the next one if it does not lead
-// to the server's greeting within [nextAfter].
+// Connect makes a control connection to server through the current gateway. If
+// there are several, it gives up the current one for the next if the server does
+// not greet through it within [nextAfter].
 func (g *Group) Connect(ctx context.Context, server string) (ftpfwd.Route, error) {
 	candidates := g.begin()
 	defer g.done()
@@ -36,7 +36,7 @@ func (g *Group) Connect(ctx context.Context, server string) (ftpfwd.Route, error
 		}
 		failed = greeting.Join(failed, fmt.Errorf("through %s: %w", m.name, err))
 	}
-	if errors.Is(failed, tunnel.ErrLost) { // it may be back soon
+	if errors.Is(failed, tunnel.ErrLost) { // wait for it to reconnect
 		return g.through(ctx, candidates[0], greeting.Limit, server, dial)
 	}
 	return ftpfwd.Route{}, failed
@@ -60,12 +60,15 @@ func (g *Group) through(ctx context.Context, m *member, limit time.Duration, ser
 		g.count(m, -1)
 		m.release(through)
 	}
-	return ftpfwd.Route{Conn: &controlConn{Conn: conn, ended: ended}, Network: through.Tunnel, Gateway: m.name}, nil
+	return ftpfwd.Route{
+		Conn: &controlConn{Conn: conn, ended: ended}, Network: through.Tunnel, Gateway: m.name,
+		Key: fmt.Sprint(m.name, " ", through.number), // a changed configuration may lead elsewhere
+	}, nil
 }
 
-// Choose makes the first gateway the current one through which all servers
-// greet. If there is none it takes the first that it can connect to, and the
-// error is a [*SilentError]; if it can connect to none, it takes none.
+// Choose makes the first gateway through which all servers greet the current one.
+// If there is none, it is the first that can be connected to, and the error is a
+// [*SilentError]. If none can be connected to, there is no current gateway.
 func (g *Group) Choose(ctx context.Context) error {
 	var fallback *member
 	var failed error
@@ -97,10 +100,10 @@ func (g *Group) Choose(ctx context.Context) error {
 	return failed
 }
 
-// Open connects to a gateway for clients to come. With one gateway it opens no
-// FTP connection: a server that does not answer shows when a client needs it.
-// With several it is [Group.Choose], but it is no error if no server greets, unless
-// the gateway prohibits connections to it: time does not change that.
+// Open chooses a gateway before any client has connected. If there is only one, it
+// connects to that and opens no FTP connection. If there are several it calls
+// [Group.Choose], and returns a [*SilentError] only if the gateway prohibits the
+// connection: the others may be temporary.
 func (g *Group) Open(ctx context.Context) error {
 	if len(g.members) == 1 {
 		return g.connect(ctx, g.members[0])
@@ -125,8 +128,8 @@ func (g *Group) connect(ctx context.Context, m *member) error {
 	return nil
 }
 
-// A SilentError reports that the program is connected to a gateway, but no FTP
-// server greets through it.
+// A SilentError reports that a gateway is connected, but some FTP server does not
+// greet through it.
 type SilentError struct{ Err error }
 
 func (e *SilentError) Error() string { return e.Err.Error() }

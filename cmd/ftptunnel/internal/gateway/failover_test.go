@@ -16,7 +16,7 @@ import (
 
 var errProhibited = &tunnel.OpenError{Address: ftpServer, Prohibited: true, Err: errors.New("open failed")}
 
-func TestTheFirstGatewayWhoseServerGreetsIsChosen(t *testing.T) {
+func TestChooseTakesFirstGatewayWhoseServerGreets(t *testing.T) {
 	inBubble(t, []string{"down", "prohibits", "leads", "better"}, func(r *rig) {
 		r.drops("down", errDown)
 		r.hosts["prohibits"].refuses = errProhibited
@@ -29,7 +29,7 @@ func TestTheFirstGatewayWhoseServerGreetsIsChosen(t *testing.T) {
 	})
 }
 
-func TestWithoutAGreetingTheFirstGatewayThatConnectsIsChosen(t *testing.T) {
+func TestChooseFallsBackToFirstConnectedGateway(t *testing.T) {
 	inBubble(t, []string{"down", "first", "second"}, func(r *rig) {
 		r.drops("down", errDown)
 		r.greets = "SSH-2.0-OpenSSH_9.2\r\n"
@@ -41,7 +41,7 @@ func TestWithoutAGreetingTheFirstGatewayThatConnectsIsChosen(t *testing.T) {
 	})
 }
 
-func TestAGatewayThatProhibitsTheServerIsAnErrorAtTheStart(t *testing.T) {
+func TestOpenFailsIfAllGatewaysProhibitServer(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		r.hosts["first"].refuses, r.hosts["second"].refuses = errProhibited, errProhibited
 		assert.ErrorIs(t, r.group("first", "second").Open(r.t.Context()), errProhibited)
@@ -49,7 +49,7 @@ func TestAGatewayThatProhibitsTheServerIsAnErrorAtTheStart(t *testing.T) {
 }
 
 // Servers count and log each connection, and some ban for one without a login.
-func TestOneGatewayIsOpenedWithoutAnFTPConnection(t *testing.T) {
+func TestOpenMakesNoFTPConnectionWithOneGateway(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.hosts["gw"].refuses = errProhibited // which a client will see
 		g := r.group("gw")
@@ -67,14 +67,14 @@ func TestOneGatewayIsOpenedWithoutAnFTPConnection(t *testing.T) {
 	})
 }
 
-func TestOneGatewayThatCannotBeConnectedToIsAnError(t *testing.T) {
+func TestOpenFailsIfOneGatewayIsDown(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.drops("gw", errDown)
 		assert.Equal(t, errDown, r.group("gw").Open(r.t.Context()))
 	})
 }
 
-func TestChooseWaitsForAGreetingThroughOneGatewayToo(t *testing.T) {
+func TestChooseNeedsGreetingWithOneGatewayToo(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.greets = "SSH-2.0-OpenSSH_9.2\r\n"
 		assert.ErrorContains(t, r.group("gw").Choose(r.t.Context()), "does not greet as an FTP server")
@@ -82,7 +82,7 @@ func TestChooseWaitsForAGreetingThroughOneGatewayToo(t *testing.T) {
 	})
 }
 
-func TestTheNextGatewayIsUsedWithinTenSeconds(t *testing.T) {
+func TestConnectUsesNextGatewayWithin10Seconds(t *testing.T) {
 	for name, breaks := range map[string]func(h *sshHost){
 		"it is frozen":                func(h *sshHost) { h.stuck = true },
 		"its connection is lost":      func(h *sshHost) { h.down = errDown },
@@ -107,7 +107,7 @@ func TestTheNextGatewayIsUsedWithinTenSeconds(t *testing.T) {
 	}
 }
 
-func TestWhyAGatewayWasGivenUpForAnotherIsPublished(t *testing.T) {
+func TestSelectedEventHasReasonForSwitch(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := r.chosen("first", "second")
 		r.hosts["first"].set(func(h *sshHost) { h.refuses = errProhibited })
@@ -120,7 +120,7 @@ func TestWhyAGatewayWasGivenUpForAnotherIsPublished(t *testing.T) {
 	})
 }
 
-func TestASessionNeverChangesItsGateway(t *testing.T) {
+func TestSessionKeepsItsGateway(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := r.chosen("first", "second")
 		old := r.client(g)
@@ -137,7 +137,7 @@ func TestASessionNeverChangesItsGateway(t *testing.T) {
 	})
 }
 
-func TestAClientThatNoGatewayServesGetsTheReasonOfEach(t *testing.T) {
+func TestConnectReturnsTheErrorOfEachGateway(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := r.chosen("first", "second")
 		for _, h := range r.hosts {
@@ -150,7 +150,7 @@ func TestAClientThatNoGatewayServesGetsTheReasonOfEach(t *testing.T) {
 	})
 }
 
-func TestAClientWaitsForALostGatewayIfThereIsNoOther(t *testing.T) {
+func TestConnectWaitsForReconnectIfNoGatewayIsLeft(t *testing.T) {
 	for _, names := range [][]string{{"first"}, {"first", "second"}} {
 		inBubble(t, names, func(r *rig) {
 			g := r.chosen(names...)
@@ -165,7 +165,7 @@ func TestAClientWaitsForALostGatewayIfThereIsNoOther(t *testing.T) {
 	}
 }
 
-func TestAPermanentFailureRemovesOneGatewayAndThatOfTheLastEndsTheGroup(t *testing.T) {
+func TestPermanentErrorsRemoveGatewaysUntilGroupEnds(t *testing.T) {
 	inBubble(t, []string{"first", "second"}, func(r *rig) {
 		g := r.chosen("first", "second")
 		r.loses("first", errAuth)

@@ -9,13 +9,13 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// A Tunnel is what a gateway needs of its SSH connection, which is made again
-// whenever it is lost. A [*tunnel.Tunnel] is one. It must be comparable.
+// A Tunnel is what a gateway needs of its SSH connection. A [*tunnel.Tunnel] is
+// one. It reconnects by itself, and must be comparable.
 type Tunnel interface {
 	ftpfwd.Network
 
 	Ready(ctx context.Context) error // nil once connected, or why the next attempt failed
-	Done() <-chan struct{}           // closed when it has ended for good
+	Done() <-chan struct{}           // closed when it has ended and does not reconnect
 	Err() error                      // why it has ended
 	Close() error
 }
@@ -23,28 +23,28 @@ type Tunnel interface {
 // An Opener connects to a gateway. When ctx is done it returns an error.
 type Opener func(ctx context.Context, name string, hops []tunnel.Hop) (Tunnel, error)
 
-// A state is what a gateway can be used for.
+// A state of a gateway. The transitions are
 //
-//	idle    -> opening  somebody needs a connection
-//	opening -> up       there is one
-//	opening -> idle     the attempt failed, or the configuration changed
-//	opening -> failed   the attempt failed for a reason that trying again does not change
-//	up      -> idle     the connection was closed because nobody uses it
-//	up      -> failed   it was lost, and cannot be made again
-//	failed  -> idle     the configuration changed
-//	any     -> closed   the program ends
+//	idle    -> opening   a user needs a connection
+//	opening -> up        connected
+//	opening -> idle      the attempt failed
+//	opening -> failed    the attempt failed with a permanent error
+//	up      -> idle      the connection was closed because nothing used it
+//	up      -> failed    the connection was lost, with a permanent error
+//	any     -> idle, up  the configuration changed
+//	any     -> closed    the program ends
 type state int
 
 const (
-	idle state = iota
-	opening
-	up // connected, or connecting again
-	failed
+	idle    state = iota // there is no connection; the next user opens one
+	opening              // an attempt to connect is running
+	up                   // connected, or reconnecting
+	failed               // cannot be used until the configuration changes
 	closed
 )
 
-// A gateway is an SSH server that leads to FTP servers. It has one SSH
-// connection, which is opened when it is first needed and is used by all. Its
+// A gateway is an SSH server through which FTP servers are reached. It has one
+// SSH connection, which is opened for the first user and shared by all. Its
 // methods may be called from several goroutines.
 type gateway struct {
 	name  string // as the user named it
@@ -59,20 +59,22 @@ type gateway struct {
 	draining map[*connection]bool // replaced connections; each closes with its last user
 	err      error                // in states failed and closed: why
 	holds    int                  // groups whose current gateway this is
+	opened   int                  // connections so far
 	onFail   []func(error)        // called when the state has become failed
 }
 
-// An attempt to connect.
+// An attempt is one attempt to connect.
 type attempt struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed at the end of the attempt; err is then set
-	err    error         // why it failed; nil if it did not, or does not count any more
+	err    error         // why it failed; nil if it succeeded or was abandoned
 }
 
 // A connection is one SSH connection of a gateway.
 type connection struct {
 	Tunnel
-	users int // sessions and probes; guarded by the gateway's lock
+	number int // counts the gateway's connections
+	users  int // sessions and probes; guarded by the gateway's lock
 }
 
 var errClosed = errors.New("the gateway is closed")
@@ -81,9 +83,9 @@ func newGateway(name string, hops []tunnel.Hop, open Opener) *gateway {
 	return &gateway{name: name, hops: hops, open: open, draining: make(map[*connection]bool)}
 }
 
-// use returns the gateway's connection, which the caller uses until release. If
-// there is none it opens one, and waits for it until ctx is done. An attempt
-// that has begun continues: it may be waiting for the user's answer.
+// use returns the gateway's connection. The caller must release it. If there is
+// none, use opens one and waits for it until ctx is done. The attempt continues
+// after that: it may be waiting for the user's answer to a question.
 func (g *gateway) use(ctx context.Context) (*connection, error) {
 	for {
 		conn, a, err := g.useNow()
@@ -140,10 +142,10 @@ func (g *gateway) connect() {
 	})
 }
 
-// conclude notes the result of an attempt.
+// conclude sets the state after an attempt.
 func (g *gateway) conclude(a *attempt, t Tunnel, err error) {
 	g.mu.Lock()
-	counts := g.attempt == a // otherwise another configuration replaced it, or the gateway is closed
+	counts := g.attempt == a // false if it was abandoned for a new configuration, or the gateway is closed
 	switch {
 	case !counts && err == nil:
 		g.end(&connection{Tunnel: t})
@@ -168,13 +170,14 @@ func (g *gateway) conclude(a *attempt, t Tunnel, err error) {
 
 // adopt makes t the gateway's connection and watches it. The caller holds mu.
 func (g *gateway) adopt(t Tunnel) {
-	conn := &connection{Tunnel: t}
+	g.opened++
+	conn := &connection{Tunnel: t, number: g.opened}
 	g.state, g.conn = up, conn
 	g.tasks.Go(func() { g.watch(conn) })
 }
 
-// watch waits for the end of conn. If nobody closed it, it ended by itself, and
-// cannot be made again.
+// watch waits for the end of conn. A connection that was not closed ended with a
+// permanent error.
 func (g *gateway) watch(conn *connection) {
 	<-conn.Done()
 	err := conn.Err()
@@ -189,7 +192,7 @@ func (g *gateway) watch(conn *connection) {
 	}
 }
 
-// report calls those who want to know that the gateway has failed.
+// report calls the functions that were passed to whenFailed.
 func (g *gateway) report(err error) {
 	g.mu.Lock()
 	onFail := g.onFail
@@ -205,7 +208,7 @@ func (g *gateway) end(conn *connection) {
 	g.tasks.Go(func() { _ = conn.Close() })
 }
 
-// drain closes conn as soon as nobody uses it. The caller holds mu.
+// drain closes conn when its last user releases it. The caller holds mu.
 func (g *gateway) drain(conn *connection) {
 	if conn.users > 0 {
 		g.draining[conn] = true
@@ -214,15 +217,15 @@ func (g *gateway) drain(conn *connection) {
 	g.end(conn)
 }
 
-// hold notes that the gateway is, or is no longer, the current one of a group.
+// hold adds to the number of groups whose current gateway this is.
 func (g *gateway) hold(by int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.holds += by
 }
 
-// rest closes the connection if nobody uses the gateway. The next user opens
-// another.
+// rest closes the connection if nothing uses the gateway. The next user opens
+// another one.
 func (g *gateway) rest() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -242,7 +245,7 @@ func (g *gateway) failure() error {
 	return g.err
 }
 
-// whenFailed has f called each time the gateway fails.
+// whenFailed calls f each time the gateway fails.
 func (g *gateway) whenFailed(f func(error)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

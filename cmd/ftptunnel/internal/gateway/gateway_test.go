@@ -17,7 +17,7 @@ import (
 
 var errDown = &tunnel.HopError{Op: "dial", Err: errors.New("connection refused")}
 
-func TestUsersOfAGatewayShareOneConnection(t *testing.T) {
+func TestGroupsShareOneSSHConnection(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.hosts["gw"].connects = func(context.Context) error {
 			time.Sleep(time.Second)
@@ -34,7 +34,7 @@ func TestUsersOfAGatewayShareOneConnection(t *testing.T) {
 	})
 }
 
-func TestAnAttemptToConnectContinuesWithoutWhoWaitedForIt(t *testing.T) {
+func TestConnectionAttemptOutlivesItsCaller(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.hosts["gw"].connects = func(context.Context) error {
 			time.Sleep(time.Minute) // the user is asked for a password
@@ -50,7 +50,7 @@ func TestAnAttemptToConnectContinuesWithoutWhoWaitedForIt(t *testing.T) {
 	})
 }
 
-func TestCloseEndsAnAttemptToConnect(t *testing.T) {
+func TestCloseCancelsAttempt(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.hosts["gw"].connects = func(ctx context.Context) error {
 			<-ctx.Done()
@@ -68,7 +68,7 @@ func TestCloseEndsAnAttemptToConnect(t *testing.T) {
 	})
 }
 
-func TestCloseEndsConnectionsThatAreUsed(t *testing.T) {
+func TestCloseEndsConnectionsInUse(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		c := r.client(r.chosen("gw"))
 		r.pool.Close()
@@ -77,7 +77,7 @@ func TestCloseEndsConnectionsThatAreUsed(t *testing.T) {
 	})
 }
 
-func TestAGatewayThatFailsIsTriedAgainUnlessTheFailureIsPermanent(t *testing.T) {
+func TestGatewayRetriesUnlessErrorIsPermanent(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		attempts, fails := 0, error(errDown)
 		r.hosts["gw"].connects = func(context.Context) error {
@@ -97,7 +97,7 @@ func TestAGatewayThatFailsIsTriedAgainUnlessTheFailureIsPermanent(t *testing.T) 
 	})
 }
 
-func TestReloadReplacesAGatewayAndTheOldConnectionEndsWithItsLastSession(t *testing.T) {
+func TestReloadClosesOldConnectionWithItsLastSession(t *testing.T) {
 	inBubble(t, []string{"gw", "other"}, func(r *rig) {
 		g := r.chosen("gw")
 		first, second := r.client(g), r.client(g)
@@ -118,7 +118,7 @@ func TestReloadReplacesAGatewayAndTheOldConnectionEndsWithItsLastSession(t *test
 	})
 }
 
-func TestReloadKeepsAConfigurationThatWorks(t *testing.T) {
+func TestReloadKeepsWorkingConfiguration(t *testing.T) {
 	inBubble(t, []string{"gw", "other"}, func(r *rig) {
 		g := r.chosen("gw")
 		r.pool.Reload(r.t.Context())
@@ -136,7 +136,7 @@ func TestReloadKeepsAConfigurationThatWorks(t *testing.T) {
 	})
 }
 
-func TestReloadTriesAFailedGatewayAgain(t *testing.T) {
+func TestReloadRevivesFailedGateway(t *testing.T) {
 	inBubble(t, []string{"gw", "next"}, func(r *rig) {
 		r.hosts["gw"].connects = func(context.Context) error { return errAuth }
 		g := r.chosen("gw", "next")
@@ -149,7 +149,7 @@ func TestReloadTriesAFailedGatewayAgain(t *testing.T) {
 	})
 }
 
-func TestReloadAbandonsAnAttemptWithTheOldConfiguration(t *testing.T) {
+func TestReloadAbandonsAttemptWithOldConfiguration(t *testing.T) {
 	inBubble(t, []string{"gw", "other"}, func(r *rig) {
 		r.hosts["gw"].connects = func(ctx context.Context) error {
 			<-ctx.Done()

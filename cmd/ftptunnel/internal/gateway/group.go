@@ -9,11 +9,12 @@ import (
 	"example.org/ftptunnel/tunnel"
 )
 
-// A Group is gateways in order of preference that lead to the same FTP servers.
-// One is used at a time. Its methods may be called from several goroutines.
+// A Group is a list of gateways to the same FTP servers, in order of preference.
+// New sessions use the current one. Its methods may be called from several
+// goroutines.
 type Group struct {
 	members  []*member
-	servers  []string // that a gateway must lead to
+	servers  []string // that must be reached
 	publish  func(events.Event)
 	stop     context.CancelFunc // ends keepReturning
 	tasks    sync.WaitGroup
@@ -21,7 +22,7 @@ type Group struct {
 
 	mu         sync.Mutex
 	current    *member       // nil until one has been chosen
-	connecting int           // clients that are being connected
+	connecting int           // calls of Connect that are running
 	err        error         // why no gateway can be used any more
 	ended      chan struct{} // closed when err is set
 }
@@ -58,7 +59,7 @@ func (g *Group) Err() error {
 	return g.err
 }
 
-// failed notes that m cannot be used until its configuration changes.
+// failed handles the permanent failure of m.
 func (g *Group) failed(m *member, err error) {
 	if len(g.members) > 1 {
 		g.publish(events.Event{Kind: events.GatewayGivenUp, Gateway: m.name, Err: err})
@@ -68,7 +69,7 @@ func (g *Group) failed(m *member, err error) {
 	}
 }
 
-// end notes why no gateway can be used any more.
+// end sets why no gateway can be used any more.
 func (g *Group) end(err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -78,8 +79,8 @@ func (g *Group) end(err error) {
 	}
 }
 
-// begin returns the gateways for a client that is to be connected, the current
-// one first. Until done, the group does not return to a better gateway.
+// begin returns the gateways to try for a client, the current one first. Until
+// done is called, the group does not return to a better gateway.
 func (g *Group) begin() []*member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,15 +98,15 @@ func (g *Group) done() {
 	g.connecting--
 }
 
-// count notes that sessions of m have begun or ended.
+// count adds to the number of sessions of m.
 func (g *Group) count(m *member, by int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	m.sessions += by
 }
 
-// makeCurrent makes m the current gateway. cause is why the one before is not used any
-// more.
+// makeCurrent makes m the current gateway. cause is why the previous one was given
+// up, if it was.
 func (g *Group) makeCurrent(m *member, cause error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,9 +1,10 @@
-// Package gateway chooses the way to the FTP servers.
+// Package gateway chooses the gateway through which FTP servers are reached.
 //
-// A [Pool] has one gateway for each name, and so one SSH connection that all
-// listeners share. A [Group] is gateways in order of preference, of which one is
-// used at a time: the next if it does not lead to an FTP server (failover.go), a
-// better one again when that is back and nothing runs (back.go). A session keeps
+// A [Pool] has one gateway for each name, with one SSH connection that all
+// listeners share. A [Group] is a list of gateways in order of preference, of which
+// new sessions use the current one. It is given up for the next one if an FTP server
+// does not answer through it (failover.go); the group returns to a better one when
+// that works again and no session uses the current one (back.go). A session keeps
 // the gateway that it began with.
 //
 // Each gateway has its own lock and its own states (gateway.go).
@@ -72,8 +73,8 @@ func (p *Pool) gateway(ctx context.Context, name string) (*gateway, error) {
 	return gw, nil
 }
 
-// Close ends all SSH connections with what was opened through them, and waits
-// until they have ended. The groups of the pool cannot be used any more.
+// Close closes all SSH connections and everything opened through them, and waits
+// until they have ended. After that, the pool's groups return errors.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	groups, gateways := slices.Clone(p.groups), slices.Clone(p.gateways)

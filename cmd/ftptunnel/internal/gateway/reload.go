@@ -23,13 +23,16 @@ func (p *Pool) Reload(ctx context.Context) {
 		if err == nil {
 			kind, err = gw.reload(ctx, hops)
 		}
+		if ctx.Err() != nil {
+			return // the program is stopping
+		}
 		p.publish(events.Event{Kind: kind, Gateway: gw.name, Err: err})
 	}
 }
 
-// reload makes hops the gateway's configuration. If a group uses the gateway, it
-// connects first, so that a configuration with which it cannot does not replace
-// one with which it can.
+// reload makes hops the gateway's configuration. If the gateway is a group's
+// current one, reload connects first: a configuration that does not work must not
+// replace one that does.
 func (g *gateway) reload(ctx context.Context, hops []tunnel.Hop) (events.Kind, error) {
 	g.mu.Lock()
 	same := g.state != failed && reflect.DeepEqual(hops, g.hops)
@@ -54,9 +57,9 @@ func (g *gateway) reload(ctx context.Context, hops []tunnel.Hop) (events.Kind, e
 	return events.ConfigUnworkable, errClosed
 }
 
-// replace replaces the configuration and the connection, by t or, if that is
-// nil, by one that the next user opens. The old connection closes with its last
-// user. It reports false if the gateway is closed.
+// replace replaces the configuration and the connection. The new connection is t
+// or, if that is nil, one that the next user opens. The old one closes when its
+// last user releases it. replace returns false if the gateway is closed.
 func (g *gateway) replace(hops []tunnel.Hop, t Tunnel) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -65,7 +68,7 @@ func (g *gateway) replace(hops []tunnel.Hop, t Tunnel) bool {
 	}
 	if g.attempt != nil {
 		g.attempt.cancel()
-		g.attempt = nil // who waits for it begins another
+		g.attempt = nil // its users begin another
 	}
 	old := g.conn
 	g.hops, g.state, g.conn, g.err = hops, idle, nil, nil

@@ -18,20 +18,20 @@ func prohibited(address string) *tunnel.OpenError {
 	return &tunnel.OpenError{Address: address, Prohibited: true, Err: errors.New("open failed")}
 }
 
-func TestHintsAreAboutTheFirstErrorThatIsKnown(t *testing.T) {
+func TestHintLooksThroughWrappedErrors(t *testing.T) {
 	assert.Empty(t, For(nil))
 	assert.Empty(t, For(errors.New("unknown")))
 	assert.Equal(t, []string{"type this"}, For(fmt.Errorf("wrapped: %w", &settings.Error{Text: "wrong", Hint: "type this"})))
 }
 
-func TestHintsAboutSeveralErrorsAreGivenOnceEach(t *testing.T) {
+func TestHintsOfJoinedErrorsAreNotRepeated(t *testing.T) {
 	both := fmt.Errorf("%w; %w", prohibited("ftp:21"), prohibited("ftp:21"))
 	assert.Equal(t, For(prohibited("ftp:21")), For(both))
 	both = fmt.Errorf("%w; %w", prohibited("ftp:21"), &tunnel.OpenError{Address: "ftp:21", Err: errors.New("Connection refused")})
 	assert.Len(t, For(both), 3)
 }
 
-func TestHintsAboutAGatewayFollowItsAnswer(t *testing.T) {
+func TestHintDependsOnGatewaysAnswer(t *testing.T) {
 	for _, c := range []struct {
 		err  *tunnel.OpenError
 		want string
@@ -47,7 +47,7 @@ func TestHintsAboutAGatewayFollowItsAnswer(t *testing.T) {
 	}
 }
 
-func TestHintsAboutAPortNameTheCause(t *testing.T) {
+func TestHintNamesCauseOfListenError(t *testing.T) {
 	for cause, want := range map[error]string{
 		syscall.EADDRINUSE: "another program uses that port",
 		os.ErrPermission:   "ports below 1024",

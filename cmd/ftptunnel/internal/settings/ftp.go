@@ -10,9 +10,6 @@ import (
 	"example.org/ftptunnel/ftpfwd"
 )
 
-// exact is a server mode without any translation.
-const exact ftpfwd.ServerMode = "client"
-
 // FTP says how FTP is forwarded, and for whom. Its fields have the meaning of
 // those of [ftpfwd.Forwarder].
 type FTP struct {
@@ -33,7 +30,7 @@ func (in Input) ftp() (FTP, error) {
 		MaxClients: in.MaxClients, DataTimeout: in.DataTimeout, DrainTimeout: in.DrainTimeout,
 	}
 	switch f.ServerMode {
-	case ftpfwd.Auto, ftpfwd.Passive, ftpfwd.Active, exact:
+	case ftpfwd.Auto, ftpfwd.Passive, ftpfwd.Active, ftpfwd.Exact:
 	default:
 		return f, &Error{fmt.Sprintf("unknown server mode %q", in.ServerMode), "--server-mode=auto, passive, active or client"}
 	}

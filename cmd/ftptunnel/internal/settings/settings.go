@@ -1,8 +1,8 @@
-// Package settings holds what the user asks for, as checked values.
+// Package settings has the program's settings.
 //
-// An [Input] has the settings as people write them, wherever they come from:
-// flags fill it today, a file can as well. [Input.Parse] checks it and returns
-// the [Settings] that the rest of the program works with.
+// An [Input] has them as people write them. Flags fill it; a configuration file can
+// too. [Input.Parse] checks it and returns [Settings], plain values for the rest of
+// the program.
 package settings
 
 import (
@@ -55,7 +55,7 @@ func Defaults() Input {
 	}
 }
 
-// Settings are checked settings. They do not change once they are parsed.
+// Settings are checked settings. They do not change after Parse.
 type Settings struct {
 	Gateways []string // at least one, in order of preference
 	SSH      sshconfig.Options
@@ -70,10 +70,10 @@ type Log struct {
 	Level slog.Level
 }
 
-// Levels beside those of package slog.
+// Levels in addition to those of package slog.
 const (
 	LevelLine   = slog.LevelDebug - 4 // single commands and replies
-	LevelNotice = slog.LevelInfo + 2  // what ssh prints unless it is quiet
+	LevelNotice = slog.LevelInfo + 2  // messages that ssh prints too
 )
 
 // Servers returns the FTP servers of the forwards that name one.
@@ -94,9 +94,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 
-// Parse checks in and returns its values. If neither Listen nor Dynamic names an
-// address to listen on, it is listen. An error is an [*Error], except if the
-// users of this machine cannot be looked up.
+// Parse checks in and returns its values. listen is the address to listen on if
+// neither Listen nor Dynamic is given. The error is an [*Error], unless the users of
+// this machine cannot be looked up.
 func (in Input) Parse(listen string) (*Settings, error) {
 	s := &Settings{SSH: in.SSH, Log: Log{JSON: in.LogFormat == "json", Level: in.level()}}
 	if err := in.check(); err != nil {
@@ -135,7 +135,7 @@ func (in Input) level() slog.Level {
 	return slog.LevelInfo
 }
 
-// check refuses settings that contradict each other.
+// check returns an error for settings that contradict each other.
 func (in Input) check() error {
 	switch {
 	case in.Gateway == "":

@@ -16,12 +16,12 @@ import (
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// forged is what somebody could put into a banner, a message or a file's name
-// to make a client connect to a place of their choice.
+// forged is a text that an attacker could put into a banner, a message or the
+// name of a file to make a client connect to a host of the attacker's choice.
 const forged = "227 Entering Passive Mode (6,6,6,6,1,1)"
 
-// talk sends lines to an FTP server at once, in one segment, and returns all
-// that comes back.
+// talk sends lines to an FTP server in one segment and returns all that it
+// answers.
 func talk(t *testing.T, h *lab.Host, address string, lines ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -37,11 +37,11 @@ func talk(t *testing.T, h *lab.Host, address string, lines ...string) string {
 	return string(all)
 }
 
-// What changes from one conversation to the next: times, process numbers, the
-// ports of the control connection, and whether a client before has quite gone.
-var fleeting = regexp.MustCompile(`client count was \d+|user number \d+|\d\d:\d\d(:\d\d)?|\b[0-9]{4,}\b`)
+// varying is what differs from one conversation to the next: times, process
+// ids, the ports of control connections, and whether an earlier client is gone.
+var varying = regexp.MustCompile(`client count was \d+|user number \d+|\d\d:\d\d(:\d\d)?|\b[0-9]{4,}\b`)
 
-func TestWhatAnnouncesNoPortPassesUnchangedAndInOrder(t *testing.T) {
+func TestRepliesThatAnnounceNoPortPassUnchangedAndInOrder(t *testing.T) {
 	withEachServer(t, func(s *site, ftp *lab.FTPServer) {
 		ftp.WriteFile(s.t, "a\n"+forged+"\nb", "")
 		ftp.WriteFile(s.t, "c", "")
@@ -50,9 +50,9 @@ func TestWhatAnnouncesNoPortPassesUnchangedAndInOrder(t *testing.T) {
 			"USER " + ftp.User, "PASS " + ftp.Password, "STAT", "STAT .", "NOOP", "SYST", "CWD " + forged, "RNFR c", "RNTO " + forged,
 			"STAT .", "HELP", "SIZE " + forged, "MLST " + forged, "RNFR " + forged, "RNTO c", "PWD",
 		}
-		straight := talk(s.t, s.Gateway, "127.0.0.1:21", conversation...)
-		through := talk(s.t, s.Client, "127.0.0.1:2121", conversation...)
-		assert.Equal(s.t, fleeting.ReplaceAllString(straight, "#"), fleeting.ReplaceAllString(through, "#"))
+		direct := talk(s.t, s.Gateway, "127.0.0.1:21", conversation...)
+		through := talk(s.t, s.Client, address, conversation...)
+		assert.Equal(s.t, varying.ReplaceAllString(direct, "#"), varying.ReplaceAllString(through, "#"))
 		assert.Contains(s.t, through, forged)
 		assert.Len(s.t, s.Client.Listeners(s.t), 1, "no data port was opened")
 	})
@@ -66,9 +66,9 @@ func TestBannersThatLookLikeAnnouncementsPassUnchanged(t *testing.T) {
 	ftp.WriteFile(t, ".message", forged+"\n229 (|||6|)\n")
 	s.start("gateway")
 	conversation := []string{"USER anonymous", "PASS x", "CWD pub", "NOOP"}
-	straight := talk(t, s.Gateway, "127.0.0.1:21", conversation...)
-	through := talk(t, s.Client, "127.0.0.1:2121", conversation...)
-	assert.Equal(t, straight, through)
+	direct := talk(t, s.Gateway, "127.0.0.1:21", conversation...)
+	through := talk(t, s.Client, address, conversation...)
+	assert.Equal(t, direct, through)
 	assert.Equal(t, 2, strings.Count(through, forged))
 	assert.Len(t, s.Client.Listeners(t), 1, "no data port was opened")
 }

@@ -9,20 +9,19 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"example.org/ftptunnel/internal/test/clients"
 	"example.org/ftptunnel/internal/test/ftptest"
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// encrypting starts a vsftpd that offers TLS, or insists on it.
-func (s *site) encrypting(insists bool) *lab.FTPServer {
+// tlsServer starts a vsftpd that offers TLS, or requires it.
+func (s *site) tlsServer(required bool) *lab.FTPServer {
 	s.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(s.t, err)
@@ -35,7 +34,7 @@ func (s *site) encrypting(insists bool) *lab.FTPServer {
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))+
 			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})))
 	force := "NO"
-	if insists {
+	if required {
 		force = "YES"
 	}
 	return lab.VSFTPD(s.t, s.Gateway, lab.VSFTPDConfig{Extra: []string{
@@ -43,40 +42,40 @@ func (s *site) encrypting(insists bool) *lab.FTPServer {
 	}})
 }
 
-func TestClientsThatLikeTLSGoOnInTheTunnel(t *testing.T) {
+func TestClientsThatPreferTLSWorkWithoutItInTunnel(t *testing.T) {
 	lab.Require(t, "curl", "lftp")
 	s := throughSSHD(t)
-	ftp := s.encrypting(false)
-	require.NoError(t, os.WriteFile(filepath.Join(ftp.Root, "pub", "file"), []byte("data"), 0o644))
+	s.tlsServer(false).WriteFile(t, "file", "data")
 	s.start("gateway")
 	assert.Contains(t, talk(t, s.Gateway, "127.0.0.1:21", "FEAT"), "AUTH TLS")
-	features := talk(t, s.Client, "127.0.0.1:2121", "FEAT")
+	features := talk(t, s.Client, address, "FEAT")
 	assert.NotRegexp(t, "AUTH|PBSZ|PROT", features)
 	assert.Contains(t, features, "EPSV")
-	assert.Equal(t, "data", s.succeeds("curl", "-sS", "--ssl", here+"/pub/file"))
-	assert.Equal(t, "data", s.succeeds("lftp", "-c", "set net:max-retries 1; set cmd:fail-exit yes; set ftp:ssl-allow yes; open "+here+"; cat pub/file"))
-	// And those that insist go without, but not in clear.
+	assert.Equal(t, "data", s.curl("--ssl", here+"/pub/file"))
+	assert.Equal(t, "data", s.lftp("set ftp:ssl-allow yes", "open "+here, "cat pub/file"))
+	// Clients that require TLS fail, and send nothing in clear.
 	assert.Equal(t, 64, s.run("curl", "-sS", "--ssl-reqd", here+"/pub/file").status)
-	// lftp says so and then, without a tunnel as with it, may not end by itself.
-	forced := s.run("timeout", "5", "lftp", "-c", "set net:max-retries 1; set cmd:fail-exit yes; set ftp:ssl-force yes; open -u ftp,x "+here+"; cat pub/file")
+	// lftp reports it and then, with and without a tunnel, may not exit.
+	i := clients.LftpScript("set ftp:ssl-force yes", "open -u ftp,x "+here, "cat pub/file")
+	forced := s.run("timeout", append([]string{"5"}, i.Args...)...)
 	assert.NotZero(t, forced.status)
 	assert.NotContains(t, forced.stdout, "data")
 }
 
-func TestAServerThatInsistsOnTLSIsExplained(t *testing.T) {
+func TestServerThatRequiresTLSIsExplained(t *testing.T) {
 	lab.Require(t, "curl")
 	s := throughSSHD(t)
-	s.encrypting(true)
+	s.tlsServer(true)
 	p := s.start("gateway")
 	assert.NotZero(t, s.run("curl", "-sS", here+"/pub/").status)
-	p.Stderr.Await(t, "the FTP server insists on TLS")
+	p.Stderr.Await(t, "the FTP server requires TLS")
 	for _, product := range ftptest.TLSOnly {
 		t.Run(product.Name, func(t *testing.T) {
 			s := throughSSHD(t)
-			s.scripted(product.Dialect)
+			s.imitate(product.Dialect)
 			p := s.start("gateway")
 			assert.NotZero(t, s.run("curl", "-sS", here).status)
-			p.Stderr.Await(t, "the FTP server insists on TLS")
+			p.Stderr.Await(t, "the FTP server requires TLS")
 		})
 	}
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Clients that say nothing are the server's to send away. Until then there may
-// be so many of them, and no more.
-func TestAThousandSilentClientsLeaveRoomForTheNext(t *testing.T) {
+// Silent clients are for the server to reject. The program only bounds their
+// number.
+func TestThousandSilentClientsLeaveRoomForNext(t *testing.T) {
 	t.Parallel()
 	s := throughSSHD(t)
-	ftp := s.crowded()
+	ftp := s.unlimited()
 	p := s.startLean("-q", "--max-clients=1010", "gateway")
 	s.withOthers(p, ftp, 1000*200, func() {
 		require.NoError(t, together(1000, 8, func(int) error {
-			conn, err := s.Client.DialContext(t.Context(), "tcp", "127.0.0.1:2121")
+			conn, err := s.Client.DialContext(t.Context(), "tcp", address)
 			if err != nil {
 				return err
 			}
@@ -33,51 +33,51 @@ func TestAThousandSilentClientsLeaveRoomForTheNext(t *testing.T) {
 	})
 }
 
-func TestWhoIsOneTooManyIsServedWhenAnotherHasGone(t *testing.T) {
+func TestClientAboveMaximumIsServedWhenAnotherHasGone(t *testing.T) {
 	t.Parallel()
 	s := throughSSHD(t)
-	s.crowded()
+	s.unlimited()
 	s.start("--max-clients=20", "gateway")
 	var silent []net.Conn
 	for range 20 {
-		conn := s.dial("127.0.0.1:2121")
+		conn := s.dial(address)
 		_, err := io.ReadFull(conn, make([]byte, 3))
 		require.NoError(t, err)
 		silent = append(silent, conn)
 	}
 	for range 3 {
-		said, err := io.ReadAll(s.dial("127.0.0.1:2121"))
+		answer, err := io.ReadAll(s.dial(address))
 		require.NoError(t, err)
-		assert.Equal(t, "421 too many clients are connected\r\n", string(said))
+		assert.Equal(t, "421 too many clients are connected\r\n", string(answer))
 	}
 	require.NoError(t, silent[0].Close())
-	eventually(t, "the next is served", func() bool {
+	eventually(t, "a greeting", func() bool {
 		var code [3]byte
-		_, err := io.ReadFull(s.dial("127.0.0.1:2121"), code[:])
+		_, err := io.ReadFull(s.dial(address), code[:])
 		return err == nil && string(code[:]) == "220"
 	})
 }
 
-// A client asks for data ports, one after the other or all at once, and
-// connects to none.
-func TestThereAreOnlySoManyDataPortsOfOneClient(t *testing.T) {
+// A client asks for data ports, one by one or many at once, and connects to
+// none.
+func TestDataPortsOfOneClientAreBounded(t *testing.T) {
 	t.Parallel()
 	const asked, atOnce, control = 1000, 4, 1
 	for _, inFlight := range []int{1, 50} {
 		t.Run(map[bool]string{true: "one by one", false: "together"}[inFlight == 1], func(t *testing.T) {
 			t.Parallel()
 			s := throughSSHD(t)
-			s.crowded()
+			s.unlimited()
 			p := s.startLean("-q", "gateway")
-			c := s.anonymous("127.0.0.1:2121")
+			c := s.login()
 			descriptors := p.Descriptors(t)
 			answered := make(chan error, 1)
 			go func() {
 				var err error
 				for range asked / inFlight {
-					err = errors.Join(err, c.PrintfLine("%s", strings.TrimSpace(strings.Repeat("EPSV\r\n", inFlight))))
+					err = errors.Join(err, c.send("%s", strings.TrimSpace(strings.Repeat("EPSV\r\n", inFlight))))
 					for range inFlight {
-						_, _, reply := c.ReadResponse(229)
+						_, reply := c.expect(229)
 						err = errors.Join(err, reply)
 					}
 				}
@@ -96,21 +96,20 @@ func TestThereAreOnlySoManyDataPortsOfOneClient(t *testing.T) {
 			t.Logf("%d listeners at most", most)
 			assert.LessOrEqual(t, most, control+atOnce)
 			assert.Greater(t, most, control)
-			_, err := c.command(221, "QUIT")
-			require.NoError(t, err)
+			require.NoError(t, c.quit())
 			s.awaitNobody(p, descriptors)
 		})
 	}
 }
 
-// The same at the gateway, for a client that asks the server to connect.
-func TestThereAreOnlySoManyForwardsOfOneClient(t *testing.T) {
+// The same on the gateway, for a client that asks the server to connect.
+func TestForwardsOfOneClientAreBounded(t *testing.T) {
 	t.Parallel()
 	const asked, atOnce = 100, 4
 	s := throughSSHD(t)
-	s.crowded()
+	s.unlimited()
 	s.startLean("-q", "gateway")
-	c := s.anonymous("127.0.0.1:2121")
+	c := s.login()
 	most := 0
 	for i := range asked {
 		_, err := c.command(200, "EPRT |1|127.0.0.1|%d|", 40000+i)
@@ -122,7 +121,6 @@ func TestThereAreOnlySoManyForwardsOfOneClient(t *testing.T) {
 	t.Logf("%d forwards at most", most)
 	assert.LessOrEqual(t, most, atOnce)
 	assert.Positive(t, most)
-	_, err := c.command(221, "QUIT")
-	require.NoError(t, err)
-	eventually(t, "no forward is left", func() bool { return s.forwards() == 0 })
+	require.NoError(t, c.quit())
+	eventually(t, "the end of all forwards", func() bool { return s.forwards() == 0 })
 }
