@@ -164,7 +164,7 @@ func (p *program) failedOnce(upload bool, legs ...string) logLine {
 }
 
 func TestLogLinesAreParsedInBothFormats(t *testing.T) {
-	want := []logLine{{"level": "WARN", attrMessage: "a \"b\"", "next try": "1s", attrBytes: "12345678", attrMode: ""}}
-	assert.Equal(t, want, parseLog("ssh: a banner\n"+`level=WARN msg="a \"b\"" "next try"=1s bytes=12345678 mode=""`+"\n"))
-	assert.Equal(t, want, parseLog(`{"level":"WARN","msg":"a \"b\"","next try":"1s","bytes":12345678,"mode":""}`+"\n"))
+	want := []logLine{{"level": "WARN", attrMessage: "a \"b\"", "some key": "1s", "bytes": "12345678", "empty": ""}}
+	assert.Equal(t, want, parseLog("ssh: a banner\n"+`level=WARN msg="a \"b\"" "some key"=1s bytes=12345678 empty=""`+"\n"))
+	assert.Equal(t, want, parseLog(`{"level":"WARN","msg":"a \"b\"","some key":"1s","bytes":12345678,"empty":""}`+"\n"))
 }
