@@ -12,21 +12,23 @@ import (
 
 // Tests of an ABOR that the client sends.
 
-// Most servers reply to the transfer and to the ABOR. Both are the client's, and
-// the reply to the next command is the next command's.
-func TestClientReceivesBothRepliesToItsABOR(t *testing.T) {
+// Most servers reply to the transfer and to the ABOR. The second reply is not the
+// reply to a command behind the ABOR.
+func TestBothRepliesToABORAreRelayed(t *testing.T) {
 	withRig(t, func(r *rig) {
 		_, server := r.passive()
 		r.startTransfer("STOR x")
-		r.client.send("ABOR")
-		r.server.expect("ABOR")
+		r.client.send("ABOR", "AUTH TLS", "RETR y")
+		r.server.expect("ABOR", "RETR y")
 		_ = server.Close()
 		r.server.send("426 aborted", "226 ABOR successful")
 		r.client.expect("426 aborted", "226 ABOR successful")
-		assert.Equal(r.t, 426, r.endedTransfer().Reply)
-		r.client.send("PASV")
-		r.refuse("PASV") // and not the ABOR
-		r.server.expect("EPSV")
+		assert.Contains(r.t, r.client.receive(), "534 AUTH")
+		r.server.send("550 no such file")
+		r.client.expect("550 no such file")
+		ended := r.endedTransfers()
+		require.Len(r.t, ended, 2)
+		assert.Equal(r.t, []int{426, 550}, []int{ended[0].Reply, ended[1].Reply})
 	})
 }
 
@@ -47,7 +49,7 @@ func TestABORWithoutReplyDoesNotShiftLaterReplies(t *testing.T) {
 	})
 }
 
-func TestClientReceivesBothRepliesWhenItAlsoResetsUpload(t *testing.T) {
+func TestBothRepliesToABORAreRelayedWhenClientAlsoResets(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.passive()
 		r.startTransfer("STOR x")
@@ -68,16 +70,14 @@ func TestClientReceivesBothRepliesWhenItAlsoResetsUpload(t *testing.T) {
 func TestABOREndsDownload(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.passive()
-		r.startTransfer("RETR endless")
+		r.startTransfer("RETR long")
 		sent := make(chan error, 1)
 		go func() {
-			for {
-				if _, err := io.WriteString(server, "more"); err != nil {
-					sent <- err // the server reads its control connection now
-					return
-				}
-				advance(time.Millisecond)
+			var err error
+			for began := time.Now(); err == nil && time.Since(began) < time.Minute; advance(time.Millisecond) {
+				_, err = io.WriteString(server, "more")
 			}
+			sent <- err // the server reads its control connection now
 		}()
 		go func() { _, _ = io.Copy(io.Discard, client) }()
 		advance(time.Second)

@@ -119,12 +119,12 @@ func TestRewriteReplacesNumbersOnly(t *testing.T) {
 			continue
 		}
 		require.Equal(t, 1, strings.Count(c.line, c.numbers), c.line)
-		ours := "127,0,0,1,156,64"
+		want := "127,0,0,1,156,64"
 		if code == 229 {
-			ours = "40000"
+			want = "40000"
 		}
 		assert.Equal(t, c.port, a.addr.Port(), "%s (%s)", c.product, c.source)
-		assert.Equal(t, strings.Replace(c.line, c.numbers, ours, 1), c.line[:at]+a.rewrite(c.line[at:], own), "%s (%s)", c.product, c.source)
+		assert.Equal(t, strings.Replace(c.line, c.numbers, want, 1), c.line[:at]+a.rewrite(c.line[at:], own), "%s (%s)", c.product, c.source)
 	}
 }
 

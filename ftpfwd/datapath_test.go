@@ -55,6 +55,28 @@ func TestListenerServesSeveralTransfersOneAtATime(t *testing.T) {
 	})
 }
 
+// Its close of the first connection may arrive after the second connection.
+func TestClientConnectsForNextTransferBeforeItCloses(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, port := r.serverListener()
+		at := r.epsv(port)
+		first := r.clientDials(at)
+		server := r.accept(l)
+		r.startTransfer("RETR x")
+		require.NoError(r.t, server.Close())
+		assert.Empty(r.t, readData(r.t, first))
+		r.finish()
+
+		second := r.clientDials(at)
+		r.startTransfer("RETR y")
+		r.finishDownload(r.accept(l), second)
+		require.NoError(r.t, first.Close())
+		ended := r.endedTransfers()
+		require.Len(r.t, ended, 2)
+		assert.EqualValues(r.t, 4, ended[1].Bytes)
+	})
+}
+
 func TestListenerIsClosedWhenServerAcceptsNextPath(t *testing.T) {
 	withRig(t, func(r *rig) {
 		remoteListeners := func() int { _, far := r.openListeners(); return far }

@@ -1,8 +1,10 @@
 package ftpfwd
 
 import (
+	"net"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,4 +23,13 @@ func TestMaxClientsBoundsSessions(t *testing.T) {
 		r.server.send("220 ready")
 		r.client.expect("220 ready")
 	}, func(r *rig) { r.forwarder.MaxClients = 1 })
+}
+
+func TestServeRefusesServerWithoutPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	f := &Forwarder{Server: "localhost", Remote: host{}}
+	assert.ErrorContains(t, f.Serve(t.Context(), l), `FTP server "localhost"`)
+	_, err = l.Accept()
+	assert.ErrorIs(t, err, net.ErrClosed)
 }

@@ -159,8 +159,7 @@ func TestDataThatEndsBeforeIts150Arrives(t *testing.T) {
 	}
 }
 
-// An active client that the gateway cannot listen for is dialled at the 150: by
-// then the data has ended.
+// An active client that is not dialled before the 150: by then the data has ended.
 func TestDataThatEndsBeforeIts150WaitsForActiveClient(t *testing.T) {
 	withRig(t, func(r *rig) {
 		l, hostPort := r.clientListener()
@@ -171,12 +170,16 @@ func TestDataThatEndsBeforeIts150WaitsForActiveClient(t *testing.T) {
 		r.server.expect("RETR x")
 		writeData(r.t, server, "data")
 		require.NoError(r.t, server.Close())
-		r.server.expectNothing()
+		dialled := make(chan error)
+		r.near.Dialled = func(string) error { return <-dialled }
 		r.server.send("150 here it comes", "226 done")
+		r.client.expect("150 here it comes")
+		r.client.expectNothing()
+		dialled <- nil
 		client := r.accept(l)
 		assert.Equal(r.t, "data", readData(r.t, client))
 		require.NoError(r.t, client.Close())
-		r.client.expect("150 here it comes", "226 done")
+		r.client.expect("226 done")
 		assert.EqualValues(r.t, 4, r.endedTransfer().Bytes)
 	}, func(r *rig) { r.forwarder.ServerMode = Passive })
 }

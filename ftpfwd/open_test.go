@@ -219,3 +219,28 @@ func TestHeldCommandsContinueWhenServerDoesNotReply(t *testing.T) {
 		r.client.expect("200 ok")
 	})
 }
+
+// Another method would be sent behind the commands that follow.
+func TestRefusalBehindWhichCommandsWereSentIsRelayed(t *testing.T) {
+	t.Run("because it came late", func(t *testing.T) {
+		withRig(t, func(r *rig) {
+			r.client.send("EPSV", "NOOP")
+			r.server.expect("EPSV")
+			advance(openAtMost + time.Second)
+			r.server.expect("NOOP")
+			r.server.send("500 late", "200 ok")
+			r.client.expect("500 late", "200 ok")
+			r.server.expectNothing()
+		})
+	})
+	t.Run("because EPSV was known to work", func(t *testing.T) {
+		withRig(t, func(r *rig) {
+			r.passive()
+			r.client.send("EPSV", "NOOP")
+			r.server.expect("EPSV", "NOOP")
+			r.server.send("500 no", "200 ok")
+			r.client.expect("500 no", "200 ok")
+			r.server.expectNothing()
+		})
+	})
+}

@@ -84,6 +84,18 @@ func TestUploadWhoseDataWasResetBeforeItsCommandFails(t *testing.T) {
 	})
 }
 
+func TestTransferBehindRefusedPathUsesThePathBefore(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.client.send("EPSV", "RETR x")
+		r.server.expect("EPSV", "RETR x")
+		r.server.send("500 no", "150 here it comes")
+		r.client.expect("500 no", "150 here it comes")
+		r.finishDownload(server, client)
+		assert.EqualValues(r.t, 4, r.endedTransfer().Bytes)
+	})
+}
+
 func TestTransferOnNewPathIsNotRefusedForFailureOfOldPath(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, _ := r.passive()

@@ -86,6 +86,14 @@ func TestCommandsBeforeLoginAreAnsweredByForwarder(t *testing.T) {
 	})
 }
 
+func TestImplicitTLSBeforeLoginReceives421(t *testing.T) {
+	withLoginRouting(t, nil, func(r *rig) {
+		r.client.sendBytes("\x16\x03\x01\x02")
+		assert.Contains(r.t, r.client.receive(), "421 this port takes plain FTP")
+		r.client.expectEOF()
+	})
+}
+
 func TestLoginTimeoutEndsSessionOfClient(t *testing.T) {
 	t.Run("that names no server", func(t *testing.T) {
 		withLoginRouting(t, nil, func(r *rig) {

@@ -18,8 +18,8 @@ import (
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// tempt listens at an address to which nobody may connect. It returns a function
-// that reports whether somebody has.
+// tempt listens at an address to which no connection is allowed. It returns a
+// function that reports whether there was one.
 func (s *site) tempt(h *lab.Host, address string) (connected func() bool) {
 	s.t.Helper()
 	l, err := h.Listen(s.t.Context(), "tcp", address)
@@ -167,7 +167,7 @@ func TestOnlyFTPServerMayConnectToPortOnGateway(t *testing.T) {
 			stolen, err := io.ReadAll(stranger)
 			assert.Empty(t, stolen)
 			assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is rejected")
-			p.Stderr.Await(t, "a data connection was rejected")
+			p.Stderr.Await(t, rejection)
 
 			_, err = control.command(1, "RETR pub/secret")
 			require.NoError(t, err)

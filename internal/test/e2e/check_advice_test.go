@@ -34,7 +34,8 @@ func TestCheckAdvisesOnSSHDConfiguration(t *testing.T) {
 			assert.Equal(t, sshd.there, r.verdict(t, "direct-tcpip"))
 			assert.Equal(t, sshd.back, r.verdict(t, "tcpip-forward"))
 			assert.Contains(t, r.stdout, sshd.summary)
-			_, advice, _ := strings.Cut(r.stdout, "\n  - ")
+			heading := map[int]string{0: "For the rest:", 1: "What to do:"}[sshd.status]
+			_, advice, _ := strings.Cut(r.stdout, "\n"+heading+"\n  - ")
 			assert.Contains(t, advice, sshd.toChange)
 		})
 	}

@@ -30,7 +30,7 @@ type dataPort struct {
 	acceptor sync.WaitGroup
 }
 
-// open sends EPSV, PASV, PORT or EPRT. Whoever calls it closes the port.
+// open sends EPSV, PASV, PORT or EPRT. The caller closes the port.
 func (c *client) open(opener string) (*dataPort, error) {
 	p := &dataPort{client: c, accepted: make(chan net.Conn, 1)}
 	if code := map[string]int{"EPSV": 229, "PASV": 227}[opener]; code != 0 {
@@ -110,7 +110,7 @@ func (c *client) bounded(data net.Conn) (*net.TCPConn, error) {
 	return data.(*net.TCPConn), data.SetDeadline(time.Now().Add(c.patience))
 }
 
-// close stops listening, and resets a connection that nobody took.
+// close stops listening, and resets a connection that was not taken.
 func (p *dataPort) close() {
 	if p.listener == nil {
 		return

@@ -44,8 +44,8 @@ type reply struct {
 
 func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.text) }
 
-// connect opens a control connection from h and waits for no greeting. Whoever
-// calls it closes the client.
+// connect opens a control connection from h, and does not wait for the greeting. The
+// caller closes the client.
 func connect(h *lab.Host, address string) (*client, error) {
 	conn, err := h.DialContext(context.Background(), "tcp", address)
 	if err != nil {
@@ -202,8 +202,7 @@ func (c *client) abort() error {
 	return c.send("\xf2ABOR")
 }
 
-// enter connects to the program and logs in as ftp. Whoever calls it closes the
-// client.
+// enter connects to the program and logs in as ftp. The caller closes the client.
 func enter(h *lab.Host) (*client, error) {
 	c, err := connect(h, address)
 	if err != nil {

@@ -34,8 +34,8 @@ func TestFullDiskAtServerIsReportedToClient(t *testing.T) {
 	})
 }
 
-// The clients of a killed program get no reply, and servers confirm the part of
-// an upload to nobody.
+// The clients of a killed program get no reply, although servers may confirm the part
+// of an upload.
 func TestKilledProgramIsNoSuccessForItsClients(t *testing.T) {
 	withEachServer(t, func(s *site, ftp *lab.FTPServer) {
 		putBig(s.t, ftp)

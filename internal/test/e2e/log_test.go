@@ -41,6 +41,8 @@ const (
 	transferred  = "transfer"
 	inUse        = "gateway selected"
 	ftpLine      = "line" // of FTP, with -vv
+
+	rejection = "rejected" // in messages about clients and data connections
 )
 
 // A logLine is a line of the program's log: the text of each attribute.

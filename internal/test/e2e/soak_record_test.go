@@ -15,7 +15,7 @@ import (
 
 // A record is what has happened in a soak. Its methods may be called concurrently.
 type record struct {
-	over chan struct{} // closed when a client is stuck, or the test cannot go on
+	over chan struct{} // closed when a client is stuck, or the test cannot continue
 
 	once sync.Once
 

@@ -64,8 +64,7 @@ func TestStoppedProgramAbortsTransfersAfterDrainTimeout(t *testing.T) {
 	p.awaitTransfer(attrResult, "failed")
 }
 
-// Otherwise a program in the background of a terminal would keep its port, and
-// nobody would see it.
+// Otherwise a program in the background of a terminal would keep its port, unseen.
 func TestHangupOfTerminalStopsProgram(t *testing.T) {
 	t.Parallel()
 	lab.Require(t, "curl", "script")

@@ -45,7 +45,7 @@ func (c *checker) checkForwarding(ctx context.Context) (control net.Conn) {
 		case c.answers.Listen != nil:
 			return c.refusal(c.answers.Listen)
 		case hint.Prohibited(c.answers.Reach):
-			return pass("the gateway listens on %s: what active mode needs; untried, since it prohibits connections to that address", bind)
+			return pass("the gateway listens on %s: what active mode needs; untried, since it forbids connections to that address", bind)
 		case c.answers.Reach != nil:
 			return fail(fmt.Errorf("the gateway listens on %s, but what connects there does not arrive here: %w", bind, c.answers.Reach))
 		}
@@ -59,7 +59,7 @@ func (c *checker) checkForwarding(ctx context.Context) (control net.Conn) {
 }
 
 // refusal reports why the gateway does not forward. Advice about what it
-// prohibits follows when all its answers are known.
+// forbids follows when all its answers are known.
 func (c *checker) refusal(err error) outcome {
 	o := fail(err)
 	var open *tunnel.OpenError
@@ -87,7 +87,7 @@ func (c *checker) checkGatewayPorts(ctx context.Context) outcome {
 	case refused != nil:
 		return note("the gateway does not listen on all its addresses: its ports serve only FTP servers on the gateway itself")
 	case hint.Prohibited(unreached):
-		return note("unknown: the gateway prohibits connections to %s, which would show it", at)
+		return note("unknown: the gateway forbids connections to %s, which would show it", at)
 	case unreached != nil:
 		return note("off, it seems: ports on the gateway cannot be reached at %s, so they serve only FTP servers on the gateway itself", at)
 	}

@@ -102,7 +102,7 @@ func (g *Group) Choose(ctx context.Context) error {
 
 // Open chooses a gateway before any client has connected. If there is only one, it
 // connects to that and opens no FTP connection. If there are several it calls
-// [Group.Choose], and returns a [*SilentError] only if the gateway prohibits the
+// [Group.Choose], and returns a [*SilentError] only if the gateway forbids the
 // connection: the others may be temporary.
 func (g *Group) Open(ctx context.Context) error {
 	if len(g.members) == 1 {

@@ -54,10 +54,10 @@ func (p Policy) OnePortOnly() bool {
 
 func dropbearHints(connect, listen bool) (lines []string) {
 	if connect {
-		lines = append(lines, "the gateway's Dropbear seems to run with -j, which prohibits connections: start it without; in authorized_keys look for no-port-forwarding, restrict, permitopen")
+		lines = append(lines, "the gateway's Dropbear seems to run with -j, which forbids connections: start it without; in authorized_keys look for no-port-forwarding, restrict, permitopen")
 	}
 	if listen {
-		lines = append(lines, "for active mode: the gateway's Dropbear seems to run with -k, which prohibits listening: start it without; passive mode does not need it")
+		lines = append(lines, "for active mode: the gateway's Dropbear seems to run with -k, which forbids listening: start it without; passive mode does not need it")
 	}
 	return lines
 }
