@@ -70,7 +70,7 @@ func TestCheckAdvisesWhenServerRequiresTLS(t *testing.T) {
 				c.checkModes(t.Context())
 			}
 			assert.Equal(t, failed, c.last().Result)
-			assert.Contains(t, strings.Join(c.report.Advice, "\n"), "insists on TLS")
+			assert.Contains(t, strings.Join(c.report.Advice, "\n"), "requires TLS")
 		})
 	}
 }
