@@ -62,7 +62,9 @@ func (s *session) askNext(ctx context.Context, p *dataPath) {
 	p.enter(asking)
 	p.closeServer()
 	if len(p.left) == 0 {
-		s.cannotOpen(p)
+		if refusal := s.cannotOpen(p); refusal != "" {
+			s.pending.add(&request{state: requestLocal, text: refusal})
+		}
 		return
 	}
 	p.method, p.left = p.left[0], p.left[1:]
