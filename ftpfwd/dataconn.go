@@ -25,8 +25,9 @@ type dataConn struct {
 
 // A dataState says how far a dataConn is open.
 //
-//	half ◀──▶ dialingOther ──▶ joined ──▶ failed ──▶ drained
-//	  └─────────┴─────────────────┴───────────────────▲
+//	dialingOther ◀──▶ half ──▶ joined ──▶ failed ──▶ drained
+//
+// Every state may be followed by failed and by drained.
 type dataState int
 
 const (
@@ -43,7 +44,7 @@ func (d dataState) String() string {
 
 // enter moves d to another state.
 func (d *dataConn) enter(next dataState) {
-	ok := next > d.state && (next != joined || d.client != nil && d.server != nil)
+	ok := next > d.state && (next != joined || d.state == half && d.client != nil && d.server != nil)
 	if d.state == dialingOther && next == half {
 		ok = true // the dial has ended
 	}

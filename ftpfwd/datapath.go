@@ -50,6 +50,8 @@ type dataPath struct {
 //	asking ◀──▶ listening                ▼
 //	    ├───────────────▶ dialing ──▶ ready ──▶ closed
 //	    ◀────────────────────┴───────────┘
+//
+// Every state may be followed by closed.
 type pathState int
 
 const (
