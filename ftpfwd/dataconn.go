@@ -250,9 +250,9 @@ func (d *dataConn) close() {
 // dataConns are the data connections of a session.
 type dataConns []*dataConn
 
-// deliver reports whether one may still deliver something to the client, other
+// mayDeliver reports whether one may still deliver something to the client, other
 // than the rest of what the client knows to have failed.
-func (ds dataConns) deliver() bool {
+func (ds dataConns) mayDeliver() bool {
 	for _, d := range ds {
 		t := d.transfer
 		broken := t != nil && t.Err != nil

@@ -39,7 +39,8 @@ type dataPath struct {
 	used           bool      // a connection has arrived
 	commanded      bool      // a transfer command has gone out
 	gather         gatherState
-	idle           timer // for the first connection
+	timers         *timers // of the session
+	idle           timer   // for the first connection
 	gatherBy       timer
 }
 
@@ -134,6 +135,8 @@ func (p *dataPath) closeServer() {
 // waits for a transfer command is closed.
 func (p *dataPath) close() {
 	p.enter(closed)
+	p.timers.stop(&p.idle)
+	p.timers.stop(&p.gatherBy)
 	p.closeServer()
 	if p.client.listens() {
 		_ = p.client.listener.Close()
@@ -247,9 +250,10 @@ func (ps *dataPaths) drop(p *dataPath) {
 
 // awaitFirst closes p if nobody connects to it in time.
 func (s *session) awaitFirst(p *dataPath) {
+	if p.used {
+		return
+	}
 	s.timers.startOnce(&p.idle, s.f.dataTimeout(), func() {
-		if !p.used && p.state != closed {
-			s.paths.drop(p)
-		}
+		s.paths.drop(p)
 	})
 }

@@ -31,7 +31,7 @@ func (f failures) Unwrap() []error { return f }
 // it is about the login and not about the method, or comes too late for another
 // method.
 func (s *session) refused(ctx context.Context, p *dataPath, line []byte, l replyLine) disposition {
-	s.timers.stop(&s.openingBy)
+	s.stopHold(p)
 	late := s.opening != p && s.pending.oldest() != nil || p.state == closed
 	if aboutLogin(l.code) || late || (p.native() && len(p.failed) == 0 && len(p.left) == 0) {
 		s.paths.drop(p)
