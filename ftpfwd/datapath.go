@@ -131,7 +131,7 @@ func (p *dataPath) closeServer() {
 	p.server = endpoint{}
 }
 
-// close stops listening. A connection that carries a transfer goes on; one that
+// close stops listening. A connection that carries a transfer continues; one that
 // waits for a transfer command is closed.
 func (p *dataPath) close() {
 	p.enter(closed)
