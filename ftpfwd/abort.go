@@ -33,15 +33,15 @@ type abort struct {
 
 // An abortState says which of the server's replies have come.
 //
-//	awaitsUpload ─▶ awaitsAbort ─┬─▶ quiet
-//	                             └─▶ inOrder
+//	awaitsUpload ─▶ awaitsAbort ─┬─▶ quiet ◀─┐
+//	                             └─▶ inOrder ─┘
 type abortState int
 
 const (
-	awaitsUpload abortState = iota // neither the upload's nor the ABOR's
+	awaitsUpload abortState = iota // none
 	awaitsAbort                    // the upload's
 	inOrder                        // the upload's and that of a command behind it: the server replies in order, and the ABOR's comes behind theirs
-	quiet                          // both
+	quiet                          // the upload's and the ABOR's
 )
 
 func (a abortState) String() string {
@@ -68,6 +68,9 @@ func (s *session) uploadFailed(d *dataConn) {
 // abortUpload begins to abort the upload that d carries.
 func (s *session) abortUpload(d *dataConn) {
 	t := d.transfer
+	if s.abort != nil {
+		s.timers.stop(&s.abort.step)
+	}
 	a := &abort{data: d, announced: t.begun()}
 	s.abort = a
 	s.source.line(Tunnel, Server, "ABOR", "ABOR")
@@ -141,7 +144,7 @@ func (a *abort) end(s *session) {
 		limit = abortAtMost
 	}
 	due := a.state == awaitsAbort || a.state == inOrder
-	if due && s.pending.awaitsOurAbort() && (time.Since(a.last) < limit || others && s.data.deliver()) {
+	if due && s.pending.awaitsOurAbort() && (time.Since(a.last) < limit || others && s.data.mayDeliver()) {
 		s.timers.start(&a.step, abortQuiet, func() { a.end(s) })
 		return
 	}

@@ -103,7 +103,7 @@ func TestUploadDataEndsWhenOwnABORIsNotAnswered(t *testing.T) {
 	})
 }
 
-// Servers reply to an ABOR of ours once, twice or three times.
+// Servers reply once, twice or three times.
 func TestEveryReplyToOwnABORIsDropped(t *testing.T) {
 	for name, replies := range map[string][]string{
 		"one":   {"426 aborted"},

@@ -14,8 +14,8 @@ func (s *session) address(ctx context.Context, line []byte, l replyLine) (d disp
 	if p == nil || !l.positive() || l.text == 0 {
 		return disposition{}, false
 	}
-	is227 := l.code == 227 || l.code == 229
-	if !is227 && !s.pending.passiveNext() {
+	hasAddressCode := l.code == 227 || l.code == 229
+	if !hasAddressCode && !s.pending.passiveNext() {
 		return disposition{}, false // the reply to a command before it, with numbers in a name
 	}
 	if l.code == 228 {
@@ -28,7 +28,7 @@ func (s *session) address(ctx context.Context, line []byte, l replyLine) (d disp
 		return s.announced(ctx, p, line, l, a), true
 	}
 	switch {
-	case !is227, l.last && s.opening != p:
+	case !hasAddressCode, l.last && s.opening != p:
 		return disposition{}, false
 	case l.last && (!p.native() || len(p.failed) > 0):
 		s.takeAddress()

@@ -116,7 +116,7 @@ func TestUnusableAnnouncementDoesNotHoldCommands(t *testing.T) {
 	})
 }
 
-// inetutils-ftpd replies so to PASV on IPv6: it is LPSV's reply (RFC 1639).
+// inetutils-ftpd replies to PASV on IPv6 as if it were LPSV (RFC 1639).
 func Test228ToPASVIsARefusal(t *testing.T) {
 	for _, c := range longReplies {
 		t.Run(c.product, func(t *testing.T) {

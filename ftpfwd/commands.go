@@ -196,7 +196,7 @@ func (s *session) pass(c command, line []byte, r *request) {
 // refuse answers a command here. The reply is sent behind those to the commands
 // before it, since clients send several commands at once.
 func (s *session) refuse(c command, reply string) {
-	s.source.line(Client, Server, c.redact(), "")
+	s.source.line(Client, Tunnel, c.redact(), "")
 	s.pending.add(&request{state: requestLocal, text: reply})
 }
 

@@ -25,8 +25,9 @@ type dataConn struct {
 
 // A dataState says how far a dataConn is open.
 //
-//	half ◀──▶ dialingOther ──▶ joined ──▶ failed ──▶ drained
-//	  └─────────┴─────────────────┴───────────────────▲
+//	dialingOther ◀──▶ half ──▶ joined ──▶ failed ──▶ drained
+//
+// Every state may be followed by failed and by drained.
 type dataState int
 
 const (
@@ -43,7 +44,7 @@ func (d dataState) String() string {
 
 // enter moves d to another state.
 func (d *dataConn) enter(next dataState) {
-	ok := next > d.state && (next != joined || d.client != nil && d.server != nil)
+	ok := next > d.state && (next != joined || d.state == half && d.client != nil && d.server != nil)
 	if d.state == dialingOther && next == half {
 		ok = true // the dial has ended
 	}
@@ -249,9 +250,9 @@ func (d *dataConn) close() {
 // dataConns are the data connections of a session.
 type dataConns []*dataConn
 
-// deliver reports whether one may still deliver something to the client, other
+// mayDeliver reports whether one may still deliver something to the client, other
 // than the rest of what the client knows to have failed.
-func (ds dataConns) deliver() bool {
+func (ds dataConns) mayDeliver() bool {
 	for _, d := range ds {
 		t := d.transfer
 		broken := t != nil && t.Err != nil

@@ -39,7 +39,8 @@ type dataPath struct {
 	used           bool      // a connection has arrived
 	commanded      bool      // a transfer command has gone out
 	gather         gatherState
-	idle           timer // for the first connection
+	timers         *timers // of the session
+	idle           timer   // for the first connection
 	gatherBy       timer
 }
 
@@ -50,6 +51,8 @@ type dataPath struct {
 //	asking ◀──▶ listening                ▼
 //	    ├───────────────▶ dialing ──▶ ready ──▶ closed
 //	    ◀────────────────────┴───────────┘
+//
+// Every state may be followed by closed.
 type pathState int
 
 const (
@@ -128,10 +131,12 @@ func (p *dataPath) closeServer() {
 	p.server = endpoint{}
 }
 
-// close stops listening. A connection that carries a transfer goes on; one that
+// close stops listening. A connection that carries a transfer continues; one that
 // waits for a transfer command is closed.
 func (p *dataPath) close() {
 	p.enter(closed)
+	p.timers.stop(&p.idle)
+	p.timers.stop(&p.gatherBy)
 	p.closeServer()
 	if p.client.listens() {
 		_ = p.client.listener.Close()
@@ -245,9 +250,10 @@ func (ps *dataPaths) drop(p *dataPath) {
 
 // awaitFirst closes p if nobody connects to it in time.
 func (s *session) awaitFirst(p *dataPath) {
+	if p.used {
+		return
+	}
 	s.timers.startOnce(&p.idle, s.f.dataTimeout(), func() {
-		if !p.used && p.state != closed {
-			s.paths.drop(p)
-		}
+		s.paths.drop(p)
 	})
 }

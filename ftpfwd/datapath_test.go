@@ -55,7 +55,7 @@ func TestListenerServesSeveralTransfersOneAtATime(t *testing.T) {
 	})
 }
 
-// Its close of the first connection may arrive after the second connection.
+// The close of the first connection may arrive behind the second connection.
 func TestClientConnectsForNextTransferBeforeItCloses(t *testing.T) {
 	withRig(t, func(r *rig) {
 		l, port := r.serverListener()

@@ -11,9 +11,9 @@ import (
 	"example.org/ftptunnel/internal/test/module"
 )
 
-// The packages do not know each other: what joins them is the program. And
-// what forwards FTP knows no SSH.
-func TestPackagesDoNotKnowEachOther(t *testing.T) {
+// The packages do not import each other: the program joins them. Package ftpfwd
+// does not import SSH.
+func TestPackagesDoNotImportEachOther(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
 		"/ftpfwd":           {"/tunnel", "/knownhosts", "/internal", "golang.org/x/crypto"},
 		"/tunnel":           {"/ftpfwd", "/knownhosts", "/internal", "/tunnel/sshconfig"},

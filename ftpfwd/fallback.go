@@ -1,6 +1,7 @@
 package ftpfwd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func (f failures) Unwrap() []error { return f }
 // it is about the login and not about the method, or comes too late for another
 // method.
 func (s *session) refused(ctx context.Context, p *dataPath, line []byte, l replyLine) disposition {
-	s.timers.stop(&s.openingBy)
+	s.stopHold(p)
 	late := s.opening != p && s.pending.oldest() != nil || p.state == closed
 	if aboutLogin(l.code) || late || (p.native() && len(p.failed) == 0 && len(p.left) == 0) {
 		s.paths.drop(p)
@@ -77,15 +78,20 @@ func (s *session) withoutListener(p *dataPath) {
 	p.left = slices.DeleteFunc(p.left, func(m method) bool { return !m.passive() && m.ipv6 == p.method.ipv6 })
 }
 
-// failed gives up p, whose reply the server has sent, because of err.
+// failed gives up p, whose reply the server has sent, because of err. The client
+// receives a refusal in the place of that reply.
 func (s *session) failed(p *dataPath, err error) disposition {
 	p.left, p.failed = nil, failures{err}
-	s.cannotOpen(p)
-	return drop()
+	refusal := s.cannotOpen(p)
+	if refusal == "" {
+		return drop()
+	}
+	return replace([]byte(oneLine(refusal) + "\r\n"))
 }
 
-// cannotOpen replies to the client that no method works.
-func (s *session) cannotOpen(p *dataPath) {
+// cannotOpen gives up p, which no method opens. It returns the reply that the
+// client waits for, or "" if it does not wait for one.
+func (s *session) cannotOpen(p *dataPath) (refusal string) {
 	s.release(p)
 	if len(p.failed) == 0 {
 		p.failed = failures{errNoMethod}
@@ -95,15 +101,13 @@ func (s *session) cannotOpen(p *dataPath) {
 	case !p.owed && p.live != nil: // the client has connected
 		p.broken = failure{Server, p.failed}
 		p.live.close()
+		return ""
 	case !p.owed:
 		s.paths.drop(p)
-	case p.refusal != "":
-		s.paths.drop(p)
-		s.pending.add(&request{state: requestLocal, text: p.refusal})
-	default:
-		s.paths.drop(p)
-		s.pending.add(&request{state: requestLocal, text: fmt.Sprintf("425 %s refused: %v", p.asked.verb, reason(p.failed))})
+		return ""
 	}
+	s.paths.drop(p)
+	return cmp.Or(p.refusal, fmt.Sprintf("425 %s refused: %v", p.asked.verb, reason(p.failed)))
 }
 
 // notSupported reports whether code refuses a command to everybody (RFC 959,

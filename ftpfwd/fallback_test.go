@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -127,5 +128,28 @@ func TestNoOtherMethodIsTriedAfterTransferCommand(t *testing.T) {
 		r.client.expect("425 no connection")
 		requireReset(r.t, r.clientDials(at))
 		r.server.expectNothing()
+	})
+}
+
+func TestReplyToPathWithoutListenerKeepsItsPlace(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.passive() // EPSV is known to work now
+		r.client.send("EPSV", "NOOP")
+		r.server.expect("EPSV", "NOOP")
+		r.server.send(reply229(4000), "200 ok")
+		assert.True(r.t, strings.HasPrefix(r.client.receive(), "425 EPSV refused: cannot listen for the client"))
+		r.client.expect("200 ok")
+	}, func(r *rig) { r.forwarder.Local = &listenBounded{r.near, 1} })
+}
+
+func TestReplyToClosedPathKeepsItsPlace(t *testing.T) {
+	withRig(t, func(r *rig) {
+		for range maxPaths + 2 {
+			r.client.send("PORT 127,0,0,1,200,1")
+			assert.Contains(r.t, r.server.receive(), "PORT ")
+			advance(openAtMost)
+		}
+		r.server.send("200 late", "500 no")
+		r.client.expect("425 PORT refused: the server's reply came too late", "500 no")
 	})
 }

@@ -14,6 +14,7 @@ const retryDialAtMost = 10 * time.Second
 func (s *session) newData(p *dataPath) *dataConn {
 	d := &dataConn{path: p, block: s.params.mode == modeBlock}
 	p.live, p.broken, p.used = d, failure{}, true
+	s.timers.stop(&p.idle)
 	s.data = append(s.data, d)
 	s.bind()
 	return d
@@ -29,7 +30,7 @@ type arrived struct {
 func (e arrived) apply(ctx context.Context, s *session) {
 	p := e.path
 	if d := p.live; d != nil && e.side == Server && d.abandoned() && !d.complete() {
-		s.replace(d)
+		s.replaceData(d)
 	}
 	d := p.live
 	taken := d != nil && *d.conn(e.side) != nil
@@ -72,8 +73,8 @@ func (s *session) admit(e arrived) error {
 	return nil
 }
 
-// replace closes d, so that its transfer gets another data connection.
-func (s *session) replace(d *dataConn) {
+// replaceData closes d, so that its transfer gets another data connection.
+func (s *session) replaceData(d *dataConn) {
 	if d.transfer != nil {
 		d.detach(d.transfer)
 	}
@@ -98,7 +99,8 @@ func (s *session) join(ctx context.Context, d *dataConn) {
 }
 
 // announced reports whether the server has announced the transfer of d. An
-// active client is connected to then and not before, as by a server.
+// active client of a passive server is dialled then and not before, as a server
+// would.
 func (d *dataConn) announced() bool { return d.transfer != nil && d.transfer.begun() }
 
 // dial dials e for the side that d lacks.
@@ -154,12 +156,12 @@ func (e dialled) apply(ctx context.Context, s *session) {
 		if e.side == Server {
 			s.learn(p.method, true)
 		}
-		if e.side == Server && s.opening == p {
+		if e.side == Server && p.state == dialing {
 			s.pathReady(ctx, p)
 			s.replyReady(p)
 		}
 		s.join(ctx, d)
-	case e.side == Server && s.opening == p: // the client has no reply to its command yet
+	case e.side == Server && p.state == dialing: // the client has no reply to its command yet
 		d.close()
 		s.methodFailed(ctx, p, e.err, true)
 	case e.side == Server && s.opening == nil && s.mayReopen(d):

@@ -159,7 +159,7 @@ func TestDataThatEndsBeforeIts150Arrives(t *testing.T) {
 	}
 }
 
-// An active client that is not dialled before the 150: by then the data has ended.
+// The client is dialled at the 150. By then the data has ended.
 func TestDataThatEndsBeforeIts150WaitsForActiveClient(t *testing.T) {
 	withRig(t, func(r *rig) {
 		l, hostPort := r.clientListener()

@@ -58,3 +58,16 @@ func (r *rig) refusePorts(prefix string) {
 		return nil
 	}
 }
+
+// A listenBounded is a near network that listens left times.
+type listenBounded struct {
+	Network
+	left int
+}
+
+func (n *listenBounded) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	if n.left--; n.left < 0 {
+		return nil, errors.New("too many open files")
+	}
+	return n.Network.Listen(ctx, network, address)
+}

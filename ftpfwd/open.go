@@ -17,8 +17,8 @@ import (
 // and needs no translation does not hold later commands.
 
 const (
-	openAtMost   = 10 * time.Second       // the server has to reply before commands continue
-	gatherAtMost = 250 * time.Millisecond // a client has to connect while its transfer command waits
+	openAtMost   = 10 * time.Second       // that commands wait for the server's reply
+	gatherAtMost = 250 * time.Millisecond // that a transfer command waits for its client to connect
 )
 
 // passive opens a path for PASV or EPSV: the client's endpoint will listen.
@@ -49,7 +49,7 @@ func (s *session) openDefault(ctx context.Context) {
 
 func (s *session) open(ctx context.Context, p *dataPath) {
 	s.opened++
-	p.number = s.opened
+	p.number, p.timers = s.opened, &s.timers
 	p.left = s.methodsFor(p.asked.verb)
 	if p.asked.verb == "EPSV" && p.asked.argument != "" && !s.params.onlyEPSV && s.f.ServerMode != Active && s.f.ServerMode != Exact {
 		p.left = append([]method{epsv}, p.left...) // as asked, and without the family, which may be another there
@@ -62,7 +62,9 @@ func (s *session) askNext(ctx context.Context, p *dataPath) {
 	p.enter(asking)
 	p.closeServer()
 	if len(p.left) == 0 {
-		s.cannotOpen(p)
+		if refusal := s.cannotOpen(p); refusal != "" {
+			s.pending.add(&request{state: requestLocal, text: refusal})
+		}
 		return
 	}
 	p.method, p.left = p.left[0], p.left[1:]
@@ -95,6 +97,13 @@ func (s *session) hold(p *dataPath) {
 			s.opening, p.left = nil, nil
 		}
 	})
+}
+
+// stopHold ends the time limit of hold: the server has replied.
+func (s *session) stopHold(p *dataPath) {
+	if s.opening == p {
+		s.timers.stop(&s.openingBy)
+	}
 }
 
 // release lets the client's commands continue.
@@ -177,9 +186,9 @@ func (s *session) pathReply(p *dataPath) answer {
 }
 
 // accepted deals with a reply that accepts p, and opens its other endpoint. The
-// line is the client's reply if native is set.
-func (s *session) accepted(ctx context.Context, p *dataPath, line []byte, l replyLine, native bool) disposition {
-	s.timers.stop(&s.openingBy)
+// line is the client's reply if relays is set.
+func (s *session) accepted(ctx context.Context, p *dataPath, line []byte, l replyLine, relays bool) disposition {
+	s.stopHold(p)
 	if p.state == closed {
 		return s.failed(p, errClosedPath)
 	}
@@ -197,7 +206,7 @@ func (s *session) accepted(ctx context.Context, p *dataPath, line []byte, l repl
 		return drop() // the client's reply waits until the server's port is known to answer
 	}
 	s.pathReady(ctx, p)
-	if !native {
+	if !relays {
 		s.replyReady(p)
 		return drop()
 	}

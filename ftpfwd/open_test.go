@@ -244,3 +244,19 @@ func TestRefusalBehindWhichCommandsWereSentIsRelayed(t *testing.T) {
 		})
 	})
 }
+
+func TestReplyToAnotherCommandDoesNotEndTheTimeLimitOfTheOneThatHolds(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive() // EPSV has worked, and holds no commands
+		require.NoError(r.t, client.Close())
+		require.NoError(r.t, server.Close())
+		r.client.send("EPSV", "PORT 127,0,0,1,200,1", "NOOP")
+		r.server.expect("EPSV")
+		assert.Contains(r.t, r.server.receive(), "PORT ")
+		r.server.send("229 ok (|||4000|)")
+		assert.Contains(r.t, r.client.receive(), "229 ")
+		r.server.expectNothing()
+		advance(openAtMost + time.Second) // the server never replies to PORT
+		r.server.expect("NOOP")
+	})
+}

@@ -4,8 +4,9 @@ import "fmt"
 
 // A phase is where a session is in its life:
 //
-//	awaitTarget ─▶ connecting ─▶ greeting ─▶ relaying ─┬─▶ closing ─▶ done
-//	                                └─▶ passthrough ───┘
+//	awaitTarget ─▶ connecting ─▶ greeting ─▶ relaying ──┬─▶ closing ─▶ done
+//	                                ▼           ▼       │
+//	                                └▶ passthrough ─────┘
 //
 // Every phase may be followed by closing, which sends the client a 421, and by
 // done.

@@ -22,9 +22,10 @@ func (s *session) clientBeginsTLS() bool {
 		beginsTLS(s.client.lines.buf)
 }
 
-// clientSpeaksTLS lets the server answer such a client, if there is one.
+// clientSpeaksTLS lets the server answer such a client, unless the login names the
+// server.
 func (s *session) clientSpeaksTLS() {
-	if s.server.conn == nil {
+	if s.routing != nil {
 		s.giveUp(errors.New("this port takes plain FTP, which the tunnel encrypts: turn TLS off in the client"))
 		return
 	}

@@ -37,10 +37,10 @@ func (s *session) passOnEnds() {
 		s.giveUp(errAbortLost)
 		return
 	}
-	if s.server.ended && s.finishing == nil && !s.data.deliver() && s.client.idle() {
+	if s.server.ended && s.finishing == nil && !s.data.mayDeliver() && s.client.idle() {
 		s.endClient()
 	}
-	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.data.deliver() {
+	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.data.mayDeliver() {
 		s.giveUp(errStopping)
 		return
 	}

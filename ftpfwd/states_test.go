@@ -73,7 +73,7 @@ func TestDataConnectionTransitions(t *testing.T) {
 	defer server.Close()
 	allowed := map[dataState][]dataState{
 		half:         {dialingOther, joined, failed, drained},
-		dialingOther: {half, joined, failed, drained},
+		dialingOther: {half, failed, drained},
 		joined:       {failed, drained},
 		failed:       {drained},
 	}

@@ -32,7 +32,7 @@ func (s *session) awaitLogin() {
 
 // routingCommand answers a command before the server is known.
 func (s *session) routingCommand(ctx context.Context, c command) {
-	s.source.line(Client, Tunnel, c.redact(), c.redact())
+	s.source.line(Client, Tunnel, c.redact(), "")
 	switch {
 	case c.kind() == verbUser:
 		s.route(ctx, c.argument)

@@ -122,6 +122,6 @@ func TestRootMayUseProgramOfUser(t *testing.T) {
 		for _, user := range []string{"root", lab.User} {
 			assert.Contains(s.t, conversation(user), "< 230 ", user)
 		}
-		assert.Regexp(s.t, `421 it is user \d+'s, who has no business here`, conversation("nobody"))
+		assert.Regexp(s.t, `421 user \d+ may not use this port`, conversation("nobody"))
 	})
 }

@@ -99,7 +99,7 @@ func TestCheckReportsFaultOfFTPServer(t *testing.T) {
 		r := s.check("", "gateway")
 		assert.Equal(t, 1, r.status)
 		assert.Contains(t, r.line(t, "direct-tcpip"), "refused")
-		assert.Contains(t, r.stdout, "is that server running")
+		assert.Contains(t, r.stdout, "check that the server runs")
 		assert.NotContains(t, r.stdout, "AllowTcpForwarding")
 	})
 	t.Run("unknown to the gateway", func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestCheckReportsFaultOfFTPServer(t *testing.T) {
 		assert.Equal(t, "ok", r.verdict(t, "direct-tcpip"))
 		assert.Contains(t, r.line(t, "greeting"), `FAIL`)
 		assert.Contains(t, r.line(t, "greeting"), "SSH-2.0-OpenSSH")
-		assert.Contains(t, r.stdout, "is localhost:22 the FTP server")
+		assert.Contains(t, r.stdout, "check that localhost:22 is the FTP server's address")
 	})
 	t.Run("wrong password", func(t *testing.T) {
 		ftp := s.localFTP(s.Gateway)
@@ -146,7 +146,7 @@ func TestCheckStopsAtFirstFaultOfGateway(t *testing.T) {
 	r = s.check("", "gateway")
 	assert.Equal(t, 1, r.status)
 	assert.Equal(t, "FAIL", r.verdict(t, "authentication"))
-	assert.Contains(t, r.stdout, "does this work? ssh root@gateway")
+	assert.Contains(t, r.stdout, "check that this works: ssh root@gateway")
 
 	assert.Equal(t, 2, s.check("", "-D", "2121", "gateway").status)
 	assert.Equal(t, 2, s.check("").status)

@@ -67,7 +67,7 @@ func TestCheckFindsNothingWrongWithHealthyGateway(t *testing.T) {
 		assert.Contains(s.t, r.line(s.t, "authentication"), "/root/.ssh/id_ed25519")
 		assert.Contains(s.t, r.line(s.t, "greeting"), "vsFTPd")
 		assert.Contains(s.t, r.line(s.t, "GatewayPorts"), "off")
-		assert.Contains(s.t, r.stdout, "Files can be moved: the FTP server does EPSV, PASV, EPRT, PORT.")
+		assert.Contains(s.t, r.stdout, "Files can be moved: EPSV, PASV, EPRT, PORT work with the FTP server.")
 		assert.Contains(s.t, r.stdout, "Start with: ftptunnel gateway\n")
 		assert.NotContains(s.t, r.stdout, "For the rest")
 		assert.Empty(s.t, r.stderr)
@@ -134,8 +134,8 @@ func TestCheckReportsEachHop(t *testing.T) {
 	for _, name := range []string{"hop", "connect", "host key", "authentication", "algorithms"} {
 		assert.Equal(t, 2, strings.Count(r.stdout, "\n"+name+" "), name)
 	}
-	assert.Contains(t, r.stdout, "root@jump: root is let in")
-	assert.Contains(t, r.stdout, "root@gateway: root is let in")
+	assert.Contains(t, r.stdout, "root@jump: root is logged in")
+	assert.Contains(t, r.stdout, "root@gateway: root is logged in")
 	assert.Contains(t, r.stdout, "Start with: ftptunnel --jump=jump gateway inner\n")
 }
 

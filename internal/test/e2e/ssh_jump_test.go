@@ -80,7 +80,7 @@ func TestJumpHostThatForbidsForwardingIsNamedInError(t *testing.T) {
 	r := s.run(binary(t), "-J", "jump", "gateway")
 	assert.Equal(t, 1, r.status)
 	assert.Contains(t, r.stderr, "error: dial root@gateway: the jump host root@jump forbids connections to gateway:22\n")
-	assert.Contains(t, r.stderr, "hint: in the sshd_config of root@jump see AllowTcpForwarding")
+	assert.Contains(t, r.stderr, "hint: check AllowTcpForwarding, DisableForwarding and PermitOpen in the sshd_config of root@jump")
 }
 
 func TestProxyCommandIsUsed(t *testing.T) {

@@ -70,21 +70,21 @@ func TestCheckAdvisesWhenServerRequiresTLS(t *testing.T) {
 				c.checkModes(t.Context())
 			}
 			assert.Equal(t, failed, c.last().Result)
-			assert.Contains(t, strings.Join(c.report.Advice, "\n"), "insists on TLS")
+			assert.Contains(t, strings.Join(c.report.Advice, "\n"), "requires TLS")
 		})
 	}
 }
 
 func TestCheckLogsInAgainAfterLosingControlConnection(t *testing.T) {
-	var heard ftptest.Record
-	c := newChecker(t, &ftptest.Server{Received: heard.Add, Dialect: ftptest.Dialect{
+	var received ftptest.Record
+	c := newChecker(t, &ftptest.Server{Received: received.Add, Dialect: ftptest.Dialect{
 		Replies: map[string]string{"EPSV 229": "421 So long."},
 	}})
 	require.True(t, c.checkGreeting(t.Context()))
 	require.True(t, c.checkLogin(t.Context()))
 	c.checkModes(t.Context())
 	assert.Equal(t, map[string]bool{"EPSV": false, "PASV": true, "EPRT": true, "PORT": true}, c.report.Modes)
-	assert.Equal(t, 2, strings.Count(strings.Join(heard.Lines(), "\n"), "USER bob"))
+	assert.Equal(t, 2, strings.Count(strings.Join(received.Lines(), "\n"), "USER bob"))
 }
 
 func TestCheckNeverShowsThePassword(t *testing.T) {

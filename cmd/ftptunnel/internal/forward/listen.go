@@ -1,6 +1,5 @@
 // Package forward serves FTP clients: it opens the ports that they connect to,
-// forwards their sessions through a gateway, and stops when it is told to by a
-// signal.
+// forwards their sessions through a gateway, and stops on a signal.
 package forward
 
 import (

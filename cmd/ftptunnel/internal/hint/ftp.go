@@ -13,7 +13,7 @@ func FTPReply(code int, text string, otherwise ...string) []string {
 	if !ftpfwd.RequiresTLS(code, text) {
 		return otherwise
 	}
-	return []string{"the FTP server insists on TLS, which ftptunnel does not support: configure it to accept plain FTP from the gateway; the tunnel encrypts"}
+	return []string{"the FTP server requires TLS, which ftptunnel does not support: configure it to accept plain FTP from the gateway; the tunnel encrypts"}
 }
 
 // Orders about the login of an FTP user.
