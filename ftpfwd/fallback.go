@@ -46,10 +46,10 @@ func (s *session) refused(ctx context.Context, p *dataPath, line []byte, l reply
 	if p.refusal == "" && p.native() {
 		p.refusal = refusal
 	}
-	if l.code >= 500 {
+	if l.code >= 500 && !p.asksForFamily() {
 		s.unsupported.learn(p.method, false)
 	}
-	s.methodFailed(ctx, p, fmt.Errorf("the server refuses %s: %s", p.method.verb, oneLine(refusal)), notSupported(l.code))
+	s.methodFailed(ctx, p, fmt.Errorf("the server refuses %v: %s", p.method, oneLine(refusal)), notSupported(l.code) && !p.asksForFamily())
 	return drop()
 }
 
@@ -108,6 +108,12 @@ func (s *session) cannotOpen(p *dataPath) (refusal string) {
 	}
 	s.paths.drop(p)
 	return cmp.Or(p.refusal, fmt.Sprintf("425 %s refused: %v", p.asked.verb, reason(p.failed)))
+}
+
+// asksForFamily reports whether the server was asked with the client's EPSV that
+// names a network protocol (RFC 2428, 3). A refusal may be about that alone.
+func (p *dataPath) asksForFamily() bool {
+	return p.method == epsv && p.native() && len(p.failed) == 0 && p.asked.argument != ""
 }
 
 // notSupported reports whether code refuses a command to everybody (RFC 959,

@@ -23,6 +23,14 @@ type method struct {
 	ipv6 bool   // of EPRT
 }
 
+// String names the method in errors.
+func (m method) String() string {
+	if m.ipv6 {
+		return m.verb + " (IPv6)"
+	}
+	return m.verb
+}
+
 func (m method) passive() bool { return verbKinds[m.verb] == verbPassive }
 
 var (

@@ -76,3 +76,16 @@ func TestMethodOfClientIsTriedFirstAgainAfterAWhile(t *testing.T) {
 		r.server.expect("EPSV")
 	})
 }
+
+func TestRefusalOfANetworkProtocolIsNotRemembered(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.client.send("EPSV 3")
+		r.server.expect("EPSV 3")
+		r.server.send("522 use (1,2)")
+		r.server.expect("EPSV")
+		r.server.send("229 ok (|||4000|)")
+		assert.Contains(t, r.client.receive(), "229 ")
+		r.client.send("EPSV")
+		r.server.expect("EPSV")
+	})
+}

@@ -144,7 +144,7 @@ func (p *program) parse(args []string, listen string) (err error) {
 			return &settings.Error{Text: "the name of the FTP server is empty", Hint: "leave it out for localhost:21, on the gateway"}
 		}
 	default:
-		return &settings.Error{Text: fmt.Sprintf("too many arguments: %q", args[2:]), Hint: "to run a command with a tunnel: ftptunnel run " + args[0] + " -- " + strings.Join(args[1:], " ")}
+		return &settings.Error{Text: fmt.Sprintf("too many arguments: %q", args[2:]), Hint: "to run a command with a tunnel: ftptunnel run " + args[0] + " " + args[1] + " -- " + strings.Join(args[2:], " ")}
 	}
 	p.settings, err = p.in.Parse(listen)
 	return err

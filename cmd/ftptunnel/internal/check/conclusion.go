@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"example.org/ftptunnel/ftpfwd"
@@ -38,8 +39,8 @@ func (c *checker) firstFailure() string {
 	return "it was interrupted"
 }
 
-// concludeModes sums up the modes that were tried. One that works is enough for
-// all clients, since the program translates.
+// concludeModes sums up the modes that were tried. One that works and that
+// --server-mode allows is enough for all clients, since the program translates.
 func (c *checker) concludeModes() {
 	r := c.report
 	var good, bad []string
@@ -50,14 +51,32 @@ func (c *checker) concludeModes() {
 			bad = append(bad, mode)
 		}
 	}
-	if r.Works = len(good) > 0; !r.Works {
+	mode := c.Settings.FTP.ServerMode
+	r.Works = slices.ContainsFunc(good, func(name string) bool { return allows(mode, name) })
+	switch {
+	case len(good) == 0:
 		r.Summary = []string{"Nothing works yet: " + c.firstFailure()}
 		return
+	case !r.Works:
+		r.Summary = []string{fmt.Sprintf("Nothing works with --server-mode=%s: only %s work with the FTP server.", mode, strings.Join(good, ", "))}
+		r.advise("leave out --server-mode=" + string(mode))
+		return
 	}
-	r.Summary = []string{fmt.Sprintf("Files can be moved: %s work with the FTP server. FTP clients may use any mode: ftptunnel translates.", strings.Join(good, ", "))}
+	clients := "FTP clients may use any mode: ftptunnel translates."
+	if mode == ftpfwd.Exact {
+		clients = "FTP clients must use one of them: --server-mode=client translates nothing."
+	}
+	r.Summary = []string{fmt.Sprintf("Files can be moved: %s work with the FTP server. %s", strings.Join(good, ", "), clients)}
 	if len(bad) > 0 {
 		r.Summary = append(r.Summary, "Does not work: "+strings.Join(bad, ", ")+".")
 	}
+}
+
+// allows reports whether --server-mode lets data connections be opened with the
+// method of this name.
+func allows(mode ftpfwd.ServerMode, name string) bool {
+	passive := name == "EPSV" || name == "PASV"
+	return mode != ftpfwd.Passive && mode != ftpfwd.Active || passive == (mode == ftpfwd.Passive)
 }
 
 // concludeUntried predicts from the gateway's answers which modes work.
