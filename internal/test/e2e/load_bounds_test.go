@@ -96,23 +96,18 @@ func TestDownloadThatClientDoesNotReadWaits(t *testing.T) {
 	})
 }
 
-// serveAs listens at an address of the gateway, as an FTP server. It greets the
-// first client, which is the program's own check, and calls serve for others.
+// serveAs listens at an address of the gateway, as an FTP server, and calls serve
+// for each client.
 func (s *site) serveAs(address string, serve func(net.Conn)) {
 	s.t.Helper()
 	l, err := s.Gateway.Listen(s.t.Context(), "tcp", address)
 	require.NoError(s.t, err)
 	s.t.Cleanup(func() { _ = l.Close() })
 	go func() {
-		for first := true; ; first = false {
+		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
-			}
-			if first {
-				_, _ = io.WriteString(conn, "220 ready\r\n")
-				_ = conn.Close()
-				continue
 			}
 			s.t.Cleanup(func() { _ = conn.Close() })
 			go serve(conn)
