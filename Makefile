@@ -50,7 +50,8 @@ matrix:
 
 # Thousands of transfers under faults and a table of them, an SSH connection cut
 # at hundreds of places, thousands of clients: a quarter of an hour. SOAK_SEED=N
-# repeats what a run chose at random.
+# repeats what a run chose at random. Last run: 27 November 2026, TestSoak with
+# SOAK=1000 and seed 3301159959: no transfer wrongly whole, none stuck.
 soak:
 	@./internal/test/lab/install
 	LAB=required SOAK=$(SOAK) CGO_ENABLED=1 \
