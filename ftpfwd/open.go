@@ -108,9 +108,9 @@ func (s *session) stopHold(p *dataPath) {
 
 // release lets the client's commands continue.
 func (s *session) release(p *dataPath) {
+	s.stopHold(p)
 	if s.opening == p {
 		s.opening = nil
-		s.timers.stop(&s.openingBy)
 	}
 }
 
