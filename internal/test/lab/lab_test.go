@@ -178,9 +178,12 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		file, dir = filepath.Join(namespaces, lab.Client.namespace), lab.Client.dir
 		require.FileExists(t, file)
 		stray = lab.Client.Start(t, lab.Client.Command(context.Background(), "sleep", "1000"))
-		// The shell ends; its child, in a session of its own, does not.
-		shell := lab.Inner.Start(t, lab.Inner.Command(context.Background(), "sh", "-c", "setsid sleep 1000 & echo $!"))
+		// The shell ends; its child, in a session of its own, does not. The
+		// child itself says when it is there.
+		shell := lab.Inner.Start(t, lab.Inner.Command(context.Background(),
+			"sh", "-c", "setsid sh -c 'echo $$; exec sleep 1000' &"))
 		require.NoError(t, shell.Wait())
+		shell.Stdout.Await(t, "\n")
 		orphan = filepath.Join("/proc", strings.TrimSpace(shell.Stdout.String()), "fd", "0")
 		require.FileExists(t, orphan)
 	})
