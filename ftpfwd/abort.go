@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -23,8 +24,8 @@ var errAborted = errors.New("aborted by the client")
 
 // An abort is an upload that is being aborted.
 type abort struct {
-	data      *dataConn
-	announced bool // the server has announced the upload
+	data      *dataConn // nil if there was none
+	announced bool      // the server has announced the upload
 	state     abortState
 	takesAll  bool      // the reply whose lines are being read is dropped
 	last      time.Time // when the server's last line came
@@ -68,6 +69,12 @@ func (s *session) uploadFailed(d *dataConn) {
 // abortUpload begins to abort the upload that d carries.
 func (s *session) abortUpload(d *dataConn) {
 	t := d.transfer
+	s.abortTransfer(t, d, 426, failureText(t))
+}
+
+// abortTransfer begins to abort t, whose data, if there is any, ends when the
+// server knows. The client receives a reply of ours.
+func (s *session) abortTransfer(t *transfer, d *dataConn, code int, text string) {
 	if s.abort != nil {
 		s.timers.stop(&s.abort.step)
 	}
@@ -75,9 +82,9 @@ func (s *session) abortUpload(d *dataConn) {
 	s.abort = a
 	s.source.line(Tunnel, Server, "ABOR", "ABOR")
 	s.ask([]byte("ABOR\r\n"))
-	s.pending.replace(t, "426 "+failureText(t))
+	s.pending.replace(t, fmt.Sprintf("%d %s", code, text))
 	s.pending.add(&request{state: requestAbort, answer: unasked})
-	s.endTransfer(t, 426)
+	s.endTransfer(t, code)
 	s.timers.start(&a.step, abortAnswer, func() { a.unanswered(s) })
 }
 
@@ -98,7 +105,7 @@ func (a *abort) takes(s *session, l replyLine) bool {
 			a.state = quiet
 			s.pending.forgetOurAbort()
 		}
-		a.data.close()
+		a.closeData()
 		s.timers.start(&a.step, abortQuiet, func() { a.end(s) })
 	}
 	return a.takesAll
@@ -124,6 +131,13 @@ func (a *abort) concerns(code int, oldest *request) bool {
 	return endsTransfer(code) || code == 225 || code < 200
 }
 
+// closeData ends the upload's data.
+func (a *abort) closeData() {
+	if a.data != nil {
+		a.data.close()
+	}
+}
+
 // unanswered ends the upload's data although no reply has come, but not before
 // the server has replied to the commands before the upload.
 func (a *abort) unanswered(s *session) {
@@ -131,7 +145,7 @@ func (a *abort) unanswered(s *session) {
 		s.timers.start(&a.step, abortAnswer, func() { a.unanswered(s) })
 		return
 	}
-	a.data.close()
+	a.closeData()
 	s.timers.start(&a.step, abortAtMost, func() { a.end(s) })
 }
 
@@ -160,6 +174,7 @@ func (a *abort) end(s *session) {
 // whatever the server replies.
 func (s *session) clientAborts() {
 	for _, t := range s.transfers {
+		t.aborted = true
 		d := t.data
 		if d == nil || d.isClosed() {
 			continue

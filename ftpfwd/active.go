@@ -25,10 +25,12 @@ func (s *session) active(ctx context.Context, c command, line []byte, whole bool
 	switch {
 	case !whole:
 		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
+	case c.argument == "":
+		s.pass(c, line, &request{kind: verbOther}) // it names nothing: the server says why it refuses
 	case err != nil:
 		s.refuse(c, fmt.Sprintf("501 %s refused: %v", c.verb, err))
 	case !sameHost(s.clientPeer, address.Addr()) && s.f.ForeignPorts:
-		s.pass(c, line, &request{kind: verbOther})
+		s.foreignPort(c, line)
 	case !sameHost(s.clientPeer, address.Addr()):
 		s.refuse(c, fmt.Sprintf("500 %s refused: %v is not your address", c.verb, address.Addr()))
 	case address.Port() < 1024:
@@ -36,6 +38,21 @@ func (s *session) active(ctx context.Context, c command, line []byte, whole bool
 	default:
 		s.open(ctx, &dataPath{asked: c, line: line, owed: true, clientMethod: c.verb, client: endpoint{address: address.String()}})
 	}
+}
+
+// foreignPort passes on a PORT or EPRT that names another host: the server's data
+// connections are none of ours until the next such command.
+func (s *session) foreignPort(c command, line []byte) {
+	s.opened++
+	p := &dataPath{number: s.opened, timers: &s.timers, asked: c, foreign: true, clientMethod: c.verb, serverMethod: c.verb}
+	s.pass(c, line, &request{kind: verbActive, path: p, answer: func(ctx context.Context, line []byte, l replyLine) disposition {
+		if l.positive() {
+			s.pathReady(ctx, p)
+		} else {
+			s.rebind(p)
+		}
+		return relay(line)
+	}})
 }
 
 // sameHost reports whether address is the client's own: the one that it connects

@@ -14,7 +14,6 @@ func TestPORTIsRefusedUnlessItNamesClient(t *testing.T) {
 		"PORT 127,0,0,1,0,21":                              "501 PORT refused: port 21 is below 1024",
 		"PORT 127,0,0,1,200":                               "501 PORT refused: not six numbers",
 		"PORT 127,0,0,1,200,1,1":                           "501 PORT refused: not six numbers",
-		"PORT":                                             "501 PORT refused",
 		"EPRT |1|192.0.2.1|51200|":                         "500 EPRT refused: 192.0.2.1 is not your address",
 		"EPRT |1|127.0.0.1|80|":                            "501 EPRT refused: port 80 is below 1024",
 		"EPRT |2|127.0.0.1|51200|":                         "501 EPRT refused",
@@ -33,6 +32,18 @@ func TestPORTIsRefusedUnlessItNamesClient(t *testing.T) {
 	}
 }
 
+// A server may want a login first.
+func TestCommandsThatNameNothingGetServersAnswer(t *testing.T) {
+	withRig(t, func(r *rig) {
+		for _, command := range []string{"PORT", "EPRT", "PASV x"} {
+			r.exchange(command, "530 log in first")
+			r.exchange(command, "501 no such argument")
+		}
+		r.client.send("PASV")
+		r.server.expect("PASV") // it is not taken for a method that the server lacks
+	})
+}
+
 func TestPORTIsRefusedWhenServerCannotReachGateway(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.client.send("PORT 127,0,0,1,200,1")
@@ -49,7 +60,16 @@ func TestForeignPortsPassesOnForeignAddress(t *testing.T) {
 	withRig(t, func(r *rig) {
 		for _, command := range []string{"PORT 192,0,2,1,200,1", "EPRT |1|192.0.2.1|51201|"} {
 			r.exchange(command, "500 I won't")
+			r.exchange(command, "200 well")
+			r.startTransfer("RETR x") // with no path of ours, which would undo the command
+			r.server.send("226 sent there")
+			r.client.expect("226 sent there")
 		}
+		assert.Len(r.t, r.endedTransfers(), 2)
+		r.client.send("PASV")
+		r.server.expect("PASV")
+		r.server.send("227 Entering Passive Mode (127,0,0,1,117,48).")
+		_ = r.clientDials(r.announced("227"))
 	}, func(r *rig) { r.forwarder.ForeignPorts = true })
 }
 

@@ -10,6 +10,9 @@ import (
 // false if the line is none. The first line of a longer reply may lack the
 // numbers: aioftp's are in the last.
 func (s *session) address(ctx context.Context, line []byte, l replyLine) (d disposition, ok bool) {
+	if l.positive() && s.pending.takeGivenUp(l.code) {
+		return drop(), true
+	}
 	p := s.pending.passive()
 	if p == nil || !l.positive() || l.text == 0 {
 		return disposition{}, false
@@ -40,7 +43,7 @@ func (s *session) address(ctx context.Context, line []byte, l replyLine) (d disp
 		s.rebind(p)
 		return relay(line), true
 	}
-	s.sendAll(s.pending.beginAddress())
+	s.settleBefore(s.pending.beginAddress())
 	if !p.native() || (l.code == 229) != (p.asked.verb == "EPSV") {
 		return disposition{}, true // the client's reply is sent when the numbers have come
 	}
@@ -50,7 +53,7 @@ func (s *session) address(ctx context.Context, line []byte, l replyLine) (d disp
 // takeAddress takes the PASV or EPSV that an address answers.
 func (s *session) takeAddress() {
 	_, before := s.pending.matchAddress()
-	s.sendAll(before)
+	s.settleBefore(before)
 }
 
 // announced deals with a line that names the port where the server listens.

@@ -172,6 +172,8 @@ func TestEPRTAndIPv6LoopbackAreRewrittenInTheSameFamily(t *testing.T) {
 		go func() { _ = r.forwarder.Serve(t.Context(), l) }()
 		r.client = newPeer(t, "client", r.clientDials("[::1]:2121"))
 		r.server = newPeer(t, "server", r.accept(r.controlListener))
+		r.server.send("220 ready")
+		r.client.expect("220 ready")
 
 		r.client.send("EPRT |2|::1|51200|")
 		received, err := parseExtended(strings.TrimPrefix(r.server.receive(), "EPRT "))

@@ -60,27 +60,33 @@ const (
 	verbUpload                    // the client sends data
 	verbRestart                   // REST
 	verbAbort                     // ABOR
+	verbStatus                    // STAT, which servers answer while a transfer runs
+	verbIdle                      // NOOP, which some answer likewise
 	verbFeatures                  // FEAT
 	verbParameter                 // sets a parameter of later commands: MODE, TYPE, CWD, EPSV ALL (RFC 2428, 4)
 	verbReset                     // REIN: the session begins anew
 	verbUser                      // USER
+	verbQuit                      // QUIT
 	verbSecurity                  // asks for TLS or another encryption
 	verbUnknown                   // opens data ports in a way that is not carried
 )
 
 var verbKinds = map[string]verbKind{
-	"PASV": verbPassive, "EPSV": verbPassive,
+	"PASV": verbPassive, "EPSV": verbPassive, "P@SW": verbPassive, // as some routers spell PASV
 	"PORT": verbActive, "EPRT": verbActive,
 	"RETR": verbDownload, "LIST": verbDownload, "NLST": verbDownload, "MLSD": verbDownload,
 	"STOR": verbUpload, "STOU": verbUpload, "APPE": verbUpload,
 	"REST": verbRestart,
 	"ABOR": verbAbort,
+	"STAT": verbStatus,
+	"NOOP": verbIdle,
 	"FEAT": verbFeatures,
 	"MODE": verbParameter, "TYPE": verbParameter,
 	"CWD": verbParameter, "CDUP": verbParameter, "PWD": verbParameter,
 	"XCWD": verbParameter, "XCUP": verbParameter, "XPWD": verbParameter,
 	"REIN": verbReset,
 	"USER": verbUser,
+	"QUIT": verbQuit,
 
 	"AUTH": verbSecurity, "ADAT": verbSecurity, "PBSZ": verbSecurity, "PROT": verbSecurity,
 	"CCC": verbSecurity, "MIC": verbSecurity, "CONF": verbSecurity, "ENC": verbSecurity,

@@ -14,25 +14,26 @@ const ownReplyAtMost = 10 * time.Second
 // to it, or for an upload that is being aborted.
 func (s *session) commandsHeld() bool {
 	return s.phase == connecting || s.phase == greeting && s.routing != nil ||
-		s.opening != nil || s.abort != nil || s.gathersClient() || s.dialUnproven()
+		s.opening != nil || s.abort != nil || s.quit == waiting || s.pending.full() || s.gathersClient() || s.dialsServer()
 }
 
 // gathersClient reports whether a transfer command waits for the client to
 // connect.
 func (s *session) gathersClient() bool {
 	p := s.paths.newest()
-	return p != nil && p.gather == gathering
+	return p != nil && p.gather == waiting
 }
 
-// dialUnproven reports whether the server's endpoint is being dialled without
-// being known to work.
-func (s *session) dialUnproven() bool {
+// dialsServer reports whether the server's port is being dialled for a client
+// that has connected before its command: some servers refuse a transfer command
+// for which no connection is there, and it could overtake this one.
+func (s *session) dialsServer() bool {
 	p := s.paths.newest()
 	if p == nil || p.live == nil || p.client.dials() {
 		return false
 	}
 	d := p.live
-	return d.state == dialingOther && d.server == nil && d.transfer == nil && len(p.left) > 0 && !s.methods.worked(p.method)
+	return d.state == dialingOther && d.server == nil && d.transfer == nil
 }
 
 // nextCommand passes on or answers the next line from the client, and reports
@@ -52,7 +53,7 @@ func (s *session) nextCommand(ctx context.Context) bool {
 	case s.phase == passthrough, p.tail && !s.dropTail:
 		s.server.queue(p.bytes)
 		s.flushAsked()
-	case p.tail:
+	case p.tail, s.clientSpeaksHTTP(p.bytes):
 	case s.phase == awaitTarget:
 		s.dropTail = !p.whole
 		s.routingCommand(ctx, parseCommand(p.bytes))
@@ -86,15 +87,23 @@ func (s *session) command(ctx context.Context, p piece) {
 			s.client.lines.back(p) // until the path is there
 			return
 		}
-		s.preparedCommand(c, line, p.whole)
+		s.preparedCommand(ctx, c, line, p.whole)
 	case verbAbort:
 		s.pass(c, line, &request{kind: verbAbort})
 		s.clientAborts()
+	case verbQuit:
+		if s.quitWaits() {
+			s.client.lines.back(p)
+			return
+		}
+		s.client.goodbye = true
+		s.pass(c, line, &request{kind: verbQuit})
 	case verbUser:
 		line = s.loginLine(c, line)
 		s.source.user = parseCommand(line).argument
 		s.pass(c, line, &request{kind: verbUser})
 	case verbParameter, verbReset:
+		s.params.send(c)
 		s.pass(c, line, &request{kind: c.kind(), answer: s.parameterReply(c)})
 	default:
 		s.pass(c, line, &request{kind: c.kind()})
@@ -106,6 +115,8 @@ func (s *session) command(ctx context.Context, p piece) {
 func (s *session) parameterReply(c command) answer {
 	return func(_ context.Context, line []byte, l replyLine) disposition {
 		switch {
+		case !l.positive() && c.verb == "MODE":
+			s.keepMode()
 		case !l.positive():
 		case c.kind() == verbReset:
 			s.params = defaultParameters()
@@ -119,6 +130,20 @@ func (s *session) parameterReply(c command) answer {
 	}
 }
 
+// keepMode notes that the server has refused another mode: the transfers that
+// were commanded behind that move in the one before.
+func (s *session) keepMode() {
+	s.params.asked = s.params.mode
+	for _, t := range s.transfers {
+		if !t.begun() {
+			t.Mode = s.params.mode
+			if t.data != nil {
+				t.data.flow(t).use(t.Mode)
+			}
+		}
+	}
+}
+
 // preparePath reports whether a command that belongs to a transfer can be passed
 // on. If not, it opens a path to the client's default data port, where the
 // client has asked for none; or it waits for a client that is about to connect,
@@ -126,8 +151,13 @@ func (s *session) parameterReply(c command) answer {
 func (s *session) preparePath(ctx context.Context, c command) bool {
 	p := s.paths.newest()
 	switch {
-	case s.prepared, s.pending.path() != nil, s.f.ServerMode == Exact:
-		return true // there is one, or it is being opened, or the server is to refuse the command
+	case s.prepared, s.pending.path() != nil:
+		return true // there is one, or it is being opened
+	case p != nil && p.client.listens() && !p.used && p.gather == notWaited:
+		s.gatherClient(p)
+		return false
+	case s.f.ServerMode == Exact:
+		return true // the server is to refuse the command
 	case p == nil || p.spent():
 		if c.kind() == verbRestart {
 			return true // what opens a path may come behind it
@@ -135,25 +165,33 @@ func (s *session) preparePath(ctx context.Context, c command) bool {
 		s.prepared = true
 		s.openDefault(ctx)
 		return false
-	case p.client.listens() && !p.used && p.gather == notGathered && len(p.left) > 0 && !s.methods.worked(p.method):
-		p.gather = gathering
-		s.timers.start(&p.gatherBy, gatherAtMost, func() { s.endGathering(p) })
-		return false
 	}
 	return true
+}
+
+// gatherClient makes a transfer command wait for its client: for one that is
+// about to connect if another method could be tried, and otherwise for one that
+// has connected, and whose connection is on its way from the listener to here.
+func (s *session) gatherClient(p *dataPath) {
+	limit := acceptAtMost
+	if len(p.left) > 0 && !s.methods.worked(p.method) {
+		limit = gatherAtMost
+	}
+	p.gather = waiting
+	s.timers.start(&p.gatherBy, limit, func() { s.endGathering(p) })
 }
 
 // endGathering lets the commands continue that wait for the client to connect to
 // p.
 func (s *session) endGathering(p *dataPath) {
-	if p.gather == gathering {
-		p.gather = gathered
+	if p.gather == waiting {
+		p.gather = waited
 		s.timers.stop(&p.gatherBy)
 	}
 }
 
 // preparedCommand passes on a command that belongs to a transfer.
-func (s *session) preparedCommand(c command, line []byte, whole bool) {
+func (s *session) preparedCommand(ctx context.Context, c command, line []byte, whole bool) {
 	if c.kind() == verbRestart {
 		s.params.restart = c.argument
 		s.pass(c, line, &request{kind: verbRestart})
@@ -163,7 +201,7 @@ func (s *session) preparedCommand(c command, line []byte, whole bool) {
 		s.repeatRestart()
 	}
 	s.prepared = false
-	s.commandTransfer(c, line, whole)
+	s.commandTransfer(ctx, c, line, whole)
 }
 
 // repeatRestart sends the client's REST again: the server may have forgotten it
@@ -185,7 +223,6 @@ func (s *session) pass(c command, line []byte, r *request) {
 	if c.verb == "" {
 		return
 	}
-	s.client.goodbye = s.client.goodbye || c.verb == "QUIT"
 	if !c.secret() {
 		r.argument = c.argument
 	}

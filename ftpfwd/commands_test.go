@@ -55,6 +55,8 @@ func TestClientIsNotReadWhileItsCommandsAreHeld(t *testing.T) {
 		}
 		close(permit)
 		assert.Contains(r.t, r.server.receive(), "PORT ")
+		r.server.send("200 ok")
+		r.client.expect("200 ok")
 		r.server.expectBytes(commands)
 	}, func(r *rig) {
 		permit = make(chan struct{})

@@ -23,6 +23,7 @@ type controlConn struct {
 	paused   bool          // the reader waits for more
 	ended    bool          // the peer has ended its data
 	received int64         // bytes so far
+	spoken   bool          // its first line has been looked at
 	goodbye  bool          // the peer has announced the end: the client with QUIT, the server with 221 or 421
 
 	out     chan []byte // to the writer
@@ -102,6 +103,9 @@ func (e received) apply(_ context.Context, s *session) {
 	if first && c == s.server {
 		s.checkSpeaksFTP(e.data)
 	}
+	if c == s.client && len(e.data) > 0 {
+		s.clientContinues(e.data)
+	}
 	switch {
 	case e.err == nil:
 	case errors.Is(e.err, io.EOF):
@@ -136,7 +140,11 @@ func (e written) apply(_ context.Context, s *session) {
 }
 
 // queue adds bytes to what flush writes.
-func (c *controlConn) queue(b []byte) { c.queued = append(c.queued, b...) }
+func (c *controlConn) queue(b []byte) {
+	if !c.failed {
+		c.queued = append(c.queued, b...)
+	}
+}
 
 // flush hands what is queued to the writer, in one piece, and passes on an end
 // of file behind it.
@@ -165,6 +173,11 @@ func (c *controlConn) readOn() {
 		c.paused = false
 		c.more <- struct{}{}
 	}
+}
+
+// giveUp drops all that goes to the peer and has come from it: it is gone.
+func (c *controlConn) giveUp() {
+	c.failed, c.ended, c.queued, c.lines = true, true, nil, lineReader{}
 }
 
 func (c *controlConn) close() {

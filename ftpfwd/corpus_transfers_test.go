@@ -22,7 +22,7 @@ var transferDialogues = []struct{ product, source, lines, left string }{
 	{"Pure-FTPd with quota", "jlaffaye/ftp#17", ">STOR foobar|150 Accepted data connection|*226-13 files used (0%) - authorized: 100000 files|226-File successfully transferred|226 0.042 seconds (measured here), 0.83 Mbytes per second", ""},
 	{"Pure-FTPd's LIST", "jedisct1/pure-ftpd#102", ">LIST|150 Accepted data connection|*226-Options: -a -l |226 4 matches total", ""},
 	{"Pure-FTPd after REST: 150 for 226", "jedisct1/pure-ftpd#138", ">RETR testfile.bin|150-Accepted data connection|150 303557.4 kbytes to download|150 4.611 seconds (measured here), 222.06 Kbytes per second", "RETR"},
-	{"Pure-FTPd, the data connection broke", "SamKirkland/FTP-Deploy-Action#322", ">STOR assets/icon/apple-icon-72x72.png|150 Accepted data connection|451-Error during read from data connection|*451 0.042 seconds (measured here)", ""},
+	{"Pure-FTPd, the data connection broke", "SamKirkland/FTP-Deploy-Action#322", ">STOR assets/icon/apple-icon-72x72.png|150 Accepted data connection|*451-Error during read from data connection|451 0.042 seconds (measured here)", ""},
 	{"no preliminary reply", "python/cpython/Lib/ftplib.py", ">RETR a|*226 Transfer complete.", ""},
 	{"200 before 150", "python/cpython/Lib/ftplib.py", ">LIST|200|150 Opening ASCII mode data connection|*226 Transfer complete.", ""},
 	{"LightFTP", "hfiref0x/LightFTP#23", ">LIST|150 File status okay; about to open data connection.|*451 Requested action aborted. Local error in processing.", ""},

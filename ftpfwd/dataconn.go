@@ -18,7 +18,7 @@ type dataConn struct {
 	client, server net.Conn  // nil until there is one
 	up, down       flow      // from the client, from the server
 	transfer       *transfer // whose data moves, once that is known
-	block          bool      // in block mode: it may carry several files, one behind the other
+	unproven       bool      // the client's owner is not known: see candidate
 	carried        bool      // a transfer has ended on it
 	closeBy        timer     // for the server, after an ABOR of the client's
 }
@@ -56,9 +56,11 @@ func (d *dataConn) enter(next dataState) {
 
 // A flow is one direction of a data connection.
 type flow struct {
-	moved atomic.Int64 // bytes written to the receiving side
+	moved atomic.Int64           // bytes written to the receiving side
+	stuck atomic.Bool            // bytes wait to be written there
+	mode  atomic.Pointer[string] // in which the transfer at hand moves; nil before the first
 	state flowState
-	files int // files of block mode that have passed whole, less those of confirmed transfers
+	files int // files whose ends were marked and have passed, less those of confirmed transfers
 }
 
 // A flowState says what one direction of a data connection does.
@@ -70,6 +72,9 @@ const (
 	flowWhole                    // it ended well: end of data was read and all of it written
 	flowBroken                   // it ended with an error
 )
+
+// use sets the mode in which the bytes to come move.
+func (f *flow) use(mode string) { f.mode.Store(&mode) }
 
 // running reports whether the flow's goroutine has not returned yet.
 func (f *flow) running() bool { return f.state == flowRunning }
@@ -113,6 +118,7 @@ func (d *dataConn) flow(t *transfer) *flow {
 func (d *dataConn) carry(t *transfer) {
 	t.data, d.transfer = d, t
 	f := d.flow(t)
+	f.use(t.Mode)
 	t.share.Store(&share{f, f.moved.Load()})
 }
 
@@ -136,12 +142,20 @@ func (d *dataConn) complete() bool {
 	return d.transfer != nil && d.flow(d.transfer).whole()
 }
 
-// run starts both flows.
+// run starts the flow from the server. The other begins when the server has a
+// command that it is for: see startUp.
 func (d *dataConn) run(s *session) {
 	d.enter(joined)
-	d.up.state, d.down.state = flowRunning, flowRunning
-	s.spawn(func() { copyFlow(s, flowEnded{data: d, from: Client}, d.server, d.client, &d.up) })
+	d.down.state = flowRunning
 	s.spawn(func() { copyFlow(s, flowEnded{data: d, from: Server}, d.client, d.server, &d.down) })
+}
+
+// startUp starts the flow from the client.
+func (d *dataConn) startUp(s *session) {
+	if d.state == joined && d.up.state == flowIdle {
+		d.up.state = flowRunning
+		s.spawn(func() { copyFlow(s, flowEnded{data: d, from: Client}, d.server, d.client, &d.up) })
+	}
 }
 
 // copyFlow copies from src to dst until the end of data or an error, and
@@ -149,20 +163,21 @@ func (d *dataConn) run(s *session) {
 // decide.
 func copyFlow(s *session, end flowEnded, dst io.Writer, src io.Reader, f *flow) {
 	buf := make([]byte, 32<<10)
-	var blocks blockReader
+	ends := endsOfFiles{}
+	defer ends.close()
 	for {
 		n, err := src.Read(buf)
 		if n > 0 {
+			f.stuck.Store(true)
 			m, werr := dst.Write(buf[:n])
+			f.stuck.Store(false)
 			f.moved.Add(int64(m))
 			if werr != nil {
 				end.writeErr = werr
 				break
 			}
-			if end.data.block {
-				if ends := blocks.read(buf[:n]); ends > 0 {
-					s.post(filesEnded{f, ends})
-				}
+			if n := ends.read(f.mode.Load(), buf[:n]); n > 0 {
+				s.post(filesEnded{f, n})
 			}
 		}
 		if err != nil {
@@ -175,8 +190,33 @@ func copyFlow(s *session, end flowEnded, dst io.Writer, src io.Reader, f *flow) 
 	s.post(end)
 }
 
-// filesEnded is the event that ends of files in block mode have been written to
-// the receiving side.
+// endsOfFiles finds the ends of files in the mode that holds for the bytes at
+// hand. The zero value is ready.
+type endsOfFiles struct {
+	mode *string
+	ends fileEnds
+}
+
+func (e *endsOfFiles) read(mode *string, b []byte) int {
+	if mode != nil && (e.mode == nil || *mode != *e.mode) {
+		e.close()
+		e.ends = newFileEnds(*mode)
+	}
+	e.mode = mode
+	if e.ends == nil {
+		return 0
+	}
+	return e.ends.read(b)
+}
+
+func (e *endsOfFiles) close() {
+	if e.ends != nil {
+		e.ends.close()
+	}
+}
+
+// filesEnded is the event that marked ends of files have been written to the
+// receiving side.
 type filesEnded struct {
 	flow  *flow
 	count int
@@ -221,6 +261,13 @@ func (e flowEnded) apply(_ context.Context, s *session) {
 	}
 	s.finishIfDue()
 	s.data.forget()
+}
+
+// fail notes that d has broken. It stays open towards the server.
+func (d *dataConn) fail() {
+	if d.state < failed {
+		d.enter(failed)
+	}
 }
 
 // close ends d without passing on an end of file to a side that has not ended
@@ -279,6 +326,19 @@ func (ds dataConns) bind(t *transfer) {
 		if d.transfer == nil && !d.isClosed() && d.path == t.path {
 			d.carry(t)
 			return
+		}
+	}
+}
+
+// startUploads lets clients send once the server has received the commands that
+// what they send is for: on its way here data could overtake them.
+func (s *session) startUploads() {
+	if !s.server.idle() {
+		return
+	}
+	for _, d := range s.data {
+		if d.transfer != nil {
+			d.startUp(s)
 		}
 	}
 }

@@ -27,21 +27,24 @@ type dataPath struct {
 	serverMethod string  // likewise the server's; empty until the server has accepted it
 	state        pathState
 	owed         bool // the client waits for the reply to asked
+	foreign      bool // the command named another host: no data connection comes here
 
-	method  method   // that opens the server's endpoint, or is tried
-	left    []method // that can be tried if it fails, while no transfer was commanded
-	refusal string   // the server's reply to the client's own command
-	failed  failures // why other methods failed
+	method     method   // that opens the server's endpoint, or is tried
+	left       []method // that can be tried if it fails, while no transfer was commanded
+	unanswered int      // methods without a reply
+	refusal    string   // the server's reply to the client's own command
+	failed     failures // why other methods failed
 
 	client, server endpoint
 	live           *dataConn // one at a time (RFC 959, 3.3); others are rejected
 	broken         failure   // why the last attempt to open a connection failed, until another succeeds
 	used           bool      // a connection has arrived
 	commanded      bool      // a transfer command has gone out
-	gather         gatherState
-	timers         *timers // of the session
-	idle           timer   // for the first connection
+	gather         waitState // of a transfer command, for its client to connect
+	timers         *timers   // of the session
+	idle           timer     // for the first connection
 	gatherBy       timer
+	candidate      candidate
 }
 
 // A pathState says how far a dataPath is open. One that no longer works may be
@@ -86,15 +89,14 @@ func (p *dataPath) enter(next pathState) {
 	p.state = next
 }
 
-// A gatherState says whether a transfer command has waited for the client to
-// connect, so that another method can be tried should the server's port not
-// answer.
-type gatherState int
+// A waitState says whether a command has waited for something else to happen
+// first. It does so once.
+type waitState int
 
 const (
-	notGathered gatherState = iota
-	gathering               // commands are held
-	gathered
+	notWaited waitState = iota
+	waiting             // commands are held
+	waited
 )
 
 // An endpoint is one end of a dataPath. The zero value is neither listening nor
@@ -118,7 +120,7 @@ func (p *dataPath) native() bool { return p.owed && p.method.verb == p.asked.ver
 
 // dialsBoth reports whether no endpoint listens. Such a path has the one data
 // connection that was made when it was opened.
-func (p *dataPath) dialsBoth() bool { return !p.client.listens() && !p.server.listens() }
+func (p *dataPath) dialsBoth() bool { return !p.foreign && !p.client.listens() && !p.server.listens() }
 
 // spent reports whether p can carry nothing more, unlike one that listens.
 func (p *dataPath) spent() bool { return p.dialsBoth() && (p.live == nil || p.live.complete()) }
@@ -137,6 +139,7 @@ func (p *dataPath) close() {
 	p.enter(closed)
 	p.timers.stop(&p.idle)
 	p.timers.stop(&p.gatherBy)
+	p.dropCandidate()
 	p.closeServer()
 	if p.client.listens() {
 		_ = p.client.listener.Close()
@@ -197,7 +200,11 @@ func (p *dataPath) accept(s *session, side Side, l net.Listener) {
 		if err != nil {
 			return
 		}
-		if !s.post(arrived{path: p, side: side, conn: c}) {
+		e := arrived{path: p, side: side, conn: c}
+		if side == Client {
+			e.err = s.checkData(c) // at once: of a connection that is closed nobody can find the owner
+		}
+		if !s.post(e) {
 			reset(c)
 			return
 		}
@@ -250,7 +257,7 @@ func (ps *dataPaths) drop(p *dataPath) {
 
 // awaitFirst closes p if nobody connects to it in time.
 func (s *session) awaitFirst(p *dataPath) {
-	if p.used {
+	if p.used || p.foreign {
 		return
 	}
 	s.timers.startOnce(&p.idle, s.f.dataTimeout(), func() {

@@ -33,7 +33,7 @@ func TestAddressOfReplyIsDialledInReplyNetworks(t *testing.T) {
 		r.server.expect("PASV")
 		r.server.send("227 ok (10,9,9,9,15,160)")
 		client := r.clientDials(r.announced("227"))
-		sendData(r.t, client, r.accept(l), "data")
+		sendData(r.t, r.accept(l), client, "data")
 	}, func(r *rig) { r.forwarder.ReplyNetworks = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} })
 }
 
@@ -173,5 +173,5 @@ func TestUnansweredPathsAreBounded(t *testing.T) {
 		}
 		_, far := r.openListeners()
 		assert.Equal(r.t, maxPaths, far)
-	})
+	}, exactMode)
 }

@@ -65,6 +65,20 @@ func (s *session) methodFailed(ctx context.Context, p *dataPath, err error, last
 	s.askNext(ctx, p)
 }
 
+// maxUnanswered is how many methods a server may leave without a reply before no
+// other is tried.
+const maxUnanswered = 2
+
+// unanswered asks for p with the next method: the server does not reply.
+func (s *session) unanswered(ctx context.Context, p *dataPath) {
+	s.pending.giveUp(p)
+	s.unsupported.learn(p.method, false)
+	if p.unanswered++; p.unanswered == maxUnanswered {
+		p.left = nil
+	}
+	s.methodFailed(ctx, p, fmt.Errorf("the server does not answer %v", p.method), false)
+}
+
 // learn remembers whether a data connection could be opened with m.
 func (s *session) learn(m method, worked bool) {
 	if s.f.ServerMode != Exact {

@@ -151,5 +151,5 @@ func TestReplyToClosedPathKeepsItsPlace(t *testing.T) {
 		}
 		r.server.send("200 late", "500 no")
 		r.client.expect("425 PORT refused: the server's reply came too late", "500 no")
-	})
+	}, exactMode)
 }

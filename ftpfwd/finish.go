@@ -1,15 +1,20 @@
 package ftpfwd
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
-// How the success reply to a transfer waits for its data. Through a tunnel a 226
+// How the final reply to a transfer waits for its data. Through a tunnel a 226
 // overtakes megabytes, and clients that stop reading at it would keep a short
 // file.
 
+var errStalled = errors.New("the server confirmed the transfer, but its data stopped moving before the client had it")
+
 const (
-	dataAtMost       = time.Minute     // the data may stand still
-	connectionAtMost = 2 * time.Second // the connection may be missing: the server made it before it replied, but the two take different ways here
-	continuesAtMost  = 2 * time.Second // the data may stand still in the modes that do not mark the end of a file
+	dataAtMost       = time.Minute      // the data may stand still before a success
+	refusedAtMost    = 10 * time.Second // likewise before a refusal
+	connectionAtMost = 2 * time.Second  // the connection may be missing: the server made it before it replied, but the two take different ways here
 )
 
 // A finalReply is the first line of a final reply that waits for its data.
@@ -19,10 +24,15 @@ type finalReply struct {
 	moved int64 // what had moved when it was last checked
 }
 
-// mustFinish reports whether a success reply to t would overtake its data.
-func (t *transfer) mustFinish() bool {
+// mustFinish reports whether final reply l to t would overtake its data: a
+// success, or the refusal of a download that has begun. What arrived before a
+// refusal is the client's, who may want to continue behind it.
+func (t *transfer) mustFinish(l replyLine) bool {
 	d := t.data
+	arrives := d != nil && t.Direction == Download && !d.isClosed() && !d.down.whole()
 	switch {
+	case !l.positive():
+		return t.begun() && !t.aborted && arrives && d.down.running()
 	case t.Err != nil:
 		return false
 	case d == nil:
@@ -30,7 +40,7 @@ func (t *transfer) mustFinish() bool {
 	case d.lacksSide():
 		return true
 	default:
-		return t.Direction == Download && !d.isClosed() && !d.down.whole()
+		return arrives
 	}
 }
 
@@ -41,38 +51,53 @@ func (t *transfer) awaitsServer() bool {
 	return d == nil || (d.server == nil && d.path.server.listens())
 }
 
-// finish holds a success reply to t until its data has arrived.
+// finish holds a final reply to t until its data has arrived.
 func (s *session) finish(t *transfer, line []byte, l replyLine) {
 	t.enter(finishing)
-	t.final = finalReply{line: line, reply: l, moved: -1}
+	t.final = finalReply{line: line, reply: l}
 	s.finishing = t
 	s.watchFinish(t)
 }
 
-// watchFinish lets the reply go when the data has not moved for a while.
+// watchFinish gives up data that has not moved for a while: what follows is no
+// success.
 func (s *session) watchFinish(t *transfer) {
 	limit := dataAtMost
-	if t.awaitsServer() {
+	switch {
+	case t.awaitsServer():
 		limit = connectionAtMost
-	} else if s.params.mode != modeStream && s.params.mode != modeBlock {
-		limit = continuesAtMost
+	case !t.final.reply.positive():
+		limit = refusedAtMost
+	}
+	if t.data != nil {
+		t.final.moved = t.data.moved()
 	}
 	s.timers.start(&s.finishBy, limit, func() {
 		if d := t.data; d != nil && d.moved() != t.final.moved {
-			t.final.moved = d.moved()
 			s.watchFinish(t)
 			return
 		}
-		if t.awaitsServer() {
-			t.fail(Server, errNoData)
+		if t.final.reply.positive() {
+			t.fail(t.missing())
 		}
 		s.endFinish()
 	})
 }
 
+// missing says what keeps t from its end although the server has confirmed it.
+func (t *transfer) missing() (Side, error) {
+	switch {
+	case t.awaitsServer():
+		return Server, errNoData
+	case t.data.client == nil || t.data.down.stuck.Load():
+		return Client, errStalled
+	}
+	return Server, errStalled
+}
+
 // finishIfDue lets the held reply go when its data has arrived or failed.
 func (s *session) finishIfDue() {
-	if t := s.finishing; t != nil && t.data != nil && !t.mustFinish() {
+	if t := s.finishing; t != nil && t.data != nil && !t.mustFinish(t.final.reply) {
 		s.endFinish()
 	}
 }
@@ -82,5 +107,7 @@ func (s *session) endFinish() {
 	s.finishing = nil
 	s.timers.stop(&s.finishBy)
 	s.reply = s.conclude(t, t.final.line, t.final.reply)
-	s.sendLine(t.final.line, s.reply.line)
+	if t.final.line != nil {
+		s.sendLine(t.final.line, s.reply.line)
+	}
 }

@@ -50,16 +50,20 @@ func TestFinalReplyDoesNotWaitForClientToClose(t *testing.T) {
 	})
 }
 
-func TestFinalReplyIsSentWhenDataDoesNotMove(t *testing.T) {
+func TestSuccessBecomes426WhenDataDoesNotMove(t *testing.T) {
 	withRig(t, func(r *rig) {
-		_, server := r.passive()
+		client, server := r.passive()
 		r.startTransfer("RETR stuck")
 		go func() { _, _ = io.WriteString(server, strings.Repeat("x", 200_000)) }()
 		synctest.Wait()
 		r.server.send("226 done")
 		began := time.Now()
-		r.client.expect("226 done")
-		assert.Equal(r.t, 2*dataAtMost, time.Since(began), "one minute in which it moved, and one in which it did not")
+		assert.Contains(r.t, r.client.receive(), "426 transfer failed")
+		assert.Equal(r.t, dataAtMost, time.Since(began))
+		requireReset(r.t, client)
+		ended := r.endedTransfer()
+		assert.ErrorIs(r.t, ended.Err, errStalled)
+		assert.Equal(r.t, Client, ended.Blame)
 	})
 }
 
@@ -103,5 +107,50 @@ func TestFinalReplyWaitsForDialToClient(t *testing.T) {
 		assert.Contains(r.t, r.client.receive(), "426 ")
 		r.client.expectNothing()
 		r.endedTransfer() // it is reported once
+	})
+}
+
+// What has arrived before a refusal is the client's, who may continue behind it.
+func TestRefusalOfBegunDownloadFollowsItsData(t *testing.T) {
+	for _, refusal := range []string{"451 read error", "426 no more", "520 oops", "451-read\r\n error\r\n451 it is"} {
+		withRig(t, func(r *rig) {
+			client, server := r.passive()
+			r.startTransfer("RETR x")
+			data := strings.Repeat("x", 300_000)
+			go func() { _, _ = io.WriteString(server, data); _ = server.Close() }()
+			synctest.Wait()
+			r.server.send(strings.Split(refusal, "\r\n")...)
+			r.client.expectNothing()
+			assert.Equal(r.t, data, readData(r.t, client))
+			r.client.expect(strings.Split(refusal, "\r\n")...)
+			ended := r.endedTransfer()
+			assert.EqualValues(r.t, len(data), ended.Bytes)
+			assert.Equal(r.t, Server, ended.Blame)
+			assert.ErrorContains(r.t, ended.Err, refusal[:3])
+		})
+	}
+}
+
+func TestRefusalDoesNotWaitForDataThatStandsStill(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.passive()
+		r.startTransfer("RETR x")
+		r.server.send("451 error")
+		began := time.Now()
+		r.client.expect("451 error")
+		assert.Equal(r.t, refusedAtMost, time.Since(began))
+	})
+}
+
+func TestRefusalAfterABORDoesNotWaitForData(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.passive()
+		r.startTransfer("RETR x")
+		r.client.send("ABOR")
+		r.server.expect("ABOR")
+		r.server.send("426 aborted", "226 done")
+		began := time.Now()
+		r.client.expect("426 aborted", "226 done")
+		assert.Zero(r.t, time.Since(began))
 	})
 }

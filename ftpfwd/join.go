@@ -12,7 +12,7 @@ const retryDialAtMost = 10 * time.Second
 
 // newData makes p's next data connection, which has no side yet.
 func (s *session) newData(p *dataPath) *dataConn {
-	d := &dataConn{path: p, block: s.params.mode == modeBlock}
+	d := &dataConn{path: p}
 	p.live, p.broken, p.used = d, failure{}, true
 	s.timers.stop(&p.idle)
 	s.data = append(s.data, d)
@@ -25,12 +25,16 @@ type arrived struct {
 	path *dataPath
 	side Side
 	conn net.Conn
+	err  error // of a client's: why it may not be used
 }
 
 func (e arrived) apply(ctx context.Context, s *session) {
 	p := e.path
 	if d := p.live; d != nil && e.side == Server && d.abandoned() && !d.complete() {
 		s.replaceData(d)
+	}
+	if e.side == Client && p.state != closed && s.candidateArrived(ctx, e) {
+		return
 	}
 	d := p.live
 	taken := d != nil && *d.conn(e.side) != nil
@@ -49,24 +53,37 @@ func (e arrived) apply(ctx context.Context, s *session) {
 	if d == nil || taken {
 		d = s.newData(p)
 	}
+	s.connectSide(ctx, d, e)
+}
+
+// connectSide gives d the connection to a side.
+func (s *session) connectSide(ctx context.Context, d *dataConn, e arrived) {
 	*d.conn(e.side) = e.conn
-	s.endGathering(p)
+	s.endGathering(d.path)
 	s.join(ctx, d)
 	s.finishIfDue()
 }
 
-// admit returns why a data connection may not be used: it comes from another
-// host than the client or the server, or from another user than the client.
+// checkData returns why a client's data connection may not be used: it comes from
+// another host than the client, or from another user: whoever connects first gets
+// the data (RFC 2577, 8). Any goroutine may call it.
+func (s *session) checkData(conn net.Conn) error {
+	if from := conn.RemoteAddr(); addrOf(from).Addr() != s.clientPeer {
+		return fmt.Errorf("it comes from %v, and the client is at %v", from, s.clientPeer)
+	}
+	if s.owner == "" {
+		return nil
+	}
+	_, err := s.f.checkOwner(conn, []string{s.owner})
+	return err
+}
+
+// admit returns why a data connection may not be used.
 func (s *session) admit(e arrived) error {
 	from := e.conn.RemoteAddr()
 	switch {
-	case e.side == Client && addrOf(from).Addr() != s.clientPeer:
-		return fmt.Errorf("it comes from %v, and the client is at %v", from, s.clientPeer)
-	case e.side == Client && s.owner != "": // whoever connects first gets the data (RFC 2577, 8)
-		_, err := s.f.checkOwner(e.conn, []string{s.owner})
-		return err
 	case e.side == Client:
-		return nil
+		return e.err
 	case !s.target.mayBe(addrOf(from).Addr(), s.f.ActiveAddress):
 		return fmt.Errorf("it comes from %v, and the FTP server is at %s", from, s.target.host)
 	}
@@ -146,7 +163,7 @@ type dialled struct {
 func (e dialled) apply(ctx context.Context, s *session) {
 	d, p := e.data, e.data.path
 	switch {
-	case d.isClosed():
+	case d.isClosed(), d.state == failed:
 		if e.conn != nil {
 			_ = e.conn.Close()
 		}
@@ -202,7 +219,7 @@ func (s *session) dataFailed(d *dataConn, side Side, err error) {
 		d.close()
 	case side == Client && t.Direction == Upload && !t.over():
 		t.fail(side, err)
-		d.enter(failed)
+		d.fail()
 		s.uploadFailed(d)
 	default:
 		if side == Server && s.clientGone() {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -182,4 +184,67 @@ func TestDataThatEndsBeforeIts150WaitsForActiveClient(t *testing.T) {
 		r.client.expect("226 done")
 		assert.EqualValues(r.t, 4, r.endedTransfer().Bytes)
 	}, func(r *rig) { r.forwarder.ServerMode = Passive })
+}
+
+// Some servers refuse a transfer command for which no connection is there, and
+// directly the client's would be.
+func TestTransferCommandWaitsForServersEndOfClientsConnection(t *testing.T) {
+	withRig(t, func(r *rig) {
+		permit := make(chan struct{}, 1)
+		r.far.Dialled = func(string) error { <-permit; return nil }
+		for range 3 { // also when the method is known to work
+			l, port := r.serverListener()
+			client := r.clientDials(r.epsv(port))
+			r.client.send("RETR x")
+			r.server.expectNothing()
+			permit <- struct{}{}
+			r.server.expect("RETR x")
+			server := r.accept(l)
+			r.server.send("150 here")
+			r.client.expect("150 here")
+			r.finishDownload(server, client)
+		}
+	})
+}
+
+// A connection that the client has made may not be with the session yet.
+func TestTransferCommandWaitsForConnectionThatIsBeingAccepted(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("RETR x")
+		r.finishDownload(server, client)
+		r.epsv(4000)
+		r.client.send("RETR x")
+		r.server.expectNothing()
+		began := time.Now()
+		r.server.expect("RETR x")
+		assert.Equal(r.t, acceptAtMost, time.Since(began))
+	})
+}
+
+// pyftpdlib connects at once when it receives PORT, and takes no data before the
+// command that it is for.
+func TestUploadDoesNotReachServerBeforeItsCommand(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, at := r.active()
+		server := r.serverDials(at)
+		client := r.accept(l)
+		writeData(r.t, client, "data")
+		synctest.Wait()
+		assert.Zero(r.t, server.(interface{ Buffered() int }).Buffered())
+		r.startTransfer("STOR x")
+		require.NoError(r.t, client.Close())
+		assert.Equal(r.t, "data", readData(r.t, server))
+		r.finish()
+	})
+}
+
+// A server may know commands that move data and are not known here.
+func TestDataOfUnknownCommandMoves(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.exchange("XSTOR x", "150 send")
+		r.moveData(client, server)
+		r.finish()
+	})
 }

@@ -26,6 +26,9 @@ type piece struct {
 
 func (r *lineReader) feed(b []byte) { r.buf = append(r.buf, b...) }
 
+// empty reports whether all has been returned.
+func (r *lineReader) empty() bool { return len(r.buf) == 0 }
+
 // back puts a piece back that next has just returned.
 func (r *lineReader) back(p piece) {
 	r.buf = slices.Concat(p.bytes, r.buf)

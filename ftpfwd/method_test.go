@@ -47,7 +47,7 @@ func exactMode(r *rig) { r.forwarder.ServerMode = Exact }
 func TestExactModeSendsClientCommandsOnly(t *testing.T) {
 	withRig(t, func(r *rig) {
 		for range 2 { // nothing is remembered
-			r.exchange("EPSV 2", "502 EPSV is not implemented")
+			r.exchange("EPSV 1", "502 EPSV is not implemented")
 		}
 		client, server := r.passive()
 		r.startTransfer("RETR x")

@@ -79,9 +79,9 @@ func TestMethodOfClientIsTriedFirstAgainAfterAWhile(t *testing.T) {
 
 func TestRefusalOfANetworkProtocolIsNotRemembered(t *testing.T) {
 	withRig(t, func(r *rig) {
-		r.client.send("EPSV 3")
-		r.server.expect("EPSV 3")
-		r.server.send("522 use (1,2)")
+		r.client.send("EPSV 1")
+		r.server.expect("EPSV 1")
+		r.server.send("522 use (2)")
 		r.server.expect("EPSV")
 		r.server.send("229 ok (|||4000|)")
 		assert.Contains(t, r.client.receive(), "229 ")

@@ -115,7 +115,11 @@ func newPlan(t *testing.T, b []byte) *plan {
 	p.announcementForm = int(head[2] & 7)
 	p.abortReplies = int(head[2] >> 3 & 3)
 	for len(b) >= 5 && len(p.steps) < 24 {
-		p.steps = append(p.steps, newStep(len(p.steps)+1, b[:5]))
+		st := newStep(len(p.steps)+1, b[:5])
+		if st.method == "EPSV 1" && p.ipv6 {
+			st.method = "EPSV 2"
+		}
+		p.steps = append(p.steps, st)
 		b = b[5:]
 	}
 	return p
@@ -161,7 +165,7 @@ func (p *plan) methodCount(command string) int {
 	case Active:
 		passive = 0
 	}
-	if command == "EPSV 1" && p.mode != Active {
+	if strings.HasPrefix(command, "EPSV ") && p.mode != Active {
 		passive++
 	}
 	return passive + active

@@ -19,6 +19,7 @@ import (
 const (
 	openAtMost   = 10 * time.Second       // that commands wait for the server's reply
 	gatherAtMost = 250 * time.Millisecond // that a transfer command waits for its client to connect
+	acceptAtMost = 20 * time.Millisecond  // that it waits for a connection to get from the listener to the session
 )
 
 // passive opens a path for PASV or EPSV: the client's endpoint will listen.
@@ -27,7 +28,16 @@ func (s *session) passive(ctx context.Context, c command, line []byte, whole boo
 		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
 		return
 	}
-	s.open(ctx, &dataPath{asked: c, line: line, owed: true, clientMethod: c.verb})
+	if family := familyOf(s.clientEnd); c.verb == "EPSV" && portNumber(c.argument) && c.argument != family {
+		s.refuse(c, "522 EPSV refused: the network protocol of this connection is another, use ("+family+")")
+		return
+	}
+	p := &dataPath{asked: c, line: line, owed: true}
+	if c.verb == "P@SW" {
+		p.asked.verb, p.line = "PASV", []byte("PASV\r\n")
+	}
+	p.clientMethod = p.asked.verb
+	s.open(ctx, p)
 }
 
 // openDefault opens a path that no reply announces to the client, for a transfer
@@ -54,7 +64,18 @@ func (s *session) open(ctx context.Context, p *dataPath) {
 	if p.asked.verb == "EPSV" && p.asked.argument != "" && !s.params.onlyEPSV && s.f.ServerMode != Active && s.f.ServerMode != Exact {
 		p.left = append([]method{epsv}, p.left...) // as asked, and without the family, which may be another there
 	}
+	if p.asked.verb == "PASV" && p.asked.argument != "" {
+		p.left = []method{pasv} // no such command: the server says why it refuses
+	}
 	s.askNext(ctx, p)
+}
+
+// familyOf returns the number of an address's network protocol (RFC 2428, 2).
+func familyOf(a netip.Addr) string {
+	if a.Is4() {
+		return "1"
+	}
+	return "2"
 }
 
 // askNext asks the server to open p with the next method that is left.
@@ -75,7 +96,7 @@ func (s *session) askNext(ctx context.Context, p *dataPath) {
 		return
 	}
 	if !p.native() || !s.methods.worked(p.method) {
-		s.hold(p)
+		s.hold(ctx, p)
 	}
 	line := []byte(p.method.verb + "\r\n")
 	if p.native() && len(p.failed) == 0 {
@@ -84,17 +105,19 @@ func (s *session) askNext(ctx context.Context, p *dataPath) {
 	s.askServer(p, line)
 }
 
-// hold makes the client's commands wait for p, unless the server does not reply
-// at all.
-func (s *session) hold(p *dataPath) {
+// hold makes the client's commands wait for p, until the server has not replied
+// for a while.
+func (s *session) hold(ctx context.Context, p *dataPath) {
 	s.opening = p
 	s.timers.start(&s.openingBy, openAtMost, func() {
 		switch {
 		case s.opening != p:
 		case s.abort != nil || s.finishing != nil || s.pending.busyBefore(p):
-			s.hold(p) // the server has other commands to answer first
+			s.hold(ctx, p) // the server has other commands to answer first
+		case s.f.ServerMode == Exact:
+			s.release(p)
 		default:
-			s.opening, p.left = nil, nil
+			s.unanswered(ctx, p)
 		}
 	})
 }
@@ -127,7 +150,7 @@ func (s *session) askServer(p *dataPath, line []byte) {
 		from, received = Tunnel, c.redact()
 	}
 	s.ask(line)
-	s.pending.add(&request{kind: verbKinds[p.method.verb], path: p, answer: s.pathReply(p)})
+	s.pending.add(&request{kind: verbKinds[p.method.verb], verb: p.method.verb, path: p, answer: s.pathReply(p)})
 	s.source.line(from, Server, received, c.redact())
 }
 
@@ -169,7 +192,7 @@ func (e listened) apply(ctx context.Context, s *session) {
 		if s.f.ActiveAddress.IsValid() {
 			at = netip.AddrPortFrom(s.f.ActiveAddress, at.Port())
 		}
-		s.hold(p)
+		s.hold(ctx, p)
 		s.askServer(p, []byte(ActiveCommand(p.method.verb, at)+"\r\n"))
 	}
 }
@@ -178,7 +201,7 @@ func (e listened) apply(ctx context.Context, s *session) {
 // opens p. An address in it has been dealt with before: see address.
 func (s *session) pathReply(p *dataPath) answer {
 	return func(ctx context.Context, line []byte, l replyLine) disposition {
-		if l.positive() {
+		if l.positive() && !p.method.passive() {
 			return s.accepted(ctx, p, line, l, p.native())
 		}
 		return s.refused(ctx, p, line, l)

@@ -207,7 +207,7 @@ func TestTransferCommandWaitsBrieflyForClientToConnect(t *testing.T) {
 	})
 }
 
-func TestHeldCommandsContinueWhenServerDoesNotReply(t *testing.T) {
+func TestHeldCommandsContinueInExactModeWhenServerDoesNotReply(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.client.send("EPSV", "NOOP")
 		r.server.expect("EPSV")
@@ -217,7 +217,7 @@ func TestHeldCommandsContinueWhenServerDoesNotReply(t *testing.T) {
 		r.server.send("229 late (|||4000|)", "200 ok")
 		assert.Regexp(r.t, `^229 late \(\|\|\|\d+\|\)$`, r.client.receive())
 		r.client.expect("200 ok")
-	})
+	}, exactMode)
 }
 
 // Another method would be sent behind the commands that follow.
@@ -231,7 +231,7 @@ func TestRefusalBehindWhichCommandsWereSentIsRelayed(t *testing.T) {
 			r.server.send("500 late", "200 ok")
 			r.client.expect("500 late", "200 ok")
 			r.server.expectNothing()
-		})
+		}, exactMode)
 	})
 	t.Run("because EPSV was known to work", func(t *testing.T) {
 		withRig(t, func(r *rig) {
@@ -257,6 +257,75 @@ func TestReplyToAnotherCommandDoesNotEndTheTimeLimitOfTheOneThatHolds(t *testing
 		assert.Contains(r.t, r.client.receive(), "229 ")
 		r.server.expectNothing()
 		advance(openAtMost + time.Second) // the server never replies to PORT
-		r.server.expect("NOOP")
+		assert.Contains(r.t, r.server.receive(), "EPRT ")
+	})
+}
+
+func TestRouterSpellingOfPASVIsPASV(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, port := r.serverListener()
+		r.client.send("P@SW")
+		r.server.expect("PASV")
+		r.server.send(reply227(port))
+		client := r.clientDials(r.announced("227"))
+		server := r.accept(l)
+		r.startTransfer("RETR x")
+		r.finishDownload(server, client)
+	})
+}
+
+func TestEPSVForAnotherNetworkProtocolIsRefused(t *testing.T) {
+	withRig(t, func(r *rig) {
+		for _, argument := range []string{"2", "3", "9"} {
+			r.client.send("EPSV " + argument)
+			assert.Regexp(r.t, `^522 .*\(1\)$`, r.client.receive())
+			r.server.expectNothing()
+		}
+		r.client.send("EPSV 1")
+		r.server.expect("EPSV 1")
+	})
+}
+
+// An FTP server that does not know EPSV and says nothing.
+func TestAnotherMethodIsTriedWhenServerDoesNotAnswer(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.client.send("EPSV")
+		r.server.expect("EPSV")
+		began := time.Now()
+		l := r.acceptPassive("PASV")
+		assert.Equal(r.t, openAtMost, time.Since(began))
+		client := r.clientDials(r.announced("229"))
+		server := r.accept(l)
+		r.startTransfer("RETR x")
+		r.finishDownload(server, client)
+		r.client.send("EPSV")
+		r.acceptPassive("PASV") // first, in this session
+		r.announced("229")
+	})
+}
+
+func TestLateAnswersToGivenUpMethodsAreDropped(t *testing.T) {
+	for _, late := range []string{reply229(4001), "502 no EPSV"} {
+		withRig(t, func(r *rig) {
+			r.client.send("EPSV")
+			r.server.expect("EPSV", "PASV")
+			r.server.send(late, reply227(4000))
+			r.announced("229")
+			r.exchange("NOOP", "200 in step")
+		})
+	}
+}
+
+// Whatever the server and the gateway leave out, the client gets a reply.
+func TestPathThatNobodyAnswersIsRefused(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.client.send("PORT 127,0,0,1,200,1")
+		r.server.expect("EPSV", "PASV")
+		began := time.Now()
+		assert.Contains(r.t, r.client.receive(), "425 PORT refused: ")
+		assert.LessOrEqual(r.t, time.Since(began), 2*openAtMost)
+		r.exchange("NOOP", "200 in step")
+	}, func(r *rig) {
+		r.forwarder.Remote = listenRefused{resolving{r.far}}
 	})
 }

@@ -2,11 +2,16 @@ package ftpfwd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
 )
+
+// ErrOwnerGone is what an error of [Forwarder.Owner] wraps if the owner of a
+// connection cannot be found any more, because its client has closed it.
+var ErrOwnerGone = errors.New("the client has closed the connection")
 
 // An OwnerError reports that a connection was rejected because of the user whose
 // process made it.

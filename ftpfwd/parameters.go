@@ -10,12 +10,22 @@ import (
 type parameters struct {
 	kind     string // the representation type: the argument of TYPE
 	mode     string // the transfer mode: the argument of MODE
+	asked    string // the mode, unless the server refuses the last MODE
 	restart  string // the argument of REST, for the next transfer
 	onlyEPSV bool   // after EPSV ALL (RFC 2428, 4)
 	dir      string // the working directory; empty if it is not known
 }
 
-func defaultParameters() parameters { return parameters{kind: "A", mode: modeStream} }
+func defaultParameters() parameters {
+	return parameters{kind: "A", mode: modeStream, asked: modeStream}
+}
+
+// send notes that a command has gone to the server.
+func (p *parameters) send(c command) {
+	if c.verb == "MODE" {
+		p.asked = strings.ToUpper(c.argument)
+	}
+}
 
 // accept notes that the server has accepted a command; reply is its reply's
 // first line, without the code.

@@ -2,9 +2,11 @@ package ftpfwd
 
 import "slices"
 
-// maxPending bounds the requests of a session: the oldest is forgotten when a
-// client pipelines more.
-const maxPending = 256
+// Bounds of what a client pipelines.
+const (
+	maxPending = 256 // requests of a session: beyond it the oldest is forgotten whose reply means nothing to us
+	maxHolding = 64  // requests that cannot be forgotten: the client's commands wait when there are so many
+)
 
 // pending keeps the requests without a final reply, oldest first. Replies
 // cannot just be counted off against commands: some servers reply out of order,
@@ -12,23 +14,49 @@ const maxPending = 256
 // is matched with the commands that it can answer, and a certain match forgets
 // the commands before it.
 //
-// Methods that take a request also return the replies of our own that stood
-// before it and that no command of the server's holds back any more: they are
-// due before the reply that has come.
+// Methods that take a request also return what stood before it and is settled by
+// that: replies of our own, which no command of the server's holds back any more
+// and which are due before the reply that has come, and transfers that get no
+// reply.
 type pending []*request
 
 // add appends a request.
 func (p *pending) add(r *request) {
 	*p = append(*p, r)
-	if len(*p) > maxPending {
-		p.drop(0)
+	if len(*p) <= maxPending {
+		return
 	}
+	if i := slices.IndexFunc(*p, func(r *request) bool { return !r.holds() }); i >= 0 {
+		p.drop(i)
+	}
+}
+
+// full reports whether the client must wait before it sends another command.
+func (p pending) full() bool {
+	if len(p) < maxHolding {
+		return false
+	}
+	n := 0
+	for _, r := range p {
+		if r.holds() {
+			n++
+		}
+	}
+	return n >= maxHolding
 }
 
 // find returns the index of the first request that the server has to answer
 // and that is of one of the kinds, or -1.
-func (p pending) find(kinds ...verbKind) int {
-	return slices.IndexFunc(p, func(r *request) bool { return r.is(kinds...) })
+func (p pending) find(kinds ...verbKind) int { return p.findFrom(0, kinds...) }
+
+// findFrom is find, from index i on.
+func (p pending) findFrom(i int, kinds ...verbKind) int {
+	for ; i < len(p); i++ {
+		if p[i].is(kinds...) {
+			return i
+		}
+	}
+	return -1
 }
 
 // awaits reports whether a command of this kind is outstanding.
@@ -46,10 +74,18 @@ func (p pending) path() *dataPath {
 
 // passive returns what the first outstanding PASV or EPSV opens, or nil.
 func (p pending) passive() *dataPath {
-	if i := p.find(verbPassive); i >= 0 {
+	if i := p.nextPassive(); i >= 0 {
 		return p[i].path
 	}
 	return nil
+}
+
+// nextPassive returns the index of the first PASV or EPSV that waits for an
+// address, or -1.
+func (p pending) nextPassive() int {
+	return slices.IndexFunc(p, func(r *request) bool {
+		return r.is(verbPassive) && r.state != requestSettled && r.state != requestGivenUp
+	})
 }
 
 // transfer returns the first outstanding transfer, or nil.
@@ -64,7 +100,7 @@ func (p pending) transfer() *transfer {
 // answer, or -1.
 func (p pending) next(i int) int {
 	for ; i < len(p); i++ {
-		if p[i].state != requestLocal {
+		if p[i].due() {
 			return i
 		}
 	}
@@ -83,95 +119,27 @@ func (p pending) oldest() *request {
 // passiveNext reports whether the oldest request is a PASV or EPSV.
 func (p pending) passiveNext() bool { r := p.oldest(); return r != nil && r.kind == verbPassive }
 
-// transferNext reports whether the oldest request is a transfer.
-func (p pending) transferNext() bool { r := p.oldest(); return r != nil && r.transfer != nil }
-
-// begin returns the transfer that a 1yz reply announces, or nil.
-func (p *pending) begin() *transfer {
-	t := p.transfer()
-	if t != nil {
-		p.forgetOptional(150)
-	}
-	return t
-}
-
-// matchAddress takes the PASV or EPSV that a usable address answers. Without
-// one the line is a text that looks like a reply, and it returns nil.
-func (p *pending) matchAddress() (r *request, before []*request) {
-	i := p.find(verbPassive)
-	if i < 0 {
-		return nil, nil
-	}
-	return p.takeThrough(i)
-}
-
-// beginAddress forgets the commands before the PASV or EPSV that a 227 or 229
-// begins to answer.
-func (p *pending) beginAddress() (before []*request) {
-	r, before := p.matchAddress()
-	*p = slices.Insert(*p, 0, r)
-	return before
-}
-
-// match takes the request that a final reply answers; r is nil if there is
-// none.
-func (p *pending) match(code int) (r *request, before []*request) {
-	if t := p.find(verbDownload, verbUpload); t >= 0 {
-		begun := (*p)[t].transfer.begun()
-		if endsTransfer(code) && (begun || t == p.next(0)) {
-			r, before := p.takeThrough(t)
-			if a := p.find(verbAbort); a >= 0 && (*p)[a].state == requestSent {
-				(*p)[a].state = requestOptional
-			}
-			return r, before
-		}
-		// Servers answer other commands while a transfer runs, or answer PORT
-		// after the 150. Such a reply can mean the transfer only if nothing
-		// else is outstanding.
-		if other := p.nextOther(); begun && other >= 0 {
-			return p.take(other)
-		}
-	}
-	p.forgetOptional(code)
-	i := p.next(0)
-	if i >= 0 && (*p)[i].excludes(code) {
-		i = p.next(i + 1) // it answers a later command, or none
-	}
-	if i < 0 {
-		return nil, nil
-	}
-	return p.take(i)
-}
-
-// nextOther returns the index of the first request that the server has to
-// answer and that is neither a transfer nor our ABOR, or -1.
-func (p pending) nextOther() int {
-	return slices.IndexFunc(p, func(r *request) bool {
-		return r.transfer == nil && (r.state == requestSent || r.state == requestOptional)
-	})
-}
-
-// forgetOptional forgets an ABOR that gets no reply of its own, now that a reply
-// has come which can only be the next command's.
-func (p *pending) forgetOptional(code int) {
-	i := p.next(0)
-	if i < 0 || (*p)[i].state != requestOptional {
-		return
-	}
-	if next := p.next(i + 1); next >= 0 && ((*p)[next].is(verbAbort) || (code != 225 && code != 226 && code != 426)) {
-		p.drop(i)
-	}
+// transferNext reports whether the oldest request is a transfer that the server
+// has not announced.
+func (p pending) transferNext() bool {
+	r := p.oldest()
+	return r != nil && r.transfer != nil && !r.transfer.begun()
 }
 
 // due takes the local request that no command of the server's holds back, or
 // returns nil.
 func (p *pending) due() *request {
-	if len(*p) == 0 || (*p)[0].state != requestLocal {
-		return nil
+	for i, r := range *p {
+		switch r.state {
+		case requestLocal:
+			p.drop(i)
+			return r
+		case requestGivenUp, requestSettled:
+		default:
+			return nil
+		}
 	}
-	r := (*p)[0]
-	p.drop(0)
-	return r
+	return nil
 }
 
 // localWaits reports whether a reply of our own waits.
@@ -229,31 +197,6 @@ func (p pending) busyBefore(path *dataPath) bool {
 		}
 	}
 	return false
-}
-
-// take takes request i.
-func (p *pending) take(i int) (r *request, before []*request) {
-	r = (*p)[i]
-	if p.next(0) == i {
-		before = slices.Clone((*p)[:i])
-		*p = slices.Delete(*p, 0, i+1)
-		return r, before
-	}
-	p.drop(i)
-	return r, nil
-}
-
-// takeThrough takes request i and forgets the commands before it: their replies
-// did not come, or came as another's.
-func (p *pending) takeThrough(i int) (r *request, before []*request) {
-	r = (*p)[i]
-	for _, o := range (*p)[:i] {
-		if o.state == requestLocal {
-			before = append(before, o)
-		}
-	}
-	*p = slices.Delete(*p, 0, i+1)
-	return r, before
 }
 
 func (p *pending) drop(i int) { *p = slices.Delete(*p, i, i+1) }

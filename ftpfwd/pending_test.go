@@ -40,8 +40,15 @@ func TestMatchFindsCommandOfReply(t *testing.T) {
 		{"a transfer ends without 150", []string{"RETR"}, false, 226, verbDownload, 0},
 		{"a transfer is refused", []string{"RETR"}, false, 550, verbDownload, 0},
 		{"a transfer is refused after 150", []string{"RETR"}, true, 550, verbDownload, 0},
-		{"Pure-FTPd replies to NOOP during a transfer", []string{"RETR", "NOOP"}, true, 500, verbOther, 1},
-		{"pyftpdlib replies to STAT during a transfer", []string{"STOR", "STAT"}, true, 213, verbOther, 1},
+		{"Pure-FTPd replies to NOOP during a transfer", []string{"RETR", "NOOP"}, true, 500, verbIdle, 1},
+		{"pyftpdlib replies to STAT during a transfer", []string{"STOR", "STAT"}, true, 213, verbStatus, 1},
+		{"a server refuses STAT during a transfer", []string{"STOR", "STAT"}, true, 502, verbStatus, 1},
+		{"a transfer is refused after 150, with PORT behind", []string{"STOR", "PORT"}, true, 550, verbUpload, 1},
+		{"a transfer is refused after 150, with EPSV behind", []string{"RETR", "EPSV"}, true, 500, verbDownload, 1},
+		{"a transfer is refused after 150, with CWD behind", []string{"RETR", "CWD"}, true, 450, verbDownload, 1},
+		{"a transfer is refused after 150, with PORT before it", []string{"PORT", "STOR"}, true, 553, verbUpload, 0},
+		{"a transfer is aborted", []string{"STOR", "ABOR"}, true, 426, verbUpload, 1},
+		{"PASV gets a 3yz", []string{"PASV"}, false, 331, verbPassive, 0},
 		{"pyftpdlib replies to PORT behind the 150", []string{"PORT", "RETR"}, true, 200, verbActive, 1},
 		{"a command without a reply is forgotten", []string{"ABOR", "RETR"}, true, 226, verbDownload, 0},
 		{"PASV is refused", []string{"PASV"}, false, 502, verbPassive, 0},
@@ -74,8 +81,9 @@ func TestAddressForgetsUnansweredCommands(t *testing.T) {
 	p := outstanding("RETR", "=", "EPSV", "NOOP") // pyftpdlib drops the RETR without a reply
 	r, before := p.matchAddress()
 	assert.NotNil(t, r)
-	require.Len(t, before, 1)
-	assert.Equal(t, "own", before[0].text)
+	require.Len(t, before, 2)
+	assert.NotNil(t, before[0].transfer)
+	assert.Equal(t, "own", before[1].text)
 	assert.Len(t, *p, 1)
 	r, _ = p.matchAddress()
 	assert.Nil(t, r)

@@ -4,9 +4,9 @@ import "fmt"
 
 // A phase is where a session is in its life:
 //
-//	awaitTarget ─▶ connecting ─▶ greeting ─▶ relaying ──┬─▶ closing ─▶ done
-//	                                ▼           ▼       │
-//	                                └▶ passthrough ─────┘
+//	awaitTarget ─▶ connecting ─▶ greeting ─▶ relaying ─┬─▶ leaving ─▶ closing ─▶ done
+//	                                ▼           ▼      │                 ▲
+//	                                └▶ passthrough ────┴─────────────────┘
 //
 // Every phase may be followed by closing, which sends the client a 421, and by
 // done.
@@ -18,12 +18,13 @@ const (
 	greeting                 // the server is connected and has not greeted yet
 	relaying                 // commands and replies are read and passed on
 	passthrough              // one side does not speak FTP in clear: bytes pass unread
+	leaving                  // the client is gone; its uploads are carried to their end, or aborted
 	closing                  // the client was sent a 421, and nothing else passes
 	done                     // all is over
 )
 
 func (p phase) String() string {
-	return [...]string{"awaiting login", "connecting", "greeting", "relaying", "passthrough", "closing", "done"}[p]
+	return [...]string{"awaiting login", "connecting", "greeting", "relaying", "passthrough", "leaving", "closing", "done"}[p]
 }
 
 // enter moves the session to another phase.
@@ -38,7 +39,7 @@ func (s *session) enter(next phase) {
 	case greeting:
 		ok = ok || next == relaying || next == passthrough
 	case relaying:
-		ok = ok || next == passthrough
+		ok = ok || next == passthrough || next == leaving
 	}
 	if !ok {
 		panic(impossible{"session", now, next})

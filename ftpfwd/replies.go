@@ -48,9 +48,7 @@ func (s *session) replyLine(ctx context.Context, line []byte) {
 	case s.phase == greeting && s.routing != nil:
 		s.reply = s.routedGreeting(line, l)
 	case l.first && l.preliminary():
-		if t := s.pending.begin(); t != nil {
-			s.beginTransfer(ctx, t)
-		}
+		s.announcement(ctx, line, l)
 		s.reply = relay(line)
 	case l.first, s.reply.rest == undecided && l.last:
 		s.reply = s.finalReply(ctx, line, l)
@@ -117,10 +115,13 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 	}
 	features := l.code == 211 && s.pending.awaits(verbFeatures)
 	r, before := s.pending.match(l.code)
-	s.sendAll(before)
-	if r == nil {
-		s.surplusReply(l)
+	s.settleBefore(before)
+	switch {
+	case r == nil:
+		s.surplusReply(line, l)
 		r = &request{}
+	case r.kind == verbIdle && l.negative() && len(s.transfers) > 0:
+		s.pending.doubt(l.code, excerpt(line)) // Pure-FTPd refuses a NOOP while a transfer runs
 	}
 	s.warnTLSRequired(line, l, r.argument)
 	d := relay(line)
@@ -133,11 +134,46 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 	return d
 }
 
-// surplusReply deals with a reply to no command: a refusal may have been the
-// answer to the PASV that commands wait for, as uftpd's 426 is.
-func (s *session) surplusReply(l replyLine) {
+// announcement deals with a 1yz reply.
+func (s *session) announcement(ctx context.Context, line []byte, l replyLine) {
+	t := s.pending.begin()
+	if t == nil {
+		s.pending.doubt(l.code, excerpt(line)) // a PASV, perhaps
+		for _, d := range s.data {
+			d.startUp(s) // for a command that is not known to move data
+		}
+		return
+	}
+	s.beginTransfer(ctx, t)
+}
+
+// surplusReply deals with a reply that no command plausibly waits for. A refusal
+// may have been the answer to the PASV that commands wait for, as uftpd's 426
+// is.
+func (s *session) surplusReply(line []byte, l replyLine) {
+	s.pending.doubt(l.code, excerpt(line))
 	if l.negative() && s.opening != nil && s.opening == s.pending.passive() {
 		s.release(s.opening)
+	}
+}
+
+// clientContinues takes what the client sends for a sign that it waits for no
+// reply which it may have received already. The oldest requests that are in doubt
+// are over.
+func (s *session) clientContinues(data []byte) {
+	switch parseCommand(data).kind() {
+	case verbAbort, verbStatus, verbIdle:
+		return // are sent while a transfer runs
+	}
+	for r := s.pending.settle(); r != nil; r = s.pending.settle() {
+		p := r.path
+		if r.path = nil; p == nil {
+			s.endDoubted(r)
+			continue
+		}
+		s.paths.drop(p)
+		s.release(p)
+		s.rebind(p)
 	}
 }
 
@@ -182,10 +218,14 @@ func (s *session) sendOwnReply() bool {
 	return true
 }
 
-// sendAll sends replies of ours that are due before the server's next.
-func (s *session) sendAll(own []*request) {
-	for _, r := range own {
-		s.sendReply(r.text)
+// settleBefore deals with what stood before a request whose reply has come.
+func (s *session) settleBefore(before []*request) {
+	for _, r := range before {
+		if r.state == requestLocal {
+			s.sendReply(r.text)
+		} else {
+			s.endUnanswered(r.transfer)
+		}
 	}
 }
 

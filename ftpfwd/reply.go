@@ -28,9 +28,10 @@ type replyReader struct {
 }
 
 // next returns the place of the next line. A multi-line reply ends with its own
-// code and a blank. A preliminary line ends it too and begins another reply:
-// glftpd ends "553-" with "150 ", and waiting for "553 " would take all that
-// follows for the inside of a reply.
+// code and a blank. A preliminary line ends a refusal too and begins another
+// reply: glftpd ends "553-" with "150 ", and waiting for "553 " would take all
+// that follows for the inside of a reply. Elsewhere such a line is text, as in
+// "100 KB free".
 func (r *replyReader) next(line []byte) replyLine {
 	code, more, text := replyCode(line)
 	switch {
@@ -44,7 +45,7 @@ func (r *replyReader) next(line []byte) replyLine {
 	case code == r.open && !more:
 		r.open = 0
 		return replyLine{code: code, last: true, text: text}
-	case code/100 == 1 && !more:
+	case code/100 == 1 && r.open/100 == 5 && !more:
 		r.open = 0
 		return replyLine{code: code, first: true, last: true, text: text}
 	case code == r.open:

@@ -6,11 +6,13 @@ import "context"
 // own that waits for the replies to the commands before it.
 type request struct {
 	kind     verbKind // of the command that the server received
+	verb     string   // of a PASV or EPSV
 	argument string   // of the command, unless it is a secret
 	state    requestState
 	path     *dataPath // that the command opens, or nil
 	transfer *transfer // that the command moves, or that a local request has replied to; or nil
-	text     string    // of a local request: the reply
+	text     string    // of a local request: the reply; of a doubted one: the reply that may be its own
+	code     int       // of a doubted request: that reply's code
 	answer   answer    // what happens to the final reply; if nil, it is relayed
 }
 
@@ -20,11 +22,16 @@ type answer func(ctx context.Context, line []byte, l replyLine) disposition
 
 // A requestState says which reply a request has to get.
 //
-//	requestSent ─▶ requestOptional
+//	requestSent ─┬─▶ requestDoubted ─▶ requestSettled
+//	             ├─▶ requestOptional
+//	             └─▶ requestGivenUp
 type requestState int
 
 const (
 	requestSent     requestState = iota // the server has to reply
+	requestDoubted                      // the client has received a reply that may have been to this request
+	requestSettled                      // the client took that reply for it, and went on: a late address is dropped
+	requestGivenUp                      // another method was asked for in its place: a late reply is dropped
 	requestOptional                     // an ABOR whose transfer has had its reply: some servers send no other
 	requestAbort                        // our own ABOR for an upload that failed, see abort
 	requestLocal                        // the server has not seen the command: text is the reply
@@ -43,14 +50,21 @@ func (r *request) is(kinds ...verbKind) bool {
 	return false
 }
 
-// excludes reports whether code cannot be the reply to r: for a PASV or EPSV,
-// what is neither an address nor a refusal, or is about a transfer before it;
-// for a transfer that has not begun, the success of something else (some servers
-// reply 200 before 150).
+// holds reports whether r must not be forgotten: the client would miss a reply
+// of ours, or a transfer or its path would have none.
+func (r *request) holds() bool { return r.state == requestLocal || r.transfer != nil || r.path != nil }
+
+// due reports whether the server has to answer r.
+func (r *request) due() bool { return r.state != requestLocal && r.state != requestSettled }
+
+// excludes reports whether code is no plausible reply to r: for a PASV or EPSV,
+// the success of something else, or what is about a transfer before it; for a
+// transfer that has not begun, the success of something else (some servers reply
+// 200 before 150).
 func (r *request) excludes(code int) bool {
 	switch {
 	case r.kind == verbPassive:
-		return code/100 < 4 || code == 426
+		return code/100 == 2 || code == 426
 	case r.transfer != nil && !r.transfer.begun():
 		return code/100 == 2 && !endsTransfer(code)
 	}

@@ -32,6 +32,26 @@ func (s *session) clientSpeaksTLS() {
 	s.passThrough("the client speaks TLS at once (implicit FTPS)")
 }
 
+// httpLine is the first line of an HTTP request (RFC 9112, 3), or its beginning.
+var httpLine = regexp.MustCompile(`^([A-Za-z]+ \S+ HTTP/\d|(?i:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) )`)
+
+var errHTTP = errors.New("this is an FTP port, and the client speaks HTTP")
+
+// clientSpeaksHTTP ends the session of a client whose first line is HTTP, and
+// reports whether it is: a web page can have a browser post FTP commands to this
+// port, and a server would take those for a client's.
+func (s *session) clientSpeaksHTTP(line []byte) bool {
+	first := !s.client.spoken
+	s.client.spoken = true
+	if !first || !httpLine.Match(line) {
+		return false
+	}
+	s.client.lines = lineReader{}
+	s.source.warn(NotFTP, "a client was rejected", errHTTP)
+	s.giveUp(errHTTP)
+	return true
+}
+
 // checkSpeaksFTP looks at the first bytes from the server.
 func (s *session) checkSpeaksFTP(b []byte) {
 	what := notFTP(b)

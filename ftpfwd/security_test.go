@@ -1,6 +1,7 @@
 package ftpfwd
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -97,4 +98,18 @@ func TestImplicitTLSPassesUnreadAndIsReported(t *testing.T) {
 		assert.ErrorContains(t, r.events(Warned)[0].Err, "implicit FTPS")
 		r.close()
 	})
+}
+
+// A web page can have a browser post FTP commands to any port of its machine.
+func TestClientThatSpeaksHTTPIsRejected(t *testing.T) {
+	for _, line := range []string{"POST / HTTP/1.1", "get /x HTTP/1.0", "OPTIONS * HTTP/1.1", "QUERY /y HTTP/1.1", "PUT /" + strings.Repeat("x", 3000)} {
+		withRig(t, func(r *rig) {
+			r.client.send(line, "Host: localhost:2121", "", "USER me", "PASS x", "DELE file")
+			r.client.expect("421 this is an FTP port, and the client speaks HTTP")
+			r.client.expectEOF()
+			r.server.expectEOF()
+			require.Len(r.t, r.events(Warned), 1)
+			assert.Equal(r.t, NotFTP, r.events(Warned)[0].Warning)
+		})
+	}
 }

@@ -51,9 +51,10 @@ type session struct {
 	abort     *abort      // of an upload; nil if there is none
 
 	// The end.
-	draining bool  // the session ends as soon as no data moves
-	err      error // why it ended, if not by a side that closed it
-	ender    Side  // the side that ended first or failed, or Tunnel
+	quit     waitState // of a QUIT that came while an upload moved
+	draining bool      // the session ends as soon as no data moves
+	err      error     // why it ended, if not by a side that closed it
+	ender    Side      // the side that ended first or failed, or Tunnel
 
 	timers     timers
 	login      timer // for the client to log in
@@ -64,7 +65,9 @@ type session struct {
 	reportBy   timer // for a sign that the client has read of delivered
 	drainBy    timer // for a session that drains
 	lingerBy   timer // for the other side, once one has ended
+	quitBy     timer // for an upload to go on while a QUIT waits
 	farewellBy timer // for the client to close
+	dataBy     timer // for the server to end the data of uploads that it was told to abort
 
 	events  chan event
 	stopped chan struct{} // closed when run handles no more events
@@ -169,12 +172,16 @@ func (s *session) settle() {
 		s.awaitFarewell()
 		return
 	}
+	s.holdQuit()
 	s.boundOwnReplies()
 	s.passOnEnds()
+	s.startUploads()
 	s.client.flush()
 	s.server.flush()
-	if (s.midLine() || !s.commandsHeld()) && !s.server.full() && !s.client.full() {
-		s.client.readOn() // some of its commands are answered here
+	// Some commands are answered here; and what comes next may show that the
+	// client waits for nothing.
+	if (s.midLine() || !s.commandsHeld() || s.pending.inDoubt() && s.client.lines.empty()) && !s.server.full() && !s.client.full() {
+		s.client.readOn()
 	}
 	if !s.repliesHeld() && !s.client.full() {
 		s.server.readOn()
@@ -222,17 +229,5 @@ func (s *session) post(e event) bool {
 		return true
 	case <-s.stopped:
 		return false
-	}
-}
-
-// clientFailed ends a session whose client can no longer be sent a reply.
-func (s *session) clientFailed(err error) {
-	s.reportUnread(err)
-	if s.phase == done {
-		return
-	}
-	s.enter(done)
-	if s.err == nil {
-		s.err, s.ender = err, Client
 	}
 }

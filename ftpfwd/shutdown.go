@@ -8,6 +8,7 @@ var ErrNoGoodbye = errors.New("the server closed the control connection without 
 
 var (
 	errStopping    = errors.New("the tunnel is shutting down")
+	errLeft        = errors.New("the client ended its control connection, and its data stopped moving")
 	errAbortLost   = errors.New("the FTP server ended the session when its transfer was aborted")
 	errInterrupted = errors.New("the control connection ended before the transfer was confirmed")
 )
@@ -23,13 +24,16 @@ func (s *session) passOnEnds() {
 		return
 	case done:
 		return
+	case leaving:
+		s.awaitUploads()
+		return
 	case greeting:
 		if s.routing != nil {
 			s.endUnconnected()
 			return
 		}
 	}
-	if s.client.ended && !s.commandsHeld() {
+	if s.client.ended && !s.commandsHeld() && !s.uploading() {
 		s.server.shutdown()
 	}
 	if s.server.ended && s.pending.awaits(verbAbort) {
@@ -89,30 +93,30 @@ func (s *session) end() {
 func (s *session) linger() {
 	before := s.data.moved()
 	s.timers.startOnce(&s.lingerBy, lingerAtMost, func() {
-		if s.data.moved() == before {
+		if s.data.moved() == before && !s.abortUploads() {
 			s.end()
 		}
 	})
 }
 
 // giveUp ends the session because the server, or the way to it, is lost: data
-// connections are reset, and the client receives a 421 (RFC 959, 5.4). The
-// server's control connection is closed before its data connections: it must not
-// take the end of an upload for its end of file.
+// connections are reset, and the client receives a 421 (RFC 959, 5.4).
 func (s *session) giveUp(err error) {
 	if s.ended() {
 		return
 	}
 	s.reportSuccess()
+	gone := s.phase == leaving
 	s.enter(closing)
-	s.err, s.ender = err, Server
-	if err == errStopping {
-		s.ender = Tunnel
-	}
+	s.err, s.ender = err, enderOf(err)
 	s.finishing, s.abort, s.opening = nil, nil, nil
 	s.timers.stopAll()
-	s.server.close()
+	s.forsakeUploads()
 	s.closeData(421)
+	s.server.shutdown()
+	if gone {
+		return
+	}
 	reply := "421 " + oneLine(err.Error())
 	s.source.line(Tunnel, Client, reply, reply)
 	s.client.queue([]byte(reply + "\r\n"))
@@ -120,19 +124,37 @@ func (s *session) giveUp(err error) {
 	s.timers.start(&s.farewellBy, farewellAtMost, func() { s.end() })
 }
 
+// enderOf returns the side that a session which ends because of err ended by.
+func enderOf(err error) Side {
+	switch err {
+	case errStopping:
+		return Tunnel
+	case errHTTP, errNoLogin:
+		return Client
+	}
+	return Server
+}
+
 // awaitFarewell lets the 421 arrive: closing the client's connection while bytes
-// from it are unread would reset it, and the reply would be lost.
+// from it are unread would reset it, and the reply would be lost. It lets the
+// server learn of the end before the data of its uploads ends.
 func (s *session) awaitFarewell() {
-	s.client.lines = lineReader{}
+	s.client.lines, s.server.lines = lineReader{}, lineReader{}
 	s.client.flush()
+	s.server.flush()
 	s.client.readOn()
-	if s.client.failed || (s.client.ended && s.client.idle()) {
+	s.server.readOn()
+	if s.server.ended || s.server.failed {
+		s.closeParts()
+	}
+	if (s.client.failed || s.client.ended && s.client.idle()) && !s.keepsParts() {
 		s.end()
 	}
 }
 
-// closeData ends all data connections and their listeners. What was being moved
-// has failed; code is the reply that the client receives for it, 0 if none.
+// closeData ends all data connections and their listeners, but for uploads that
+// the server is told to abort. What was being moved has failed; code is the reply
+// that the client receives for it, 0 if none.
 func (s *session) closeData(code int) {
 	err := s.err
 	if err == nil {
@@ -147,6 +169,8 @@ func (s *session) closeData(code int) {
 		p.close()
 	}
 	for _, d := range s.data {
-		d.close()
+		if s.phase == done || d.state != failed {
+			d.close()
+		}
 	}
 }

@@ -43,8 +43,9 @@ func TestPhaseTransitions(t *testing.T) {
 		awaitTarget: {connecting, closing, done},
 		connecting:  {greeting, closing, done},
 		greeting:    {relaying, passthrough, closing, done},
-		relaying:    {passthrough, closing, done}, // passthrough: a server that greeted late, and not with FTP
+		relaying:    {passthrough, leaving, closing, done}, // passthrough: a server that greeted late, and not with FTP
 		passthrough: {closing, done},
+		leaving:     {closing, done},
 		closing:     {done},
 	}, func(from, to phase) {
 		s := &session{phase: from}

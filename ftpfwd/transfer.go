@@ -19,6 +19,7 @@ type transfer struct {
 	data     *dataConn
 	share    atomic.Pointer[share]
 	final    finalReply // while it is finishing
+	aborted  bool       // the client has sent an ABOR since
 	uploader timer      // for its client, while it waits for it
 }
 
@@ -87,14 +88,15 @@ func (t *transfer) fail(side Side, err error) {
 }
 
 var (
-	errNoData = errors.New("no data connection came from the server")
-	errGone   = errors.New("the client had ended its control connection before the server confirmed the transfer")
+	errNoData     = errors.New("no data connection came from the server")
+	errUnanswered = errors.New("the server sent no final reply, and went on to the next command")
+	errGone       = errors.New("the client had ended its control connection before the server confirmed the transfer")
 )
 
 // commandTransfer passes on a command that moves data. After a data connection
 // could not be opened it is refused here, so that no file is made of nothing;
 // but not behind a REST, whose mark the server would keep for the next one.
-func (s *session) commandTransfer(c command, line []byte, whole bool) {
+func (s *session) commandTransfer(ctx context.Context, c command, line []byte, whole bool) {
 	opening := s.pending.path() // the client did not wait for it
 	if p := s.paths.newest(); opening == nil && p != nil && p.broken.err != nil && p.live == nil && s.params.restart == "" {
 		s.dropTail = !whole
@@ -112,10 +114,19 @@ func (s *session) commandTransfer(c command, line []byte, whole bool) {
 	}
 	s.transfers = append(s.transfers, t)
 	s.source.emit(Event{Kind: TransferStarted, Transfer: t.Transfer})
-	s.pass(c, line, &request{kind: c.kind(), transfer: t, answer: func(ctx context.Context, line []byte, l replyLine) disposition {
+	r := &request{kind: c.kind(), transfer: t}
+	r.answer = func(ctx context.Context, line []byte, l replyLine) disposition {
+		if r.state == requestDoubted && r.code >= 400 && !endsTransfer(l.code) {
+			s.endDoubted(r)
+			return relay(line) // it is another command's
+		}
 		return s.transferReply(ctx, t, line, l)
-	}})
+	}
+	s.pass(c, line, r)
 	s.bind()
+	if t.path != nil {
+		s.decideCandidate(ctx, t.path)
+	}
 }
 
 func (s *session) newTransfer(c command) *transfer {
@@ -123,7 +134,7 @@ func (s *session) newTransfer(c command) *transfer {
 	t := &transfer{began: time.Now()}
 	t.Transfer = Transfer{
 		Number: s.numbered, Command: c.verb, File: c.argument, Path: s.params.file(c),
-		Direction: Download, Type: s.params.kind, Mode: s.params.mode, Moved: t.moved,
+		Direction: Download, Type: s.params.kind, Mode: s.params.asked, Moved: t.moved,
 	}
 	if c.kind() == verbUpload {
 		t.Direction = Upload
@@ -172,11 +183,35 @@ func (s *session) transferReply(ctx context.Context, t *transfer, line []byte, l
 			t.fail(p.broken.side, p.broken.err) // before the command came
 		}
 	}
-	if l.positive() && t.mustFinish() {
+	if t.mustFinish(l) {
 		s.finish(t, line, l)
-		return disposition{rest: held}
+		return disposition{rest: held, reason: s.reply.reason}
 	}
 	return s.conclude(t, line, l)
+}
+
+// endDoubted ends a transfer with a reply that the client received before it was
+// known to be the transfer's.
+func (s *session) endDoubted(r *request) {
+	t, l := r.transfer, replyLine{code: r.code, first: true, last: true}
+	if l.negative() {
+		t.fail(Server, errors.New(r.text))
+		s.releaseData(t, r.code)
+		s.endTransfer(t, r.code)
+		return
+	}
+	if t.mustFinish(l) {
+		s.finish(t, nil, l)
+		return
+	}
+	s.conclude(t, nil, l)
+}
+
+// endUnanswered ends a transfer to which the server sends no final reply. Its
+// data is left to the server.
+func (s *session) endUnanswered(t *transfer) {
+	t.fail(Server, errUnanswered)
+	s.endTransfer(t, 0)
 }
 
 // conclude ends t with the server's final reply, and returns what the client
@@ -207,7 +242,7 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) disposition {
 		// receives is the server's reply.
 		t.fail(Client, errGone)
 		code = 0
-	case t.data != nil && !t.data.isClosed() && !t.data.flow(t).ended() && s.params.mode != modeStream:
+	case t.data != nil && !t.data.isClosed() && !t.data.flow(t).ended() && t.Mode != modeStream:
 		defer t.data.carryOn()
 	}
 	s.endTransfer(t, code)
@@ -228,7 +263,7 @@ func (s *session) releaseData(t *transfer, code int) {
 	}
 	switch d := t.data; {
 	case d == nil || d.isClosed():
-	case d.lacksSide() || t.begun() || d.path.server.listens() || d.path.dialsBoth() || d.block || d.abandoned():
+	case d.lacksSide() || t.begun() || d.path.server.listens() || d.path.dialsBoth() || t.Mode != modeStream || d.abandoned():
 		d.close()
 	case d.moved() == 0:
 		d.transfer = nil

@@ -3,7 +3,6 @@ package ftpfwd
 import (
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -48,7 +47,7 @@ func TestPORTAnsweredBehindThe150DoesNotEndTransfer(t *testing.T) {
 		tr := r.endedTransfer()
 		assert.NoError(r.t, tr.Err)
 		assert.Equal(r.t, 226, tr.Reply)
-	})
+	}, exactMode)
 }
 
 func TestClientIsBlamedForUploadThatItLeft(t *testing.T) {
@@ -57,12 +56,13 @@ func TestClientIsBlamedForUploadThatItLeft(t *testing.T) {
 		r.startTransfer("STOR x")
 		writeData(r.t, client, "half")
 		require.NoError(r.t, r.client.conn.Close())
-		_, err := server.Read(make([]byte, 4))
-		require.NoError(r.t, err)
-		r.server.expectEOF()
+		synctest.Wait()
+		writeData(r.t, client, " of it")
+		require.NoError(r.t, client.Close())
+		assert.Equal(r.t, "half of it", readData(r.t, server))
 		require.NoError(r.t, server.Close())
-		writeData(r.t, client, "more")
-		advance(time.Millisecond) // it cannot be delivered
+		r.server.send("226 stored")
+		r.server.expectEOF()
 		require.NoError(r.t, r.server.conn.Close())
 		tr := r.endedTransfer()
 		assert.ErrorIs(r.t, tr.Err, errGone)
@@ -73,13 +73,14 @@ func TestClientIsBlamedForUploadThatItLeft(t *testing.T) {
 func TestUploadWhoseDataWasResetBeforeItsCommandFails(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.passive()
-		sendData(r.t, client, server, "half of")
+		writeData(r.t, client, "half of")
 		reset(client)
 		synctest.Wait()
 		r.client.send("REST 100", "STOR x")
-		r.server.expect("REST 100", "STOR x")
-		r.server.send("350 from 100", "150 here", "226 stored")
-		r.client.expect("350 from 100", "150 here")
+		r.server.expect("REST 100", "STOR x", "ABOR")
+		r.server.send("350 from 100", "150 here", "426 aborted", "226 aborted")
+		require.NoError(r.t, server.Close())
+		r.client.expect("350 from 100")
 		assert.Contains(r.t, r.client.receive(), "426 transfer failed: the data connection to the client broke")
 	})
 }

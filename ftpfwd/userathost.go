@@ -109,7 +109,7 @@ func (e connected) apply(_ context.Context, s *session) {
 // sends it the USER. A refusal is relayed to the client.
 func (s *session) routedGreeting(line []byte, l replyLine) disposition {
 	switch {
-	case l.preliminary(), l.positive() && !l.last:
+	case l.code == 0, l.preliminary(), l.positive() && !l.last:
 		return drop()
 	case !l.positive():
 		s.greeted()

@@ -199,3 +199,21 @@ func FuzzLogin(f *testing.F) {
 		require.False(t, net.ParseIP(host).IsLoopback(), host)
 	})
 }
+
+func TestGreetingOfNamedServerIsDroppedWhateverItsLines(t *testing.T) {
+	for _, greeting := range []string{
+		"\r\n220 ready\r\n",
+		"Welcome to a server.\r\n\r\n220 ready\r\n",
+		"220-" + strings.Repeat("long ", 1000) + "\r\n more " + strings.Repeat("long ", 1000) + "\r\n220 ready\r\n",
+		"220 " + strings.Repeat("long ", 1000) + "\r\n",
+		strings.Repeat("plain ", 1000) + "\r\n220 ready\r\n",
+		"120 wait\r\n220 ready\r\n",
+	} {
+		withLoginRouting(t, nil, func(r *rig) {
+			r.nameServer("USER bob@ftp.example", strings.TrimSuffix(greeting, "\r\n"))
+			r.server.expect("USER bob")
+			r.server.send("331 password")
+			r.client.expect("331 password")
+		})
+	}
+}

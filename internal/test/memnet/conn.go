@@ -48,6 +48,13 @@ func (c *Conn) Buffered() int {
 	return len(c.in.buf)
 }
 
+// Ended reports whether the peer has ended its data, or the connection failed.
+func (c *Conn) Ended() bool {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.ended || c.in.readErr != nil
+}
+
 // Fail makes the connection fail with err, in both directions.
 func (c *Conn) Fail(err error) error {
 	c.in.fail(err)

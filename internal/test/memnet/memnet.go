@@ -110,6 +110,7 @@ type plain interface {
 	net.Conn
 	CloseWrite() error
 	Buffered() int
+	Ended() bool
 	Fail(error) error
 }
 

@@ -1,0 +1,158 @@
+package ftpfwd
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// goneFor makes the owner of connections unknown, as of clients that have closed
+// them, while gone is set.
+func goneFor(gone *atomic.Bool) func(*rig) {
+	return func(r *rig) {
+		r.forwarder.Users = []string{"ann"}
+		r.forwarder.Owner = func(net.Conn) (string, error) {
+			if gone.Load() {
+				return "", fmt.Errorf("no such socket: %w", ErrOwnerGone)
+			}
+			return "ann", nil
+		}
+	}
+}
+
+// small connects, sends a small file and closes, all before anybody looks.
+func (r *rig) small(at, text string) {
+	conn := r.clientDials(at)
+	writeData(r.t, conn, text)
+	require.NoError(r.t, conn.Close())
+	synctest.Wait()
+}
+
+func withGone(t *testing.T, test func(r *rig, gone *atomic.Bool)) {
+	var gone atomic.Bool
+	withRig(t, func(r *rig) { test(r, &gone) }, goneFor(&gone))
+}
+
+func TestSmallUploadOfUnknownOwnerIsStored(t *testing.T) {
+	for _, commandFirst := range []bool{true, false} {
+		withGone(t, func(r *rig, gone *atomic.Bool) {
+			l, port := r.serverListener()
+			at := r.epsv(port)
+			gone.Store(true)
+			if !commandFirst {
+				r.small(at, "small")
+				advance(2 * candidateAtMost)
+			}
+			r.client.send("STOR x")
+			r.server.expect("STOR x")
+			r.server.send("150 send")
+			if commandFirst {
+				r.small(at, "small")
+			}
+			began := time.Now()
+			server := r.accept(l)
+			assert.LessOrEqual(r.t, time.Since(began), candidateAtMost)
+			assert.Equal(r.t, "small", readData(r.t, server))
+			require.NoError(r.t, server.Close())
+			r.client.expect("150 send")
+			r.finish()
+			assert.NoError(r.t, r.endedTransfer().Err)
+		})
+	}
+}
+
+func TestCandidateIsDroppedForTrueOwner(t *testing.T) {
+	withGone(t, func(r *rig, gone *atomic.Bool) {
+		l, port := r.serverListener()
+		at := r.epsv(port)
+		gone.Store(true)
+		r.small(at, "forged")
+		gone.Store(false)
+		client := r.clientDials(at)
+		server := r.accept(l)
+		r.startTransfer("STOR x")
+		r.finishUpload(client, server)
+		assert.NoError(r.t, r.endedTransfer().Err)
+	})
+}
+
+func TestTwoCandidatesAreRefused(t *testing.T) {
+	for _, commandFirst := range []bool{true, false} {
+		withGone(t, func(r *rig, gone *atomic.Bool) {
+			l, port := r.serverListener()
+			at := r.epsv(port)
+			gone.Store(true)
+			if commandFirst {
+				r.client.send("STOR x")
+				r.server.expect("STOR x")
+				r.server.send("150 send")
+			}
+			r.small(at, "one")
+			r.small(at, "two")
+			if !commandFirst {
+				r.client.send("STOR x")
+				assert.Contains(r.t, r.client.receive(), "425 ")
+				r.server.expectNothing()
+				return
+			}
+			began := time.Now()
+			r.server.expect("ABOR")
+			assert.Empty(r.t, readData(r.t, r.accept(l)), "the server is not left waiting")
+			r.server.send("226 stored nothing", "225 nothing to abort")
+			assert.Contains(r.t, r.client.receive(), "425 cannot open the data connection: two connections came")
+			assert.Less(r.t, time.Since(began), 3*time.Second)
+			r.client.send("NOOP")
+			r.server.expect("NOOP")
+			r.server.send("200 in step")
+			r.client.expect("200 in step")
+			assert.ErrorIs(r.t, r.endedTransfer().Err, errTwoCandidates)
+		})
+	}
+}
+
+func TestCandidateIsNoDownloader(t *testing.T) {
+	withGone(t, func(r *rig, gone *atomic.Bool) {
+		l, port := r.serverListener()
+		at := r.epsv(port)
+		gone.Store(true)
+		r.client.send("RETR x")
+		r.server.expect("RETR x")
+		r.server.send("150 take")
+		r.client.expect("150 take")
+		r.small(at, "")
+		r.server.expect("ABOR")
+		assert.Empty(r.t, readData(r.t, r.accept(l)))
+		r.server.send("426 aborted", "226 aborted")
+		assert.Contains(r.t, r.client.receive(), "425 cannot open the data connection")
+	})
+}
+
+func TestUploadOfImpostorIsAbortedWhenTrueOwnerComes(t *testing.T) {
+	withGone(t, func(r *rig, gone *atomic.Bool) {
+		l, port := r.serverListener()
+		at := r.epsv(port)
+		gone.Store(true)
+		r.client.send("STOR x")
+		r.server.expect("STOR x")
+		r.server.send("150 send")
+		r.small(at, "forged")
+		server := r.accept(l)
+		b := make([]byte, 6)
+		_, err := io.ReadFull(server, b)
+		require.NoError(r.t, err)
+		gone.Store(false)
+		requireReset(r.t, r.clientDials(at))
+		r.client.expect("150 send")
+		r.server.expect("ABOR")
+		r.server.send("226 stored", "225 nothing to abort")
+		assert.Contains(r.t, r.client.receive(), "426 transfer failed")
+		assert.ErrorIs(r.t, r.endedTransfer().Err, errImpostor)
+	})
+}

@@ -1,0 +1,180 @@
+package ftpfwd
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Replies that are not plainly the answer to a command, or to another than the
+// server meant.
+
+// A server replies in order, whatever the client has pipelined behind a transfer.
+func TestRefusalEndsTransferThoughCommandsFollowIt(t *testing.T) {
+	for _, refusal := range []string{"450 busy", "500 what", "550 no room", "553 not so", "550-no\r\n room\r\n550 at all"} {
+		for _, behind := range []string{"PORT", "EPSV", "PASV", "CWD x", "TYPE I"} {
+			for _, verb := range []string{"STOR", "RETR"} {
+				t.Run(fmt.Sprintf("%.3s to %s with %s behind", refusal, verb, behind), func(t *testing.T) {
+					withRig(t, func(r *rig) { r.refuseBegun(verb, refusal, behind) })
+				})
+			}
+		}
+	}
+}
+
+// refuseBegun refuses a transfer that has begun, with a command pipelined behind
+// it, and accepts that.
+func (r *rig) refuseBegun(verb, refusal, behind string) {
+	client, server := r.passive()
+	next := behind
+	if behind == "PORT" {
+		_, hostPort := r.clientListener()
+		next = "PORT " + hostPort
+	}
+	r.client.send(verb+" x", next)
+	r.server.expect(verb + " x")
+	got := parseCommand([]byte(r.server.receive()))
+	require.Equal(r.t, parseCommand([]byte(next)).verb, got.verb)
+	r.server.send("150 here")
+	r.client.expect("150 here")
+	if verb == "STOR" {
+		sendData(r.t, client, server, "part")
+	} else {
+		sendData(r.t, server, client, "part")
+	}
+	require.NoError(r.t, server.Close())
+	r.server.send(strings.Split(refusal, "\r\n")...)
+	switch got.verb {
+	case "PASV":
+		r.server.send(reply227(4000))
+	case "EPSV":
+		r.server.send(reply229(4000))
+	default:
+		r.server.send("200 " + got.verb + " done")
+	}
+	r.client.expect(strings.Split(refusal, "\r\n")...)
+	switch got.verb {
+	case "PASV", "EPSV":
+		r.announced(map[string]string{"PASV": "227", "EPSV": "229"}[got.verb])
+	default:
+		r.client.expect("200 " + got.verb + " done")
+	}
+	ended := r.endedTransfer()
+	assert.ErrorContains(r.t, ended.Err, refusal[:3])
+	assert.Equal(r.t, Server, ended.Blame)
+	r.exchange("NOOP", "200 in step")
+}
+
+// Pure-FTPd refuses a NOOP while a transfer runs, and others answer it behind the
+// transfer.
+func TestRefusalWithNOOPBehindTransferIsDecidedByNextReply(t *testing.T) {
+	for next, succeeds := range map[string]bool{"226 stored": true, "200 noop": false} {
+		t.Run(next, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				client, server := r.passive()
+				r.client.send("STOR x", "NOOP")
+				r.server.expect("STOR x", "NOOP")
+				r.server.send("150 here", "500 what")
+				r.client.expect("150 here", "500 what")
+				r.moveData(client, server)
+				r.server.send(next)
+				r.client.expect(next)
+				ended := r.endedTransfer()
+				if succeeds {
+					assert.NoError(r.t, ended.Err)
+				} else {
+					assert.EqualError(r.t, ended.Err, "500 what")
+				}
+			})
+		})
+	}
+}
+
+func TestReplyThatIsNoAddressDoesNotStallClient(t *testing.T) {
+	for _, reply := range []string{"200 ok", "226 done", "250 fine", "426 aborted", "314 no", "120 wait"} {
+		t.Run(reply, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				r.exchange("EPSV", reply)
+				began := time.Now()
+				l, port := r.serverListener()
+				r.client.send("PASV")
+				r.server.expect("PASV")
+				r.server.send(reply227(port))
+				client := r.clientDials(r.announced("227"))
+				assert.Less(r.t, time.Since(began), time.Second)
+				server := r.accept(l)
+				r.startTransfer("RETR x")
+				r.finishDownload(server, client)
+				assert.NoError(r.t, r.endedTransfer().Err)
+			})
+		})
+	}
+}
+
+// The server's reply to the EPSV comes late: the client has long gone on.
+func TestLateAddressIsNotTakenForNextReply(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.exchange("EPSV", "250 of something else")
+		r.client.send("PASV")
+		r.server.expect("PASV")
+		r.server.send(reply229(4000), reply227(4001))
+		r.announced("227")
+		r.exchange("NOOP", "200 in step")
+	})
+}
+
+func TestTransferWithoutAnnouncementEndsWith200(t *testing.T) {
+	for _, reply := range []string{"200 sent", "250 sent"} {
+		t.Run(reply, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				client, server := r.passive()
+				r.client.send("RETR x")
+				r.server.expect("RETR x")
+				r.moveData(server, client)
+				r.server.send(reply)
+				r.client.expect(reply)
+				r.client.send("AUTH TLS")
+				assert.Contains(r.t, r.client.receive(), "534 ")
+				r.exchange("NOOP", "200 in step")
+				ended := r.endedTransfer()
+				assert.NoError(r.t, ended.Err)
+				assert.EqualValues(r.t, 4, ended.Bytes)
+			})
+		})
+	}
+}
+
+func TestDroppedTransferIsReportedWhenServerAnswersNextCommand(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("RETR x")
+		sendData(r.t, server, client, "part")
+		require.NoError(r.t, server.Close())
+		r.client.send("PASV") // pyftpdlib drops the RETR
+		r.server.expect("PASV")
+		r.server.send(reply227(4000))
+		r.announced("227")
+		assert.ErrorIs(r.t, r.endedTransfer().Err, errUnanswered)
+	})
+}
+
+func TestClientWaitsWhenItHasPipelinedTooManyTransfers(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.passive()
+		go func() { _, _ = r.client.conn.Write([]byte(strings.Repeat("RETR x\r\n", 4*maxHolding))) }()
+		for range maxHolding {
+			r.server.expect("RETR x")
+		}
+		r.server.expectNothing()
+		for range 3 * maxHolding {
+			r.server.send("550 no")
+			r.server.expect("RETR x")
+			r.client.expect("550 no")
+		}
+		assert.Len(r.t, r.endedTransfers(), 3*maxHolding)
+	})
+}
