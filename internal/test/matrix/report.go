@@ -75,6 +75,7 @@ server on the gateway; without the tunnel, both run on the gateway.
 | %s | what the note names fails, and fails without the tunnel as well |
 | %s | what the note names fails only through the tunnel |
 
+What fails only through the tunnel is tried without it up to four times more: some clients and servers race with each other.
 An empty field: the client does not support this mode there, or the server does not support this address family.
 
 `, works, gains, same, broken)

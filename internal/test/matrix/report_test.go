@@ -66,6 +66,17 @@ func TestFailuresOfTheTunnelAreListed(t *testing.T) {
 	assert.Contains(t, Report(p), "## Failures of the tunnel\n\nNone.\n", "explained by the direct run")
 }
 
+// A client and a server may race.
+func TestWhatFailsOnceWithoutTheTunnelIsNoFailureOfTheTunnel(t *testing.T) {
+	p := page()
+	broken := Key{Direct, Route{}, "one|server", "broken"}
+	failed := Outcomes{clients.List: {Said: "425 no"}}
+	p.Results.add(Results{broken: failed})
+	p.Results.add(Results{broken: {clients.List: {}}})
+	assert.Empty(t, p.Results.Failures())
+	assert.Equal(t, "425 no", p.Results[broken][clients.List].Said)
+}
+
 func TestClientOfOtherFamilyIsComparedWithOneOfServersFamily(t *testing.T) {
 	failed := Outcomes{clients.Upload: {Wrong: "there is no file"}}
 	mixed := Key{OpenSSH, Route{Server6: true}, "s", "c"}

@@ -118,6 +118,21 @@ func (r Results) failed(k Key) (explained, ours []clients.Operation) {
 	return explained, ours
 }
 
+// add adds outcomes of cells that were run before. What has failed once stays a
+// failure.
+func (r Results) add(more Results) {
+	for k, outcomes := range more {
+		if r[k] == nil {
+			r[k] = Outcomes{}
+		}
+		for o, outcome := range outcomes {
+			if before, ran := r[k][o]; !ran || before.OK() {
+				r[k][o] = outcome
+			}
+		}
+	}
+}
+
 // direct reports whether the operation fails without the tunnel as well. A
 // client of another address family than the server is compared with itself on
 // the server's.

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -93,6 +94,28 @@ func sliceUnits(servers []*Server, variants []clients.Variant) []unit {
 		u.variants = append(u.variants, v)
 	}
 	return units
+}
+
+// doubtful returns units that try again, without the tunnel, what fails only
+// through it: some clients and servers race with each other.
+func doubtful(servers []*Server, variants []clients.Variant, results Results) []unit {
+	var again []unit
+	for _, s := range servers {
+		for _, r := range Routes {
+			u := unit{s, Direct, r, nil}
+			for _, v := range variants {
+				if slices.ContainsFunc(results.Failures(), func(f Failure) bool {
+					return f.Server == s.Name && f.Client == v.Title() && r == Route{f.Route.Server6, f.Route.Server6}
+				}) {
+					u.variants = append(u.variants, v)
+				}
+			}
+			if len(u.variants) > 0 {
+				again = append(again, u)
+			}
+		}
+	}
+	return again
 }
 
 // beside returns the units that show whether what failed fails without the
