@@ -18,8 +18,9 @@ func (l *link) dial(ctx context.Context, address string) (*conn, error) {
 		return nil, err
 	}
 	opened := make(chan openResult)
+	before := l.sender.flushed()
 	open := func() {
-		c, err := l.open(host, port)
+		c, err := l.open(host, port, before)
 		select {
 		case opened <- openResult{c, err}:
 			return
@@ -56,9 +57,14 @@ type openResult struct {
 	err  error
 }
 
-// open opens the channel. It returns when the server has answered or the link
-// has ended.
-func (l *link) open(host string, port uint32) (*conn, error) {
+// open opens the channel, once before is closed. It returns when the server has
+// answered or the link has ended.
+func (l *link) open(host string, port uint32, before <-chan struct{}) (*conn, error) {
+	select {
+	case <-before:
+	case <-l.done:
+		return nil, l.err
+	}
 	channel, requests, err := l.conn.OpenChannel("direct-tcpip", ssh.Marshal(struct {
 		Host           string
 		Port           uint32

@@ -19,6 +19,7 @@ type link struct {
 	conn      ssh.Conn
 	transport *transport
 	router    *router
+	sender    *sender
 
 	credential string // see [Negotiation]
 
@@ -34,11 +35,12 @@ type link struct {
 
 func newLink(h Hop, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) *link {
 	l := &link{
-		hop: h, via: via, conn: sshConn, transport: t,
+		hop: h, via: via, conn: sshConn, transport: t, sender: newSender(),
 		done:  make(chan struct{}),
 		conns: make(map[*conn]bool),
 	}
 	l.router = &router{link: l}
+	l.start(func() { l.sender.run(l.done) })
 	l.start(func() { l.router.run(chans) })
 	l.start(func() { ssh.DiscardRequests(requests) })
 	l.start(l.waitForEnd)

@@ -46,9 +46,9 @@ func (r *router) run(chans <-chan ssh.NewChannel) {
 	}
 }
 
-// reject rejects c in the background.
+// reject rejects c. It does not block.
 func (r *router) reject(c ssh.NewChannel, reason ssh.RejectionReason, text string) {
-	r.link.start(func() { c.Reject(reason, text) })
+	r.link.sender.add(func() { c.Reject(reason, text) })
 }
 
 // find returns the listener for host and port, or nil. Servers should send the

@@ -94,6 +94,10 @@ func (t *Tunnel) run(ctx context.Context, l *link) {
 //
 // The caller must close the connection. It has a CloseWrite method. Its
 // deadline methods return [os.ErrNoDeadline]: to end a Read or Write, close it.
+//
+// What calls of Write, CloseWrite and Close send reaches the gateway in the order
+// of the calls, also those of different connections, if each has returned before
+// the next begins. DialContext follows calls of Close in the same way.
 func (t *Tunnel) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := checkNetwork(network); err != nil {
 		return nil, err
