@@ -18,10 +18,21 @@ import (
 type forward struct {
 	host      string
 	port      uint32
-	listener  *listener     // nil once released
-	idleSince time.Time     // when it was released, if the server still listens; zero otherwise
-	cancelled chan struct{} // closed when the server has answered cancel-tcpip-forward
+	state     forwardState
+	listener  *listener     // while in use
+	since     time.Time     // of resting: when it was last used, or somebody connected
+	cancelled chan struct{} // closed when cancelling is over
 }
+
+// A forwardState is what the server does with a forward. The router's lock guards
+// it.
+type forwardState int
+
+const (
+	inUse      forwardState = iota // or will, once it grants the request
+	cancelling                     // it was sent cancel-tcpip-forward
+	resting                        // it would not cancel the forward; see restTime
+)
 
 func newForward(host string, port uint32, l *listener) *forward {
 	return &forward{host: host, port: port, listener: l, cancelled: make(chan struct{})}
@@ -39,8 +50,11 @@ func (f *forward) payload() []byte {
 // a free one.
 func (r *router) listen(ctx context.Context, host string, port uint32) (*listener, error) {
 	l := newListener(r.link)
-	for !r.reuse(l, host, port, false) {
+	for !r.reuse(l, host, port) {
 		f := newForward(host, port, l)
+		if !r.mayRequest(host) {
+			return nil, restError(f)
+		}
 		other := (*forward)(nil)
 		if port != 0 {
 			// Channels may arrive before the reply does.
@@ -48,14 +62,13 @@ func (r *router) listen(ctx context.Context, host string, port uint32) (*listene
 		}
 		if other == nil {
 			l.forward = f
-			if r.isFull() {
-				r.remove(f)
-				return nil, listenError(f)
-			}
 			return l, r.obtain(ctx, l)
 		}
-		if !r.released(other) {
+		switch r.stateOf(other) {
+		case inUse:
 			return nil, fmt.Errorf("listen on %v: %w", addrOf(host, port), syscall.EADDRINUSE)
+		case resting:
+			return nil, restError(f)
 		}
 		select {
 		case <-other.cancelled:
@@ -111,9 +124,6 @@ func (r *router) request(l *listener) error {
 		r.remove(f)
 		if f.port == 0 {
 			r.portRejected()
-		}
-		if r.reuse(l, f.host, f.port, true) {
-			return nil
 		}
 		return listenError(f)
 	case f.port == 0:

@@ -40,7 +40,7 @@ func (r *router) run(chans <-chan ssh.NewChannel) {
 			continue
 		}
 		in := incoming{c, addrOf(to.Originator, to.OriginatorPort)}
-		if l := r.find(to.Host, to.Port); l == nil || !l.enqueue(in) {
+		if l := r.listenerOf(to.Host, to.Port); l == nil || !l.enqueue(in) {
 			r.reject(c, ssh.Prohibited, "not expected")
 		}
 	}
@@ -51,23 +51,37 @@ func (r *router) reject(c ssh.NewChannel, reason ssh.RejectionReason, text strin
 	r.link.sender.add(func() { c.Reject(reason, text) })
 }
 
-// find returns the listener for host and port, or nil. Servers should send the
-// host that was requested; if one sends another, the port decides.
-func (r *router) find(host string, port uint32) *listener {
+// listenerOf returns the listener for a connection to host and port, or nil. The
+// time for which a forward rests begins again with each connection, since the peer
+// may repeat it.
+func (r *router) listenerOf(host string, port uint32) *listener {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	f := r.find(host, port)
+	if f == nil {
+		return nil
+	}
+	if f.state == resting {
+		f.rest()
+	}
+	return f.listener
+}
+
+// find returns the forward of host and port, or nil. Servers should send the host
+// that was requested; if one sends another, the port decides. The caller holds mu.
+func (r *router) find(host string, port uint32) *forward {
 	var other []*forward
 	for _, f := range r.forwards {
 		if f.port != port {
 			continue
 		}
 		if f.host == host {
-			return f.listener
+			return f
 		}
 		other = append(other, f)
 	}
 	if len(other) == 1 {
-		return other[0].listener
+		return other[0]
 	}
 	return nil
 }
@@ -88,11 +102,10 @@ func (r *router) add(f *forward) (other *forward) {
 	return nil
 }
 
-// released reports whether f has no listener any more.
-func (r *router) released(f *forward) bool {
+func (r *router) stateOf(f *forward) forwardState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return f.listener == nil
+	return f.state
 }
 
 func (r *router) remove(f *forward) {
