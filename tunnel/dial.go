@@ -17,10 +17,17 @@ func (l *link) dial(ctx context.Context, address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.mayAsk(&l.opening); errors.Is(err, ErrLost) {
+		return nil, err
+	} else if err != nil {
+		return nil, &OpenError{Address: address, Err: err}
+	}
 	opened := make(chan openResult)
 	before := l.sender.flushed()
+	var q question
 	open := func() {
 		c, err := l.open(host, port, before)
+		l.opening.answer(&q)
 		select {
 		case opened <- openResult{c, err}:
 			return
@@ -31,13 +38,9 @@ func (l *link) dial(ctx context.Context, address string) (*conn, error) {
 			c.Close()
 		}
 	}
-	l.mu.Lock()
-	if l.ended {
-		l.mu.Unlock()
+	if !l.startOpen(open) {
 		return nil, l.err
 	}
-	l.opens.Go(open)
-	l.mu.Unlock()
 
 	select {
 	case r := <-opened:
@@ -46,6 +49,7 @@ func (l *link) dial(ctx context.Context, address string) (*conn, error) {
 		}
 		return r.conn, nil
 	case <-ctx.Done():
+		l.opening.giveUp(&q)
 		return nil, fmt.Errorf("no answer to the request to connect to %s: %w", address, context.Cause(ctx))
 	case <-l.done:
 		return nil, l.err

@@ -85,9 +85,15 @@ func (r *router) listen(ctx context.Context, host string, port uint32) (*listene
 // If the reply comes later, it cancels the forward.
 func (r *router) obtain(ctx context.Context, l *listener) error {
 	f := l.forward
+	if err := r.link.mayAsk(&r.unanswered); err != nil {
+		r.remove(f)
+		return fmt.Errorf("listen on %v: %w", addrOf(f.host, f.port), err)
+	}
 	granted := make(chan error)
+	var q question
 	ask := func() {
 		err := r.request(l)
+		r.unanswered.answer(&q)
 		select {
 		case granted <- err:
 			return
@@ -105,6 +111,7 @@ func (r *router) obtain(ctx context.Context, l *listener) error {
 	case err := <-granted:
 		return err
 	case <-ctx.Done():
+		r.unanswered.giveUp(&q)
 		return listenTimeout(ctx, f)
 	case <-r.link.done:
 		return r.link.err

@@ -20,6 +20,7 @@ type link struct {
 	transport *transport
 	router    *router
 	sender    *sender
+	opening   unanswered // requests to open a channel
 
 	credential string // see [Negotiation]
 
@@ -30,7 +31,7 @@ type link struct {
 	ended bool // start starts nothing any more
 	conns map[*conn]bool
 	tasks sync.WaitGroup // all goroutines but those in opens
-	opens sync.WaitGroup // goroutines that open a channel
+	opens sync.WaitGroup // goroutines that may open a channel
 }
 
 func newLink(h Hop, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) *link {
@@ -77,6 +78,17 @@ func (l *link) start(f func()) bool {
 	defer l.mu.Unlock()
 	if !l.ended {
 		l.tasks.Go(f)
+	}
+	return !l.ended
+}
+
+// startOpen is start for an f that may open a channel. Package ssh may leave f
+// blocked: see waitForOpens.
+func (l *link) startOpen(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.opens.Go(f)
 	}
 	return !l.ended
 }

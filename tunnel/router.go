@@ -12,7 +12,8 @@ import (
 // listeners. It replaces the Listen of package ssh, which anybody who can
 // connect to a forward can block.
 type router struct {
-	link *link
+	link       *link
+	unanswered unanswered // requests for a forward
 
 	mu       sync.Mutex
 	ended    bool
