@@ -55,8 +55,8 @@ type Hop struct {
 	BatchMode                bool // never ask the user
 
 	// Algorithms, most preferred first, all of them implemented by
-	// golang.org/x/crypto/ssh. An empty list means that package's defaults,
-	// which contain no insecure algorithms.
+	// golang.org/x/crypto/ssh. An empty list means the defaults of OpenSSH 10, as
+	// far as that package implements them.
 	Ciphers                  []string
 	KexAlgorithms            []string
 	MACs                     []string
