@@ -48,6 +48,7 @@ const (
 	CertificateWarning WarningKind = "certificate" // a user certificate is not offered
 	AgentWarning       WarningKind = "agent"       // the ssh-agent cannot be used
 	PasswordWarning    WarningKind = "password"    // the server rejected the password; Ask is called again
+	RequestWarning     WarningKind = "request"     // the server does not implement a request, which is not sent any more
 )
 
 // An Event reports a change of the SSH connection. It has no time: the receiver

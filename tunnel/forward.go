@@ -122,8 +122,11 @@ func (r *router) obtain(ctx context.Context, l *listener) error {
 // the link has ended.
 func (r *router) request(l *listener) error {
 	f := l.forward
-	ok, reply, err := r.link.conn.SendRequest("tcpip-forward", true, f.payload())
+	ok, reply, err := r.link.request("tcpip-forward", f.payload())
 	switch {
+	case err == errNoRequests:
+		r.remove(f)
+		return listenError(f)
 	case err != nil:
 		<-r.link.done
 		return r.link.err

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -15,6 +16,7 @@ import (
 // everything opened through it ends with it.
 type link struct {
 	hop       Hop
+	peer      *peer
 	via       *link // the link to the jump host that carries this one; nil for the first
 	conn      ssh.Conn
 	transport *transport
@@ -27,6 +29,9 @@ type link struct {
 	done chan struct{} // closed when the link has ended
 	err  error         // why, wrapping ErrLost; set before done is closed
 
+	awaited [notAsked]atomic.Int32 // answers to what was asked so
+	lesson  error                  // what the end has shown about the server, or nil; set before done is closed
+
 	mu    sync.Mutex
 	ended bool // start starts nothing any more
 	conns map[*conn]bool
@@ -34,9 +39,9 @@ type link struct {
 	opens sync.WaitGroup // goroutines that may open a channel
 }
 
-func newLink(h Hop, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) *link {
+func newLink(h Hop, p *peer, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) *link {
 	l := &link{
-		hop: h, via: via, conn: sshConn, transport: t, sender: newSender(),
+		hop: h, peer: p, via: via, conn: sshConn, transport: t, sender: newSender(),
 		done:  make(chan struct{}),
 		conns: make(map[*conn]bool),
 	}
@@ -51,8 +56,10 @@ func newLink(h Hop, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.
 // waitForEnd waits until the SSH connection has ended, and ends everything that
 // was opened through it.
 func (l *link) waitForEnd() {
-	cause := l.transport.failure(l.conn.Wait())
+	end := l.conn.Wait()
+	cause := l.transport.failure(end)
 	l.transport.fail(cause)
+	l.lesson = l.learn(end)
 
 	l.mu.Lock()
 	l.ended = true

@@ -87,7 +87,7 @@ func (r *router) release(f *forward) {
 	}
 	f.state = cancelling
 	r.link.start(func() {
-		ok, _, err := r.link.conn.SendRequest("cancel-tcpip-forward", true, f.payload())
+		ok, _, err := r.link.request("cancel-tcpip-forward", f.payload())
 		if ok || err != nil {
 			r.remove(f)
 		} else {

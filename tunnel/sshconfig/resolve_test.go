@@ -246,6 +246,7 @@ func TestResolveReturnsDefaultsWithoutConfiguration(t *testing.T) {
 			assert.Equal(t, "ask", h.StrictHostKeyChecking)
 			assert.True(t, h.PubkeyAuthentication && h.PasswordAuthentication && h.KbdInteractive)
 			assert.Equal(t, []int{3, 3, 22}, []int{h.NumberOfPasswordPrompts, h.ServerAliveCountMax, h.Port})
+			assert.Zero(t, h.ServerAliveInterval)
 			assert.Len(t, h.UserKnownHostsFiles, 2)
 			assert.Len(t, h.GlobalKnownHostsFiles, 2)
 		})
