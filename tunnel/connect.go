@@ -95,7 +95,9 @@ func (t *Tunnel) dialHop(ctx context.Context, h Hop, via *link, timeout time.Dur
 		return conn, nil
 	}
 	if h.ProxyCommand != "" {
-		conn, err := startProxyCommand(h.ProxyCommand, t.cfg.Stderr)
+		conn, err := startProxyCommand(h.ProxyCommand, func(line string) {
+			t.observe(Event{Kind: Output, Hop: h, Text: line})
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -32,6 +32,7 @@ var entries = map[events.Kind]entry{
 	events.ConnectFailed:  {level: slog.LevelWarn, msg: "cannot connect", attrs: retried},
 	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: warned},
 	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: verbatim, verbatim: true},
+	events.CommandOutput:  {level: settings.LevelNotice, msg: "command output", attrs: verbatim, verbatim: true},
 	events.HostKeyNotice:  {level: settings.LevelNotice, msg: "host key", attrs: verbatim, verbatim: true},
 
 	events.GatewaySelected: {level: slog.LevelInfo, msg: "gateway selected", attrs: selected},
