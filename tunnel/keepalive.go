@@ -86,7 +86,8 @@ func (l *link) keepAlive(interval time.Duration, count int) {
 			// still has the full interval to reply.
 			timer.Reset(interval - time.Since(sent))
 		default:
-			l.fail(fmt.Errorf("no answer for %v", limit))
+			_, answers := l.peer.way()
+			l.fail(&SilentError{Limit: limit, Never: !answers})
 			return
 		}
 	}

@@ -78,3 +78,27 @@ func TestServerAliveCountMaxBelowZeroEndsSilenceUnasked(t *testing.T) {
 	assert.ErrorContains(t, w.wait(t, Down, 1).Err, "nothing received for 100ms")
 	assert.Zero(t, s.Keepalives.Load())
 }
+
+func TestSilentErrorShowsWhetherTheServerEverAnswered(t *testing.T) {
+	for name, ignores := range map[string]bool{"never": true, "before": false} {
+		t.Run(name, func(t *testing.T) {
+			checkLeaks(t)
+			s, key := newServer(t, &sshtest.Server{IgnoreKeepalive: ignores})
+			h := hopTo(s, key)
+			h.ServerAliveInterval, h.ServerAliveCountMax = 50*time.Millisecond, 4
+			w := newRecorder()
+			cfg := insecureConfig(h)
+			cfg.Observe = w.observe
+			mustOpen(t, cfg)
+			require.Eventually(t, func() bool { return s.Keepalives.Load() >= 1 }, testTimeout, time.Millisecond)
+			if !ignores {
+				require.Eventually(t, func() bool { return s.Keepalives.Load() >= 2 }, testTimeout, time.Millisecond)
+				s.Pause()
+			}
+			var silent *SilentError
+			require.ErrorAs(t, w.wait(t, Down, 1).Err, &silent)
+			assert.Equal(t, SilentError{Limit: 200 * time.Millisecond, Never: ignores}, *silent)
+			s.Resume()
+		})
+	}
+}

@@ -28,7 +28,7 @@ var entries = map[events.Kind]entry{
 
 	events.Connecting:     {level: slog.LevelDebug, msg: "connecting", attrs: host},
 	events.Connected:      {level: slog.LevelInfo, msg: "connected", attrs: connected},
-	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: host},
+	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: advised},
 	events.ConnectFailed:  {level: slog.LevelWarn, msg: "cannot connect", attrs: retried},
 	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: warned},
 	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: verbatim, verbatim: true},
