@@ -119,32 +119,64 @@ func (r *router) obtain(ctx context.Context, l *listener) error {
 }
 
 // request requests the forward of l and returns when the server has replied or
-// the link has ended.
+// the link has ended. A port that was used a moment ago does not count: it is
+// kept, without a listener, until the server has chosen another.
 func (r *router) request(l *listener) error {
-	f := l.forward
+	wanted := l.forward
+	var early []*forward
+	defer func() {
+		for _, f := range early {
+			r.release(f)
+		}
+	}()
+	for range maxEarly {
+		port, err := r.ask(wanted)
+		switch {
+		case err != nil:
+			return err
+		case wanted.port != 0:
+			return nil
+		case !r.usedLately(port):
+			l.forward = newForward(wanted.host, port, l)
+			r.replace(l.forward)
+			return nil
+		}
+		f := newForward(wanted.host, port, nil)
+		r.replace(f)
+		early = append(early, f)
+	}
+	return restError(wanted)
+}
+
+// ask requests f, and returns the port that the server has granted.
+func (r *router) ask(f *forward) (port uint32, err error) {
 	ok, reply, err := r.link.request("tcpip-forward", f.payload())
 	switch {
 	case err == errNoRequests:
 		r.remove(f)
-		return listenError(f)
+		return 0, listenError(f)
 	case err != nil:
 		<-r.link.done
-		return r.link.err
+		return 0, r.link.err
 	case !ok || f.port == 0 && len(reply) < 4:
 		r.remove(f)
 		if f.port == 0 {
 			r.portRejected()
 		}
-		return listenError(f)
+		return 0, listenError(f)
 	case f.port == 0:
-		l.forward = newForward(f.host, binary.BigEndian.Uint32(reply), l)
-		if other := r.add(l.forward); other != nil {
-			// The server has cancelled the other, whose reply is not processed yet.
-			r.remove(other)
-			r.add(l.forward)
-		}
+		return binary.BigEndian.Uint32(reply), nil
 	}
-	return nil
+	return f.port, nil
+}
+
+// replace adds f. If another forward has the same address, the server has
+// cancelled that, and its reply is not processed yet.
+func (r *router) replace(f *forward) {
+	if other := r.add(f); other != nil {
+		r.remove(other)
+		r.add(f)
+	}
 }
 
 func listenError(f *forward) error {

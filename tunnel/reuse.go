@@ -3,18 +3,23 @@ package tunnel
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 )
 
-// A server that rejects cancel-tcpip-forward keeps listening on a forward that was
-// released. Somebody may still connect to it for whom the last listener waited: an
-// FTP server that was given the address, and tries for as long as TCP does, which
-// is 127 seconds on Linux. So the forward rests for restTime and is not used again
-// before. At most maxResting rest for a host: Dropbear grants 20 to a connection,
-// and leaks a socket for each further one that it rejects.
+// Somebody may connect to a forward that was released, for whom its listener
+// waited: an FTP server that was given the address, and tries for as long as TCP
+// does, which is 127 seconds on Linux. So a port is not used again before restTime
+// is over, unless it is requested by number and the server has cancelled it.
+//
+// A server that rejects cancel-tcpip-forward keeps listening on such a forward,
+// which rests meanwhile. At most maxResting rest for a host: Dropbear grants 20 to
+// a connection, and leaks a socket for each further one that it rejects. Any other
+// server may choose the port again; maxEarly is how often it may do that in a row.
 const (
 	restTime   = 3 * time.Minute
 	maxResting = 16
+	maxEarly   = 4
 )
 
 // errResting is wrapped by the error of Listen if no forward can be used yet.
@@ -75,12 +80,30 @@ func (r *router) reuse(l *listener, host string, port uint32) bool {
 	return true
 }
 
+// usedLately reports whether a listener was at port a moment ago.
+func (r *router) usedLately(port uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left, ok := r.left[port]
+	return ok && time.Since(left) < restTime
+}
+
+// noteLeft records that a listener has left port. The caller holds mu.
+func (r *router) noteLeft(port uint32) {
+	if r.left == nil {
+		r.left = make(map[uint32]time.Time)
+	}
+	maps.DeleteFunc(r.left, func(_ uint32, left time.Time) bool { return time.Since(left) >= restTime })
+	r.left[port] = time.Now()
+}
+
 // release gives f up. It sends cancel-tcpip-forward, unless the server is known to
 // reject that.
 func (r *router) release(f *forward) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.listener = nil
+	r.noteLeft(f.port)
 	if r.noCancel {
 		f.rest()
 		return

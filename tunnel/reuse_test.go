@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
 )
 
 // restingForwards returns how many forwards of r rest.
@@ -116,4 +117,75 @@ func TestFullServerGetsNoMoreRequests(t *testing.T) {
 		checkForward(t, l, l.Addr().String())
 	}
 	listenFails(t, tun, "127.0.0.1:0")
+}
+
+// A server that has cancelled a forward may choose its port for the next one.
+func TestPortThatServerChoosesAgainTooEarlyIsNotUsed(t *testing.T) {
+	checkLeaks(t)
+	choice := make(chan uint32, 10)
+	cancelled := make(chan uint32, 10)
+	s := startMessages(t, func(c *sshtest.MessageConn) {
+		for ok := c.Login(); ok; {
+			m, err := c.Read()
+			if err != nil {
+				return
+			}
+			var r struct {
+				Name      string `sshtype:"80"`
+				WantReply bool
+				Rest      []byte `ssh:"rest"`
+			}
+			var at bound
+			if m[0] != sshtest.GlobalRequest || ssh.Unmarshal(m, &r) != nil {
+				continue
+			}
+			switch _ = ssh.Unmarshal(r.Rest, &at); r.Name {
+			case "tcpip-forward":
+				err = c.Write(sshtest.RequestSuccess, struct{ Port uint32 }{<-choice})
+			case "cancel-tcpip-forward":
+				cancelled <- at.Port
+				err = c.Write(sshtest.RequestSuccess, nil)
+			default:
+				err = c.Write(sshtest.RequestFailure, nil)
+			}
+			ok = err == nil
+		}
+	})
+	tun := mustOpen(t, insecureConfig(messageHop(s)))
+	next := func() uint32 { return soon(t, func() uint32 { return <-cancelled }) }
+	listen := func(want string, choices ...uint32) net.Listener {
+		t.Helper()
+		for _, port := range choices {
+			choice <- port
+		}
+		l := mustListen(t, tun, "127.0.0.1:0")
+		assert.Equal(t, want, l.Addr().String())
+		return l
+	}
+	require.NoError(t, listen("127.0.0.1:4001", 4001).Close())
+	assert.EqualValues(t, 4001, next())
+	require.NoError(t, listen("127.0.0.1:4002", 4001, 4002).Close())
+	assert.ElementsMatch(t, []uint32{4001, 4002}, []uint32{next(), next()})
+
+	for range maxEarly {
+		choice <- 4002
+	}
+	listenFails(t, tun, "127.0.0.1:0")
+	for range maxEarly {
+		assert.EqualValues(t, 4002, next())
+	}
+
+	r := tun.link.router
+	r.mu.Lock()
+	for port := range r.left {
+		r.left[port] = r.left[port].Add(-restTime)
+	}
+	r.mu.Unlock()
+	listen("127.0.0.1:4001", 4001)
+}
+
+// A bound is the address in requests about a forward.
+type bound struct {
+	Host string
+	Port uint32
 }

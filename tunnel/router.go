@@ -3,6 +3,7 @@ package tunnel
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -18,8 +19,9 @@ type router struct {
 	mu       sync.Mutex
 	ended    bool
 	forwards []*forward
-	noCancel bool // the server rejects cancel-tcpip-forward, as Dropbear before 2026.90 does
-	full     bool // noCancel, and the server has rejected one more forward
+	left     map[uint32]time.Time // when a listener left a port; see usedLately
+	noCancel bool                 // the server rejects cancel-tcpip-forward, as Dropbear before 2026.90 does
+	full     bool                 // noCancel, and the server has rejected one more forward
 }
 
 // run passes on or rejects the channels that the server opens, until the link
@@ -96,7 +98,7 @@ func (r *router) add(f *forward) (other *forward) {
 			return g
 		}
 	}
-	if r.ended {
+	if r.ended && f.listener != nil {
 		f.listener.end(r.link.err)
 	}
 	r.forwards = append(r.forwards, f)

@@ -18,6 +18,7 @@ const (
 	UserAuthSuccess = 52
 	UserAuthBanner  = 53
 	GlobalRequest   = 80
+	RequestSuccess  = 81
 	RequestFailure  = 82
 	ChannelOpen     = 90
 	ChannelConfirm  = 91
