@@ -12,6 +12,37 @@ import (
 // defaultRSASize is OpenSSH's default of RequiredRSASize, in bits.
 const defaultRSASize = 1024
 
+// The defaults of OpenSSH 10 as far as package ssh implements them, in its order.
+// Those of package ssh contain algorithms that no ssh uses unless it is told to.
+var (
+	defaultKexAlgorithms = []string{
+		ssh.KeyExchangeMLKEM768X25519, ssh.KeyExchangeCurve25519,
+		ssh.KeyExchangeECDHP256, ssh.KeyExchangeECDHP384, ssh.KeyExchangeECDHP521,
+		ssh.KeyExchangeDHGEXSHA256, ssh.KeyExchangeDH16SHA512, ssh.KeyExchangeDH14SHA256,
+	}
+	defaultCiphers = []string{
+		ssh.CipherChaCha20Poly1305, ssh.CipherAES128GCM, ssh.CipherAES256GCM,
+		ssh.CipherAES128CTR, ssh.CipherAES192CTR, ssh.CipherAES256CTR,
+	}
+	defaultMACs = []string{
+		ssh.HMACSHA256ETM, ssh.HMACSHA512ETM, ssh.HMACSHA256, ssh.HMACSHA512, ssh.HMACSHA1,
+	}
+	defaultPubkeyAlgorithms = []string{
+		ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
+		ssh.CertAlgoSKED25519v01, ssh.CertAlgoSKECDSA256v01, ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01,
+		ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+		ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+	}
+)
+
+// unlessEmpty returns list, or defaults if it is empty.
+func unlessEmpty(list, defaults []string) []string {
+	if len(list) == 0 {
+		return defaults
+	}
+	return list
+}
+
 // rsaSignatures are the signature algorithms of RSA keys, each with its name for
 // certificates.
 var rsaSignatures = map[string]string{
@@ -20,25 +51,18 @@ var rsaSignatures = map[string]string{
 	ssh.KeyAlgoRSA:       ssh.CertAlgoRSAv01,
 }
 
-// rsaOrder is OpenSSH's order of signature algorithms for RSA keys. Some servers
-// accept only the first.
-var rsaOrder = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
-
 // limitSigner returns s limited to PubkeyAcceptedAlgorithms, or nil if that
 // leaves none. For RSA keys, the order of the algorithms is that of preference.
 func (h Hop) limitSigner(s ssh.Signer) ssh.Signer {
-	accepted := h.PubkeyAcceptedAlgorithms
+	accepted := unlessEmpty(h.PubkeyAcceptedAlgorithms, defaultPubkeyAlgorithms)
 	name := s.PublicKey().Type()
 	if name != ssh.KeyAlgoRSA && name != ssh.CertAlgoRSAv01 {
-		if len(accepted) > 0 && !slices.Contains(accepted, name) {
+		if !slices.Contains(accepted, name) {
 			return nil
 		}
 		return s
 	}
-	usable := rsaOrder
-	if len(accepted) > 0 {
-		usable = nil
-	}
+	var usable []string // in OpenSSH's order by default: some servers accept only the first
 	for _, algorithm := range accepted {
 		for plain, certified := range rsaSignatures {
 			if algorithm == plain && name == ssh.KeyAlgoRSA || algorithm == certified && name == ssh.CertAlgoRSAv01 {

@@ -3,6 +3,7 @@ package tunnel
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"strings"
 	"sync"
 	"testing"
 
@@ -111,4 +112,55 @@ func TestSmallRSAKeysAreRejected(t *testing.T) {
 		hop.RequiredRSASize = 2048
 		mustOpen(t, insecureConfig(hop))
 	})
+}
+
+// Package ssh has defaults of its own, such as diffie-hellman-group14-sha1.
+func TestAlgorithmsWithoutConfigurationAreThoseOfOpenSSH(t *testing.T) {
+	checkLeaks(t)
+	offered := make(chan []byte, 1)
+	s := startMessages(t, func(c *sshtest.MessageConn) {
+		offered <- c.KexInit
+		c.Login()
+	})
+	tun, err := openFast(testContext(t), insecureConfig(messageHop(s)))
+	if err == nil {
+		require.NoError(t, tun.Close())
+	}
+	var m struct {
+		Cookie                             [16]byte `sshtype:"20"`
+		Kex, HostKey                       []string
+		CipherOut, CipherIn, MACOut, MACIn []string
+		Rest                               []byte `ssh:"rest"`
+	}
+	require.NoError(t, ssh.Unmarshal(<-offered, &m))
+	assert.Equal(t, []string{
+		"mlkem768x25519-sha256", "curve25519-sha256", "curve25519-sha256@libssh.org",
+		"ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
+		"diffie-hellman-group-exchange-sha256", "diffie-hellman-group16-sha512", "diffie-hellman-group14-sha256",
+		"ext-info-c", "kex-strict-c-v00@openssh.com",
+	}, m.Kex)
+	ciphers := []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"}
+	assert.Equal(t, [][]string{ciphers, ciphers}, [][]string{m.CipherOut, m.CipherIn})
+	macs := []string{"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1"}
+	assert.Equal(t, [][]string{macs, macs}, [][]string{m.MACOut, m.MACIn})
+	assert.Equal(t, []string{"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "rsa-sha2-256"}, m.HostKey)
+}
+
+func TestKeysWithoutConfigurationSignAsInOpenSSH(t *testing.T) {
+	safe, old := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	for _, name := range old.PublicKeyAuths {
+		assert.NotContains(t, defaultPubkeyAlgorithms, name)
+	}
+	for _, name := range safe.PublicKeyAuths {
+		if !strings.Contains(name, "mldsa") { // OpenSSH 10 has none
+			assert.Contains(t, defaultPubkeyAlgorithms, name)
+		}
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	signer, err := ssh.NewSignerFromKey(key)
+	require.NoError(t, err)
+	limited, ok := Hop{}.limitSigner(signer).(ssh.MultiAlgorithmSigner)
+	require.True(t, ok)
+	assert.Equal(t, []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}, limited.Algorithms())
 }

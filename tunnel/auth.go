@@ -20,15 +20,18 @@ const (
 var methodOrder = []string{publicKey, interactive, password}
 
 // An AuthError reports that the server accepted none of the keys and other
-// credentials that were available.
+// credentials that were available, or never said which methods it allows.
 type AuthError struct {
 	Allowed []string // the methods with which the server lets the client continue
 	Tried   []string // what the server rejected: keys by file name or agent comment, and methods
-	Err     error    // why the server closed the connection, if it did
+	Err     error    // why the server closed the connection, if it did, or why Allowed is empty
 }
 
 // Error returns the text of ssh.
 func (e *AuthError) Error() string {
+	if len(e.Allowed) == 0 && e.Err != nil {
+		return "authentication failed: " + e.Err.Error()
+	}
 	text := "Permission denied (" + strings.Join(e.Allowed, ",") + ")"
 	if e.Err != nil {
 		return text + ": " + e.Err.Error()
@@ -58,6 +61,7 @@ type authenticator struct {
 	passwords, challenges int  // attempts with these methods
 	prompted              bool // whether keyboard-interactive led to a prompt
 
+	began    bool     // nextMethod was called
 	allowed  []string // see AuthError
 	tried    []string
 	rejected int   // attempts that the server rejected
@@ -102,7 +106,12 @@ func (a *authenticator) nextMethod(c *ssh.ClientAuthContext) (ssh.AuthMethod, er
 	if a.aborted != nil {
 		return nil, a.aborted
 	}
+	a.began = true
 	a.allowed = c.AllowedMethods
+	if len(a.allowed) == 0 {
+		// Package ssh knows why: it returns that if no method is left.
+		return nil, nil
+	}
 	a.rejected = len(c.TriedMethods) - 1 // the first is "none"
 	if n := len(c.PartialSuccessMethods); n > a.partial {
 		a.partial = n
@@ -164,6 +173,9 @@ func (a *authenticator) failure(err error) error {
 		return denied
 	}
 	cause := a.transport.failure(err)
+	if inner := errors.Unwrap(err); a.began && len(a.allowed) == 0 && cause == err && inner != nil {
+		return a.denied(inner)
+	}
 	if a.rejected > 0 && a.aborted == nil && (cause == errClosedByPeer || cause == err) {
 		// The server allows no more attempts.
 		return a.denied(cause)

@@ -211,3 +211,40 @@ func TestKeyboardInteractiveAsksEveryQuestion(t *testing.T) {
 	mustOpen(t, cfg)
 	assert.Equal(t, []string{"(ann@127.0.0.1) Password: ", "(ann@127.0.0.1) Token: "}, answers.questions)
 }
+
+// Package ssh does not parse a banner with bytes behind its end, and treats that as
+// a rejected login.
+func TestUnreadableBannerIsTheReasonOfTheError(t *testing.T) {
+	checkLeaks(t)
+	s := startMessages(t, func(c *sshtest.MessageConn) {
+		if c.AcceptService() && c.Expect(sshtest.UserAuthRequest) {
+			_ = c.Write(sshtest.UserAuthBanner, struct{ Text, Language, Trailing string }{"hello", "", "more"})
+			_ = c.Write(sshtest.UserAuthFailure, struct {
+				Methods []string
+				Partial bool
+			}{Methods: []string{"publickey"}})
+			_, _ = c.Read()
+		}
+	})
+	e := failedHop(t, insecureConfig(messageHop(s)))
+	assert.Equal(t, OpAuthenticate, e.Op)
+	assert.NotContains(t, e.Error(), "Permission denied")
+	assert.ErrorContains(t, e, "message type 53")
+	assert.True(t, Permanent(e))
+}
+
+func TestServerWithoutMethodsIsAPermanentError(t *testing.T) {
+	checkLeaks(t)
+	s := startMessages(t, func(c *sshtest.MessageConn) {
+		if c.AcceptService() && c.Expect(sshtest.UserAuthRequest) {
+			_ = c.Write(sshtest.UserAuthFailure, struct {
+				Methods []string
+				Partial bool
+			}{})
+			_, _ = c.Read()
+		}
+	})
+	e := failedHop(t, insecureConfig(messageHop(s)))
+	assert.ErrorAs(t, e, new(*AuthError))
+	assert.ErrorContains(t, e, "no supported methods")
+}

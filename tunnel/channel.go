@@ -36,19 +36,25 @@ type conn struct {
 	received *io.PipeWriter
 
 	// send copies from Write to the channel.
-	writing  sync.Mutex  // held by Write and CloseWrite
-	buffer   []byte      // owned by send from outgoing until sent
-	outgoing chan []byte // a part of buffer, or nil for CloseWrite
-	sent     chan error  // the result
+	writing  sync.Mutex    // held by Write and CloseWrite
+	buffer   []byte        // owned by send from outgoing until sent
+	outgoing chan outgoing // what to send next
+	sent     chan error    // the result
 
 	closing sync.Once
 	closed  chan struct{}
 }
 
+// An outgoing is what Write and CloseWrite pass to send.
+type outgoing struct {
+	data  []byte          // a part of buffer, or nil for CloseWrite
+	after <-chan struct{} // closed once what must be sent before is sent
+}
+
 func newConn(l *link, channel ssh.Channel, local, remote net.Addr) *conn {
 	c := &conn{
 		link: l, channel: channel, local: local, remote: remote,
-		outgoing: make(chan []byte), sent: make(chan error), closed: make(chan struct{}),
+		outgoing: make(chan outgoing), sent: make(chan error), closed: make(chan struct{}),
 	}
 	c.in, c.received = io.Pipe()
 	return c
@@ -69,11 +75,18 @@ func (c *conn) send() {
 	for {
 		var err error
 		select {
-		case p := <-c.outgoing:
-			if p == nil {
+		case o := <-c.outgoing:
+			select {
+			case <-o.after:
+			case <-c.closed:
+				return
+			case <-c.link.done:
+				return
+			}
+			if o.data == nil {
 				err = c.channel.CloseWrite()
 			} else {
-				_, err = c.channel.Write(p)
+				_, err = c.channel.Write(o.data)
 			}
 		case <-c.closed:
 			return
@@ -98,8 +111,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write returns once the channel has accepted all of p. Concurrent calls are
-// safe.
+// Write returns once all of p is on its way, after what earlier calls for other
+// connections have sent. Concurrent calls are safe.
 func (c *conn) Write(p []byte) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -120,7 +133,9 @@ func (c *conn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// CloseWrite sends an end of file (RFC 4254, section 5.3). Read still works.
+// CloseWrite sends an end of file (RFC 4254, section 5.3). It returns once that is
+// on its way, after what earlier calls for other connections have sent. Read
+// still works.
 func (c *conn) CloseWrite() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -130,7 +145,7 @@ func (c *conn) CloseWrite() error {
 // submit has send process p and waits for the result. The caller holds writing.
 func (c *conn) submit(p []byte) error {
 	select {
-	case c.outgoing <- p:
+	case c.outgoing <- outgoing{p, c.link.sender.flushed()}:
 	case <-c.closed:
 		return c.ended()
 	case <-c.link.done:
@@ -169,13 +184,13 @@ func (c *conn) ended() error {
 }
 
 // Close ends both directions and unblocks Read and Write. The peer still
-// receives what was written before. Close does not block.
+// receives what was written before, to this connection and to others. Close does
+// not block; what it sends comes before what later calls send.
 func (c *conn) Close() error {
 	c.closing.Do(func() {
 		close(c.closed)
 		c.in.Close()
-		// Sending the message may block while the peer does not read.
-		c.link.start(func() { c.channel.Close() })
+		c.link.sender.add(func() { c.channel.Close() })
 	})
 	return nil
 }

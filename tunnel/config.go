@@ -3,7 +3,6 @@ package tunnel
 import (
 	"context"
 	"net"
-	"os"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -39,9 +38,6 @@ type Config struct {
 	// reconnect meanwhile. Nor may it call methods of the tunnel that wait:
 	// DialContext, Listen, Ready and Close.
 	Observe func(Event)
-
-	// Stderr is the standard error of each ProxyCommand; nil discards it.
-	Stderr *os.File
 
 	// Dial connects to a first hop that has no ProxyCommand. If nil, a
 	// [net.Dialer] does, from the hop's BindAddress or BindInterface. The

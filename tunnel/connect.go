@@ -10,38 +10,42 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-const (
-	defaultConnectTimeout = 30 * time.Second
-
-	defaultInterval = 15 * time.Second // ServerAliveInterval
-	defaultCount    = 3                // ServerAliveCountMax
-)
+const defaultConnectTimeout = 30 * time.Second
 
 // connect makes one attempt to connect to all hops.
 func (t *Tunnel) connect(ctx context.Context) (*link, error) {
 	t.observe(Event{Kind: Connecting})
 	var l *link
-	for _, h := range t.cfg.Hops {
-		next, err := t.connectHop(ctx, h, l)
+	for i, h := range t.cfg.Hops {
+		next, err := t.connectHop(ctx, h, t.peers[i], l)
 		if err != nil {
-			if l != nil {
-				l.close(err)
-			}
+			t.closeLink(l, err)
 			return nil, err
 		}
 		l = next
 	}
-	h := l.hop
-	l.start(func() {
-		l.keepAlive(cmp.Or(h.ServerAliveInterval, defaultInterval), cmp.Or(h.ServerAliveCountMax, defaultCount))
-	})
+	l.startKeepalives()
 	t.set(l, nil, nil)
 	t.observe(Event{Kind: Up, Text: l.String()})
 	return l, nil
 }
 
-// connectHop connects to h, through the link via unless that is nil.
-func (t *Tunnel) connectHop(ctx context.Context, h Hop, via *link) (*link, error) {
+// closeLink closes l, which may be nil, and those that carry it, and reports what
+// their ends have shown.
+func (t *Tunnel) closeLink(l *link, cause error) {
+	if l != nil {
+		l.close(cause)
+	}
+	for ; l != nil; l = l.via {
+		if l.lesson != nil {
+			t.observe(Event{Kind: Warning, Hop: l.hop, Warning: RequestWarning, Err: l.lesson})
+		}
+	}
+}
+
+// connectHop connects to h, whose server is p, through the link via unless that is
+// nil.
+func (t *Tunnel) connectHop(ctx context.Context, h Hop, p *peer, via *link) (*link, error) {
 	verify, algorithms, err := t.cfg.HostKeys(h)
 	if err != nil {
 		return nil, &HopError{Hop: h, Op: OpVerify, Err: err}
@@ -64,7 +68,7 @@ func (t *Tunnel) connectHop(ctx context.Context, h Hop, via *link) (*link, error
 		s.transport.wait()
 		return nil, s.failure(err)
 	}
-	l := newLink(h, via, s.transport, sshConn, chans, requests)
+	l := newLink(h, p, via, s.transport, sshConn, chans, requests)
 	if n := len(s.auth.tried); n > 0 {
 		l.credential = s.auth.tried[n-1]
 	}
@@ -91,7 +95,9 @@ func (t *Tunnel) dialHop(ctx context.Context, h Hop, via *link, timeout time.Dur
 		return conn, nil
 	}
 	if h.ProxyCommand != "" {
-		conn, err := startProxyCommand(h.ProxyCommand, t.cfg.Stderr)
+		conn, err := startProxyCommand(h.ProxyCommand, func(line string) {
+			t.observe(Event{Kind: Output, Hop: h, Text: line})
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -17,9 +17,17 @@ func (l *link) dial(ctx context.Context, address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.mayAsk(&l.opening); errors.Is(err, ErrLost) {
+		return nil, err
+	} else if err != nil {
+		return nil, &OpenError{Address: address, Err: err}
+	}
 	opened := make(chan openResult)
+	before := l.sender.flushed()
+	var q question
 	open := func() {
-		c, err := l.open(host, port)
+		c, err := l.open(host, port, before)
+		l.opening.answer(&q)
 		select {
 		case opened <- openResult{c, err}:
 			return
@@ -30,13 +38,9 @@ func (l *link) dial(ctx context.Context, address string) (*conn, error) {
 			c.Close()
 		}
 	}
-	l.mu.Lock()
-	if l.ended {
-		l.mu.Unlock()
+	if !l.startOpen(open) {
 		return nil, l.err
 	}
-	l.opens.Go(open)
-	l.mu.Unlock()
 
 	select {
 	case r := <-opened:
@@ -45,6 +49,7 @@ func (l *link) dial(ctx context.Context, address string) (*conn, error) {
 		}
 		return r.conn, nil
 	case <-ctx.Done():
+		l.opening.giveUp(&q)
 		return nil, fmt.Errorf("no answer to the request to connect to %s: %w", address, context.Cause(ctx))
 	case <-l.done:
 		return nil, l.err
@@ -56,9 +61,14 @@ type openResult struct {
 	err  error
 }
 
-// open opens the channel. It returns when the server has answered or the link
-// has ended.
-func (l *link) open(host string, port uint32) (*conn, error) {
+// open opens the channel, once before is closed. It returns when the server has
+// answered or the link has ended.
+func (l *link) open(host string, port uint32, before <-chan struct{}) (*conn, error) {
+	select {
+	case <-before:
+	case <-l.done:
+		return nil, l.err
+	}
 	channel, requests, err := l.conn.OpenChannel("direct-tcpip", ssh.Marshal(struct {
 		Host           string
 		Port           uint32

@@ -15,7 +15,8 @@
 // 7.1) and accepts their forwarded-tcpip channels.
 //
 // While the connection is idle, the tunnel sends keepalive@openssh.com requests
-// (section 4). Without a reply in time it ends the connection. When the
+// (section 4), or opens channels that a server rejects if it does not implement
+// requests. Without a reply in time it ends the connection. When the
 // connection is lost, the tunnel reconnects with increasing, random waits, until
 // it succeeds or an error is permanent (see [Permanent]). Calls of DialContext
 // and Listen wait for it. Connections and listeners do not survive a loss:

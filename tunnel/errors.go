@@ -3,6 +3,7 @@ package tunnel
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -45,6 +46,15 @@ func (e *HopError) Error() string { return e.Op + " " + e.Hop.String() + ": " + 
 
 // Unwrap returns e.Err.
 func (e *HopError) Unwrap() error { return e.Err }
+
+// A SilentError reports that the connection was given up because the server had
+// been silent for so long. It comes wrapped together with ErrLost.
+type SilentError struct {
+	Limit time.Duration // for how long nothing had been received
+	Never bool          // whether the server has never answered a keepalive, on this connection or an earlier one
+}
+
+func (e *SilentError) Error() string { return fmt.Sprintf("no answer for %v", e.Limit) }
 
 // A NotSSHError reports that the server sent something other than an SSH
 // identification string (RFC 4253, section 4.2). It may still be an SSH server:

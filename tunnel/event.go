@@ -36,6 +36,10 @@ const (
 	// authentication (RFC 4252, section 5.4, and RFC 4256, section 3.2). It may
 	// contain control characters.
 	Banner
+
+	// Output: the ProxyCommand of Hop wrote Text, a line or a part of one, to its
+	// standard error. It may contain control characters.
+	Output
 )
 
 // A WarningKind is the class of a Warning, for views that count or filter
@@ -48,6 +52,7 @@ const (
 	CertificateWarning WarningKind = "certificate" // a user certificate is not offered
 	AgentWarning       WarningKind = "agent"       // the ssh-agent cannot be used
 	PasswordWarning    WarningKind = "password"    // the server rejected the password; Ask is called again
+	RequestWarning     WarningKind = "request"     // the server does not implement a request, which is not sent any more
 )
 
 // An Event reports a change of the SSH connection. It has no time: the receiver
@@ -55,9 +60,9 @@ const (
 type Event struct {
 	Kind    EventKind
 	Gateway Hop           // the destination, the last of [Config].Hops
-	Hop     Hop           // for Warning and Banner, the hop concerned; otherwise the same as Gateway
+	Hop     Hop           // for Warning, Banner and Output, the hop concerned; otherwise the same as Gateway
 	Err     error         // for Down, Waiting and Warning
 	Warning WarningKind   // for Warning
-	Text    string        // for Up and Banner
+	Text    string        // for Up, Banner and Output
 	Wait    time.Duration // for Waiting
 }

@@ -48,7 +48,11 @@ func newHandshake(ctx context.Context, t *Tunnel, h Hop, conn net.Conn, timeout 
 func (s *handshake) clientConfig(algorithms []string) *ssh.ClientConfig {
 	h := s.hop
 	return &ssh.ClientConfig{
-		Config:            ssh.Config{KeyExchanges: h.KexAlgorithms, Ciphers: h.Ciphers, MACs: h.MACs},
+		Config: ssh.Config{
+			KeyExchanges: unlessEmpty(h.KexAlgorithms, defaultKexAlgorithms),
+			Ciphers:      unlessEmpty(h.Ciphers, defaultCiphers),
+			MACs:         unlessEmpty(h.MACs, defaultMACs),
+		},
 		User:              h.User,
 		HostKeyCallback:   s.checkHostKey,
 		HostKeyAlgorithms: hostKeyAlgorithms(h, algorithms),

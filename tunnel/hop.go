@@ -55,16 +55,23 @@ type Hop struct {
 	BatchMode                bool // never ask the user
 
 	// Algorithms, most preferred first, all of them implemented by
-	// golang.org/x/crypto/ssh. An empty list means that package's defaults,
-	// which contain no insecure algorithms.
+	// golang.org/x/crypto/ssh. An empty list means the defaults of OpenSSH 10, as
+	// far as that package implements them.
 	Ciphers                  []string
 	KexAlgorithms            []string
 	MACs                     []string
 	PubkeyAcceptedAlgorithms []string // of signatures with which to authenticate
 	RequiredRSASize          int      // minimum size of RSA keys in bits; zero means 1024
 
-	ServerAliveInterval time.Duration // zero means 15 seconds
-	ServerAliveCountMax int           // zero means 3
+	// ServerAliveInterval is after which silence the server is asked whether it
+	// is still there. Zero means 15 seconds for the last hop and never for a jump
+	// host; a negative value means never, as 0 does in ssh_config.
+	ServerAliveInterval time.Duration
+
+	// ServerAliveCountMax is after how many intervals of silence the connection
+	// ends. Zero means 3. A negative value is ssh_config's 0: the connection ends
+	// after one, and the server is not asked.
+	ServerAliveCountMax int
 }
 
 // Addr returns the address to connect to in the form host:port.

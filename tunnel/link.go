@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -15,30 +16,37 @@ import (
 // everything opened through it ends with it.
 type link struct {
 	hop       Hop
+	peer      *peer
 	via       *link // the link to the jump host that carries this one; nil for the first
 	conn      ssh.Conn
 	transport *transport
 	router    *router
+	sender    *sender
+	opening   unanswered // requests to open a channel
 
 	credential string // see [Negotiation]
 
 	done chan struct{} // closed when the link has ended
 	err  error         // why, wrapping ErrLost; set before done is closed
 
+	awaited [notAsked]atomic.Int32 // answers to what was asked so
+	lesson  error                  // what the end has shown about the server, or nil; set before done is closed
+
 	mu    sync.Mutex
 	ended bool // start starts nothing any more
 	conns map[*conn]bool
 	tasks sync.WaitGroup // all goroutines but those in opens
-	opens sync.WaitGroup // goroutines that open a channel
+	opens sync.WaitGroup // goroutines that may open a channel
 }
 
-func newLink(h Hop, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) *link {
+func newLink(h Hop, p *peer, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) *link {
 	l := &link{
-		hop: h, via: via, conn: sshConn, transport: t,
+		hop: h, peer: p, via: via, conn: sshConn, transport: t, sender: newSender(),
 		done:  make(chan struct{}),
 		conns: make(map[*conn]bool),
 	}
 	l.router = &router{link: l}
+	l.start(func() { l.sender.run(l.done) })
 	l.start(func() { l.router.run(chans) })
 	l.start(func() { ssh.DiscardRequests(requests) })
 	l.start(l.waitForEnd)
@@ -48,8 +56,10 @@ func newLink(h Hop, via *link, t *transport, sshConn ssh.Conn, chans <-chan ssh.
 // waitForEnd waits until the SSH connection has ended, and ends everything that
 // was opened through it.
 func (l *link) waitForEnd() {
-	cause := l.transport.failure(l.conn.Wait())
+	end := l.conn.Wait()
+	cause := l.transport.failure(end)
 	l.transport.fail(cause)
+	l.lesson = l.learn(end)
 
 	l.mu.Lock()
 	l.ended = true
@@ -75,6 +85,17 @@ func (l *link) start(f func()) bool {
 	defer l.mu.Unlock()
 	if !l.ended {
 		l.tasks.Go(f)
+	}
+	return !l.ended
+}
+
+// startOpen is start for an f that may open a channel. Package ssh may leave f
+// blocked: see waitForOpens.
+func (l *link) startOpen(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		l.opens.Go(f)
 	}
 	return !l.ended
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,8 +34,9 @@ type commandConn struct {
 }
 
 // startProxyCommand starts command in the user's shell, as ssh does. Close ends
-// the command, and wait waits until it has exited.
-func startProxyCommand(command string, stderr *os.File) (*commandConn, error) {
+// the command, and wait waits until it has exited. Each line that it writes to
+// its standard error goes to said, before wait returns.
+func startProxyCommand(command string, said func(line string)) (*commandConn, error) {
 	childIn, write, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -45,10 +47,8 @@ func startProxyCommand(command string, stderr *os.File) (*commandConn, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	cmd := shell(ctx, command)
-	cmd.Stdin, cmd.Stdout = childIn, childOut
-	if stderr != nil {
-		cmd.Stderr = stderr
-	}
+	stderr := &lineWriter{handle: said}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, stderr
 	cmd.Cancel = func() error { return hangUp(cmd.Process) }
 	cmd.WaitDelay = killDelay
 	err = cmd.Start()
@@ -60,13 +60,48 @@ func startProxyCommand(command string, stderr *os.File) (*commandConn, error) {
 		_ = c.Close()
 		return nil, fmt.Errorf("start ProxyCommand: %w", err)
 	}
-	go c.waitForExit(cmd)
+	go c.waitForExit(cmd, stderr)
 	return c, nil
 }
 
-func (c *commandConn) waitForExit(cmd *exec.Cmd) {
-	c.err = cmd.Wait()
+func (c *commandConn) waitForExit(cmd *exec.Cmd, stderr *lineWriter) {
+	// A process that the command has left behind may keep its standard error
+	// open; Wait closes that after WaitDelay.
+	if err := cmd.Wait(); !errors.Is(err, exec.ErrWaitDelay) {
+		c.err = err
+	}
+	stderr.flush()
 	close(c.done)
+}
+
+// maxOutputLine bounds a line of a lineWriter. A longer one becomes several.
+const maxOutputLine = 1024
+
+// A lineWriter passes each line that is written to it on, without its end.
+type lineWriter struct {
+	handle func(line string)
+	begun  []byte // a line without its end
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b != '\n' {
+			w.begun = append(w.begun, b)
+		}
+		if b == '\n' || len(w.begun) == maxOutputLine {
+			w.handle(strings.TrimSuffix(string(w.begun), "\r"))
+			w.begun = w.begun[:0]
+		}
+	}
+	return len(p), nil
+}
+
+// flush passes on what was written after the last line.
+func (w *lineWriter) flush() {
+	if len(w.begun) > 0 {
+		w.handle(string(w.begun))
+		w.begun = nil
+	}
 }
 
 // wait waits until the command has exited. Call Close first.

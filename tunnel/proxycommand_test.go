@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -98,15 +100,48 @@ func TestProxyCommandThatIgnoresSIGHUPIsKilled(t *testing.T) {
 	assert.False(t, running(t, pid))
 }
 
-func TestStderrOfProxyCommandIsKept(t *testing.T) {
+func TestStandardErrorOfProxyCommandCausesEvents(t *testing.T) {
 	checkLeaks(t)
-	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
-	require.NoError(t, err)
-	defer stderr.Close()
-	cfg := insecureConfig(Hop{Alias: "gw", HostName: "gw", Port: 22, User: "u", ProxyCommand: "sh -c 'echo no route >&2'"})
-	cfg.Stderr = stderr
+	w := newRecorder()
+	cfg := insecureConfig(Hop{
+		Alias: "gw", HostName: "gw", Port: 22, User: "u",
+		ProxyCommand: `sh -c 'printf "no route\r\n\n%2000d\nto host" 0 >&2'`,
+	})
+	cfg.Observe = w.observe
 	failedHop(t, cfg)
-	said, err := os.ReadFile(stderr.Name())
+	var lines []string
+	for _, e := range w.of(Output) {
+		assert.Equal(t, "gw", e.Hop.Alias)
+		lines = append(lines, e.Text)
+	}
+	require.Len(t, lines, 5, "all of them before the attempt has failed")
+	assert.Equal(t, []string{"no route", ""}, lines[:2])
+	assert.Equal(t, 2000, len(lines[2])+len(lines[3]))
+	assert.Equal(t, "to host", lines[4])
+}
+
+func TestProxyCommandMayWriteMoreThanItsPipeHolds(t *testing.T) {
+	checkLeaks(t)
+	s, key := newServer(t, &sshtest.Server{})
+	h, _ := hopThroughNetcat(t, s, key)
+	h.ProxyCommand = `sh -c 'i=0; while [ $i -lt 2000 ]; do printf "%100d\n" $i >&2; i=$((i+1)); done; exec ` +
+		lab.Program(t, "nc")[0] + fmt.Sprintf(" 127.0.0.1 %d'", s.Addr().Port)
+	checkEcho(t, mustDial(t, mustOpen(t, insecureConfig(h)), serve(t, echo)))
+}
+
+// ControlPersist, for example, leaves a process behind.
+func TestProcessThatKeepsStandardErrorOpenDoesNotDelayTheEnd(t *testing.T) {
+	checkLeaks(t)
+	pid := filepath.Join(t.TempDir(), "pid")
+	e := failedHop(t, insecureConfig(Hop{
+		Alias: "gw", HostName: "gw", Port: 22, User: "u",
+		ProxyCommand: "sh -c 'sleep 600 >/dev/null </dev/null & echo $! >" + pid + "'",
+	}))
+	assert.Equal(t, "handshake", e.Op)
+	assert.True(t, running(t, pid))
+	text, err := os.ReadFile(pid)
 	require.NoError(t, err)
-	assert.Equal(t, "no route\n", string(said))
+	left, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(left, syscall.SIGKILL))
 }

@@ -1,58 +1,100 @@
 package tunnel
 
-import "time"
-
-// A server that rejects cancel-tcpip-forward keeps listening on a released
-// forward. Such a forward is used again after reuseAfter, when no channel meant
-// for its last listener can arrive any more and no TIME_WAIT is left, or when
-// maxIdle forwards are idle. Dropbear grants 20 to a connection.
-const (
-	reuseAfter = time.Minute
-	maxIdle    = 16
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
 )
 
+// Somebody may connect to a forward that was released, for whom its listener
+// waited: an FTP server that was given the address, and tries for as long as TCP
+// does, which is 127 seconds on Linux. So a port is not used again before restTime
+// is over, unless it is requested by number and the server has cancelled it.
+//
+// A server that rejects cancel-tcpip-forward keeps listening on such a forward,
+// which rests meanwhile. At most maxResting rest for a host: Dropbear grants 20 to
+// a connection, and leaks a socket for each further one that it rejects. Any other
+// server may choose the port again; maxEarly is how often it may do that in a row.
+const (
+	restTime   = 3 * time.Minute
+	maxResting = 16
+	maxEarly   = 4
+)
+
+// errResting is wrapped by the error of Listen if no forward can be used yet.
+var errResting = errors.New("no port of the gateway is free: it does not close those that were used, and each must rest")
+
+// rest makes f rest, from now.
+func (f *forward) rest() {
+	f.state = resting
+	f.since = time.Now()
+}
+
+// rested reports whether f may be used again.
+func (f *forward) rested() bool { return f.state == resting && time.Since(f.since) >= restTime }
+
+// restError returns the error for a forward that may not be requested or used.
+func restError(f *forward) error {
+	return fmt.Errorf("listen on %v: %w for %v", addrOf(f.host, f.port), errResting, restTime)
+}
+
 // portRejected records that the server has rejected a forward of a free port.
-// If it does not cancel forwards, it will not grant one again. Dropbear leaks a
-// socket for each that it rejects.
+// If it does not cancel forwards, it will not grant one again.
 func (r *router) portRejected() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.full = r.noCancel
 }
 
-// isFull reports whether a request for another forward would be of no use.
-func (r *router) isFull() bool {
+// mayRequest reports whether to request another forward of host.
+func (r *router) mayRequest(host string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.full
+	n := 0
+	for _, f := range r.forwards {
+		if f.state == resting && f.host == host {
+			n++
+		}
+	}
+	return !r.full && n < maxResting
 }
 
-// reuse gives l the forward of host that has been idle the longest, and reports
-// whether there was one that may be used again. If now is true, any idle
-// forward may be.
-func (r *router) reuse(l *listener, host string, port uint32, now bool) bool {
+// reuse gives l the forward of host that has rested the longest, and reports
+// whether there was one that has rested enough. With port 0 any port will do.
+func (r *router) reuse(l *listener, host string, port uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var oldest *forward
-	idle := 0
 	for _, f := range r.forwards {
-		if f.idleSince.IsZero() {
-			continue
-		}
-		idle++
-		if f.host == host && (port == 0 || port == f.port) && (oldest == nil || f.idleSince.Before(oldest.idleSince)) {
+		if f.rested() && f.host == host && (port == 0 || port == f.port) && (oldest == nil || f.since.Before(oldest.since)) {
 			oldest = f
 		}
 	}
-	// There is no other way to a port that is requested by number.
-	now = now || port != 0 || r.full
-	if oldest == nil || !now && idle < maxIdle && time.Since(oldest.idleSince) < reuseAfter {
+	if oldest == nil {
 		return false
 	}
-	oldest.idleSince = time.Time{}
+	oldest.state = inUse
 	oldest.listener = l
 	l.forward = oldest
 	return true
+}
+
+// usedLately reports whether a listener was at port a moment ago.
+func (r *router) usedLately(port uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left, ok := r.left[port]
+	return ok && time.Since(left) < restTime
+}
+
+// noteLeft records that a listener has left port. The caller holds mu.
+func (r *router) noteLeft(port uint32) {
+	if r.left == nil {
+		r.left = make(map[uint32]time.Time)
+	}
+	maps.DeleteFunc(r.left, func(_ uint32, left time.Time) bool { return time.Since(left) >= restTime })
+	r.left[port] = time.Now()
 }
 
 // release gives f up. It sends cancel-tcpip-forward, unless the server is known to
@@ -61,12 +103,14 @@ func (r *router) release(f *forward) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.listener = nil
+	r.noteLeft(f.port)
 	if r.noCancel {
-		f.idleSince = time.Now()
+		f.rest()
 		return
 	}
+	f.state = cancelling
 	r.link.start(func() {
-		ok, _, err := r.link.conn.SendRequest("cancel-tcpip-forward", true, f.payload())
+		ok, _, err := r.link.request("cancel-tcpip-forward", f.payload())
 		if ok || err != nil {
 			r.remove(f)
 		} else {
@@ -81,5 +125,5 @@ func (r *router) keep(f *forward) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.noCancel = true
-	f.idleSince = time.Now()
+	f.rest()
 }

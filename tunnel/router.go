@@ -3,6 +3,7 @@ package tunnel
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -12,13 +13,15 @@ import (
 // listeners. It replaces the Listen of package ssh, which anybody who can
 // connect to a forward can block.
 type router struct {
-	link *link
+	link       *link
+	unanswered unanswered // requests for a forward
 
 	mu       sync.Mutex
 	ended    bool
 	forwards []*forward
-	noCancel bool // the server rejects cancel-tcpip-forward, as Dropbear before 2026.90 does
-	full     bool // noCancel, and the server has rejected one more forward
+	left     map[uint32]time.Time // when a listener left a port; see usedLately
+	noCancel bool                 // the server rejects cancel-tcpip-forward, as Dropbear before 2026.90 does
+	full     bool                 // noCancel, and the server has rejected one more forward
 }
 
 // run passes on or rejects the channels that the server opens, until the link
@@ -40,34 +43,48 @@ func (r *router) run(chans <-chan ssh.NewChannel) {
 			continue
 		}
 		in := incoming{c, addrOf(to.Originator, to.OriginatorPort)}
-		if l := r.find(to.Host, to.Port); l == nil || !l.enqueue(in) {
+		if l := r.listenerOf(to.Host, to.Port); l == nil || !l.enqueue(in) {
 			r.reject(c, ssh.Prohibited, "not expected")
 		}
 	}
 }
 
-// reject rejects c in the background.
+// reject rejects c. It does not block.
 func (r *router) reject(c ssh.NewChannel, reason ssh.RejectionReason, text string) {
-	r.link.start(func() { c.Reject(reason, text) })
+	r.link.sender.add(func() { c.Reject(reason, text) })
 }
 
-// find returns the listener for host and port, or nil. Servers should send the
-// host that was requested; if one sends another, the port decides.
-func (r *router) find(host string, port uint32) *listener {
+// listenerOf returns the listener for a connection to host and port, or nil. The
+// time for which a forward rests begins again with each connection, since the peer
+// may repeat it.
+func (r *router) listenerOf(host string, port uint32) *listener {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	f := r.find(host, port)
+	if f == nil {
+		return nil
+	}
+	if f.state == resting {
+		f.rest()
+	}
+	return f.listener
+}
+
+// find returns the forward of host and port, or nil. Servers should send the host
+// that was requested; if one sends another, the port decides. The caller holds mu.
+func (r *router) find(host string, port uint32) *forward {
 	var other []*forward
 	for _, f := range r.forwards {
 		if f.port != port {
 			continue
 		}
 		if f.host == host {
-			return f.listener
+			return f
 		}
 		other = append(other, f)
 	}
 	if len(other) == 1 {
-		return other[0].listener
+		return other[0]
 	}
 	return nil
 }
@@ -81,18 +98,17 @@ func (r *router) add(f *forward) (other *forward) {
 			return g
 		}
 	}
-	if r.ended {
+	if r.ended && f.listener != nil {
 		f.listener.end(r.link.err)
 	}
 	r.forwards = append(r.forwards, f)
 	return nil
 }
 
-// released reports whether f has no listener any more.
-func (r *router) released(f *forward) bool {
+func (r *router) stateOf(f *forward) forwardState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return f.listener == nil
+	return f.state
 }
 
 func (r *router) remove(f *forward) {

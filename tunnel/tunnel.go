@@ -15,6 +15,7 @@ import (
 type Tunnel struct {
 	cfg     Config
 	keys    keyring
+	peers   []*peer // the servers of cfg.Hops
 	backoff *backoff
 	wanted  chan struct{} // has a value if a caller waits for a link
 	stop    context.CancelFunc
@@ -50,6 +51,9 @@ func open(ctx context.Context, cfg Config, b *backoff) (*Tunnel, error) {
 		cfg: cfg, keys: newKeyring(), backoff: b, stop: stop,
 		wanted: make(chan struct{}, 1), done: make(chan struct{}), changed: make(chan struct{}),
 	}
+	for range cfg.Hops {
+		t.peers = append(t.peers, &peer{})
+	}
 	l, err := t.connect(ctx)
 	if err != nil {
 		stop()
@@ -69,7 +73,7 @@ func (t *Tunnel) run(ctx context.Context, l *link) {
 		case <-l.done:
 		case <-ctx.Done():
 		}
-		l.close(ErrClosed) // has no effect on the cause if the link has ended
+		t.closeLink(l, ErrClosed) // has no effect on the cause if the link has ended
 		if ctx.Err() != nil {
 			err = ErrClosed
 			break
@@ -94,6 +98,10 @@ func (t *Tunnel) run(ctx context.Context, l *link) {
 //
 // The caller must close the connection. It has a CloseWrite method. Its
 // deadline methods return [os.ErrNoDeadline]: to end a Read or Write, close it.
+//
+// What calls of Write, CloseWrite and Close send reaches the gateway in the order
+// of the calls, also those of different connections, if each has returned before
+// the next begins. DialContext follows calls of Close in the same way.
 func (t *Tunnel) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := checkNetwork(network); err != nil {
 		return nil, err

@@ -48,48 +48,53 @@ func withCertificates(algorithms []string) []string {
 	return all
 }
 
-// setAlgorithms sets the lists that differ from the defaults of ssh. The others
-// stay empty, so that package ssh uses its own order.
+// setAlgorithms sets the lists of algorithms. Those that nobody has configured are
+// the defaults of the installed ssh; without one they stay empty, and package
+// tunnel knows the defaults. Two lists stay empty in any case if they are the
+// defaults: they set an order only if they are configured.
 func setAlgorithms(h *tunnel.Hop, v *values, defaults settings) {
 	if v.first("pubkeyacceptedalgorithms") == "" { // its name before OpenSSH 8.5
 		v.settings["pubkeyacceptedalgorithms"] = v.settings["pubkeyacceptedkeytypes"]
 		defaults["pubkeyacceptedalgorithms"] = defaults["pubkeyacceptedkeytypes"]
 	}
 	for _, l := range []struct {
-		keyword string
-		list    *[]string
+		keyword        string
+		list           *[]string
+		unlessDefaults bool
 	}{
-		{"ciphers", &h.Ciphers},
-		{"kexalgorithms", &h.KexAlgorithms},
-		{"macs", &h.MACs},
-		{"hostkeyalgorithms", &h.HostKeyAlgorithms},
-		{"pubkeyacceptedalgorithms", &h.PubkeyAcceptedAlgorithms},
-		{"casignaturealgorithms", &h.CASignatureAlgorithms},
+		{"ciphers", &h.Ciphers, false},
+		{"kexalgorithms", &h.KexAlgorithms, false},
+		{"macs", &h.MACs, false},
+		{"pubkeyacceptedalgorithms", &h.PubkeyAcceptedAlgorithms, false},
+		{"hostkeyalgorithms", &h.HostKeyAlgorithms, true},
+		{"casignaturealgorithms", &h.CASignatureAlgorithms, true},
 	} {
-		if v.first(l.keyword) != defaults.first(l.keyword) {
+		switch value := v.first(l.keyword); {
+		case value != defaults.first(l.keyword):
 			*l.list = v.algorithms(l.keyword)
+		case !l.unlessDefaults:
+			*l.list = implemented(l.keyword, value)
 		}
 	}
 }
 
 // algorithms returns the implemented algorithms in the list of keyword.
 func (v *values) algorithms(keyword string) []string {
-	implemented := implementedAlgorithms[keyword]
-	usable := slices.DeleteFunc(commaList(v.first(keyword)), func(name string) bool { return !slices.Contains(implemented, name) })
+	usable := implemented(keyword, v.first(keyword))
 	if len(usable) == 0 {
 		v.fail(fmt.Errorf("%s %s: none of these is implemented; implemented are %s",
-			keyword, v.first(keyword), strings.Join(implemented, ",")))
+			keyword, v.first(keyword), strings.Join(implementedAlgorithms[keyword], ",")))
 	}
 	return usable
+}
+
+// implemented returns the implemented algorithms in list, a value of keyword.
+func implemented(keyword, list string) []string {
+	return slices.DeleteFunc(commaList(list), func(name string) bool { return !slices.Contains(implementedAlgorithms[keyword], name) })
 }
 
 // allImplemented reports whether all algorithms in list, a value of keyword, are
 // implemented.
 func allImplemented(keyword, list string) bool {
-	for name := range strings.SplitSeq(list, ",") {
-		if !slices.Contains(implementedAlgorithms[keyword], name) {
-			return false
-		}
-	}
-	return true
+	return len(implemented(keyword, list)) == len(commaList(list))
 }

@@ -2,10 +2,12 @@ package sshconfig
 
 import (
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
 )
 
 func TestAlgorithmListsKeepOnlyWhatIsImplemented(t *testing.T) {
@@ -21,6 +23,37 @@ func TestAlgorithmListsKeepOnlyWhatIsImplemented(t *testing.T) {
 	assert.Equal(t, "hmac-sha1", h.MACs[0])
 	assert.Contains(t, h.PubkeyAcceptedAlgorithms, "ssh-rsa")
 	assert.Contains(t, h.PubkeyAcceptedAlgorithms, "rsa-sha2-512")
+}
+
+// The defaults are what the installed ssh prints, or without one those of package
+// tunnel.
+func TestDefaultAlgorithmsAreThoseOfTheInstalledSSH(t *testing.T) {
+	hops, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: "none"})
+	require.NoError(t, err)
+	assert.Empty(t, slices.Concat(hops[0].Ciphers, hops[0].KexAlgorithms, hops[0].MACs, hops[0].PubkeyAcceptedAlgorithms))
+
+	out, err := exec.Command(realSSH(t), "-G", "-F", "none", "a").Output()
+	require.NoError(t, err)
+	printed := parseSettings(string(out))
+	hops, err = Resolve(t.Context(), "a", Options{ConfigFile: "none"})
+	require.NoError(t, err)
+	safe, old := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	for keyword, l := range map[string]struct{ got, safe, insecure []string }{
+		"ciphers":                  {hops[0].Ciphers, safe.Ciphers, old.Ciphers},
+		"kexalgorithms":            {hops[0].KexAlgorithms, safe.KeyExchanges, old.KeyExchanges},
+		"macs":                     {hops[0].MACs, safe.MACs, old.MACs},
+		"pubkeyacceptedalgorithms": {hops[0].PubkeyAcceptedAlgorithms, withCertificates(safe.PublicKeyAuths), old.PublicKeyAuths},
+	} {
+		var want []string
+		for _, name := range commaList(printed.first(keyword)) {
+			if slices.Contains(l.safe, name) {
+				want = append(want, name)
+			}
+			assert.NotContains(t, l.insecure, name)
+		}
+		assert.NotEmpty(t, want)
+		assert.Equal(t, want, l.got, keyword)
+	}
 }
 
 func TestErrorForUnimplementedListNamesWhatIsImplemented(t *testing.T) {

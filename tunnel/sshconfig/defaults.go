@@ -29,7 +29,6 @@ func defaultSettings() settings {
 		"numberofpasswordprompts":      {"3"},
 		"batchmode":                    {"no"},
 		"requiredrsasize":              {strconv.Itoa(defaultRSASize)},
-		"serveraliveinterval":          {"0"},
 		"serveralivecountmax":          {"3"},
 	}
 }

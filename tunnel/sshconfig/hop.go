@@ -38,8 +38,8 @@ func (r *resolver) hop(alias string, s settings) (tunnel.Hop, error) {
 		KbdInteractive:           v.boolean("kbdinteractiveauthentication"),
 		NumberOfPasswordPrompts:  v.number("numberofpasswordprompts", 0, 1<<30),
 		BatchMode:                v.boolean("batchmode"),
-		ServerAliveInterval:      v.seconds("serveraliveinterval"),
-		ServerAliveCountMax:      v.number("serveralivecountmax", 0, 1<<30),
+		ServerAliveInterval:      v.aliveInterval(),
+		ServerAliveCountMax:      v.aliveCount(),
 	}
 	setAlgorithms(&h, &v, r.defaults)
 	r.setFiles(&h, &v)

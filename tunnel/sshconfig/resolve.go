@@ -159,10 +159,14 @@ func (r *resolver) hops(ctx context.Context, t target, opts Options, path []stri
 
 // read returns the configuration of t.
 func (r *resolver) read(ctx context.Context, t target, opts Options) (settings, error) {
-	if r.ssh != "" {
-		return runSSHG(ctx, r.ssh, t, opts)
+	if r.ssh == "" {
+		return readConfig(t, opts, r.local)
 	}
-	return readConfig(t, opts, r.local)
+	s, err := runSSHG(ctx, r.ssh, t, opts)
+	if err == nil && s.first(aliveInterval) == "0" && !r.setsAliveInterval(ctx, t, opts) {
+		delete(s, aliveInterval)
+	}
+	return s, err
 }
 
 // jump returns the jump host through which s reaches t, and the list of those

@@ -238,7 +238,7 @@ func TestResolveReturnsDefaultsWithoutConfiguration(t *testing.T) {
 			hops, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: ssh})
 			require.NoError(t, err)
 			h := hops[0]
-			assert.Empty(t, slices.Concat(h.HostKeyAlgorithms, h.Ciphers, h.KexAlgorithms, h.MACs, h.PubkeyAcceptedAlgorithms, h.CASignatureAlgorithms))
+			assert.Empty(t, slices.Concat(h.HostKeyAlgorithms, h.CASignatureAlgorithms))
 			assert.Equal(t, 1024, h.RequiredRSASize)
 			assert.False(t, h.IdentityFilesSet)
 			assert.True(t, slices.ContainsFunc(h.IdentityFiles, func(f string) bool { return filepath.Base(f) == "id_ed25519" }))
@@ -246,6 +246,7 @@ func TestResolveReturnsDefaultsWithoutConfiguration(t *testing.T) {
 			assert.Equal(t, "ask", h.StrictHostKeyChecking)
 			assert.True(t, h.PubkeyAuthentication && h.PasswordAuthentication && h.KbdInteractive)
 			assert.Equal(t, []int{3, 3, 22}, []int{h.NumberOfPasswordPrompts, h.ServerAliveCountMax, h.Port})
+			assert.Zero(t, h.ServerAliveInterval)
 			assert.Len(t, h.UserKnownHostsFiles, 2)
 			assert.Len(t, h.GlobalKnownHostsFiles, 2)
 		})

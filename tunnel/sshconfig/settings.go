@@ -68,6 +68,25 @@ func (v *values) seconds(keyword string) time.Duration {
 	return time.Duration(v.number(keyword, 0, 1<<31-1)) * time.Second
 }
 
+// aliveInterval returns ServerAliveInterval as a [tunnel.Hop] has it: negative for
+// 0, and zero if it is not set.
+func (v *values) aliveInterval() time.Duration {
+	interval := v.seconds("serveraliveinterval")
+	if v.set("serveraliveinterval") && interval == 0 {
+		return -1
+	}
+	return interval
+}
+
+// aliveCount returns ServerAliveCountMax as a [tunnel.Hop] has it: negative for 0.
+func (v *values) aliveCount() int {
+	count := v.number("serveralivecountmax", 0, 1<<30)
+	if count == 0 {
+		return -1
+	}
+	return count
+}
+
 // boolean reports whether keyword is on. PubkeyAuthentication has two more
 // values that turn it on, "unbound" and "host-bound".
 func (v *values) boolean(keyword string) bool {

@@ -79,7 +79,8 @@ func TestFiftyConnectionsAtOnceLeaveNothingBehind(t *testing.T) {
 }
 
 // keepsForwards reports whether the gateway is a Dropbear: before 2026.90 it
-// never cancels a forward, of which it grants 20. The program uses them again.
+// never cancels a forward, of which it grants 20. The program uses them again when
+// they have rested.
 func (s *site) keepsForwards() bool { return strings.Contains(s.t.Name(), "Dropbear") }
 
 // noMoreGoroutines waits until there are no more goroutines than before. If that

@@ -5,8 +5,6 @@ package sshtest
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"net"
 	"sync"
@@ -67,11 +65,7 @@ func (s *Server) Start() error { return s.StartAt("127.0.0.1:0") }
 // StartAt is Start on an address.
 func (s *Server) StartAt(address string) (err error) {
 	if s.hostKey == nil {
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return err
-		}
-		if s.hostKey, err = ssh.NewSignerFromKey(key); err != nil {
+		if s.hostKey, err = newHostKey(); err != nil {
 			return err
 		}
 	}

@@ -1,10 +1,10 @@
 package connect
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -19,8 +19,9 @@ import (
 const commandLimit = time.Minute
 
 // knownHostsCommand returns a function that runs a hop's KnownHostsCommand,
-// given as in [tunnel.Hop], without a shell.
-func knownHostsCommand(words []string) func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
+// given as in [tunnel.Hop], without a shell. What it writes to its standard error
+// goes to notice.
+func knownHostsCommand(words []string, notice func(text string)) func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
 	return func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
 		keyType, text, fingerprint := "NONE", "NONE", "NONE"
 		if key != nil {
@@ -38,9 +39,13 @@ func knownHostsCommand(words []string) func(invocation, host string, key ssh.Pub
 		ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 		defer cancel()
 		command := exec.CommandContext(ctx, words[0], arguments...)
-		command.Stderr = os.Stderr
+		var complaint bytes.Buffer
+		command.Stderr = &complaint
 		command.WaitDelay = time.Second
 		lines, err := command.Output()
+		if text := strings.TrimRight(complaint.String(), "\r\n"); text != "" {
+			notice(text)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", tunnel.ErrUndecided, words[0], err)
 		}

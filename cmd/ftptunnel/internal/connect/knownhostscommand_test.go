@@ -23,7 +23,7 @@ func TestKnownHostsCommandGetsTheKeyWithoutAShell(t *testing.T) {
 	require.NoError(t, os.WriteFile(config, []byte("KnownHostsCommand /bin/echo %I|%H|%t|%f|%K %%H %n $HOME ;\n"), 0o600))
 	hops, err := sshconfig.Resolve(t.Context(), "alias", sshconfig.Options{ConfigFile: config})
 	require.NoError(t, err)
-	command := knownHostsCommand(hops[0].KnownHostsCommand)
+	command := knownHostsCommand(hops[0].KnownHostsCommand, func(text string) { t.Error(text) })
 
 	lines, err := command("ORDER", "h%Hst", nil)
 	require.NoError(t, err)
@@ -39,8 +39,20 @@ func TestKnownHostsCommandGetsTheKeyWithoutAShell(t *testing.T) {
 
 func TestKnownHostsCommandThatFailsLeavesTheKeyUndecided(t *testing.T) {
 	for _, program := range []string{"/bin/false", "/none/such"} {
-		_, err := knownHostsCommand([]string{program})("ORDER", "host", nil)
+		_, err := knownHostsCommand([]string{program}, func(text string) { t.Error(text) })("ORDER", "host", nil)
 		assert.ErrorContains(t, err, program)
 		assert.ErrorIs(t, err, tunnel.ErrUndecided)
 	}
+}
+
+func TestStandardErrorOfKnownHostsCommandIsANotice(t *testing.T) {
+	var notices []string
+	notice := func(text string) { notices = append(notices, text) }
+	lines, err := knownHostsCommand([]string{"/bin/sh", "-c", "echo slow >&2; echo key"}, notice)("ORDER", "host", nil)
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no /bin/sh")
+	}
+	require.NoError(t, err)
+	assert.Equal(t, "key\n", string(lines))
+	assert.Equal(t, []string{"slow"}, notices)
 }

@@ -28,10 +28,11 @@ var entries = map[events.Kind]entry{
 
 	events.Connecting:     {level: slog.LevelDebug, msg: "connecting", attrs: host},
 	events.Connected:      {level: slog.LevelInfo, msg: "connected", attrs: connected},
-	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: host},
+	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: advised},
 	events.ConnectFailed:  {level: slog.LevelWarn, msg: "cannot connect", attrs: retried},
 	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: warned},
 	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: verbatim, verbatim: true},
+	events.CommandOutput:  {level: settings.LevelNotice, msg: "command output", attrs: verbatim, verbatim: true},
 	events.HostKeyNotice:  {level: settings.LevelNotice, msg: "host key", attrs: verbatim, verbatim: true},
 
 	events.GatewaySelected: {level: slog.LevelInfo, msg: "gateway selected", attrs: selected},

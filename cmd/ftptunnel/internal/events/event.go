@@ -33,6 +33,7 @@ const (
 	ConnectFailed // with Err; the next attempt is after Wait
 	SSHWarning
 	Banner
+	CommandOutput // what a ProxyCommand wrote to its standard error, a line in Text
 	HostKeyNotice // what ssh prints about a host key, in Text
 
 	// Of a group of gateways.
@@ -71,7 +72,7 @@ type Event struct {
 	Warning  string          // of Warned and SSHWarning: its class, in snake_case
 	Host     string          // of events of SSH connections: the SSH server concerned, user@host
 	Previous string          // of GatewaySelected: the previous gateway, if there was one
-	Text     string          // of Warned, Banner and HostKeyNotice; of Connected: version and algorithms
+	Text     string          // of Warned, Banner, CommandOutput and HostKeyNotice; of Connected: version and algorithms
 	Err      error           // the cause, if there is one
 	Wait     time.Duration   // of ConnectFailed, GatewayNotBack and Stopping
 	Count    int64           // of EventsDropped
@@ -96,6 +97,7 @@ var tunnelKinds = map[tunnel.EventKind]Kind{
 	tunnel.Waiting:    ConnectFailed,
 	tunnel.Warning:    SSHWarning,
 	tunnel.Banner:     Banner,
+	tunnel.Output:     CommandOutput,
 }
 
 // OfSession converts an event of an FTP session.

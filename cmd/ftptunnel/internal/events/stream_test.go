@@ -140,7 +140,7 @@ func TestEverySourceEventHasKind(t *testing.T) {
 	for kind := ftpfwd.SessionOpened; kind <= ftpfwd.Warned; kind++ {
 		assert.NotZero(t, OfSession(ftpfwd.Event{Kind: kind}).Kind, kind)
 	}
-	for kind := tunnel.Connecting; kind <= tunnel.Banner; kind++ {
+	for kind := tunnel.Connecting; kind <= tunnel.Output; kind++ {
 		assert.NotZero(t, OfTunnel("gw", tunnel.Event{Kind: kind}).Kind, kind)
 	}
 }

@@ -31,6 +31,7 @@ func For(err error) []string {
 		host     *knownhosts.HostKeyError
 		hop      *tunnel.HopError
 		identity *tunnel.IdentityError
+		silent   *tunnel.SilentError
 	)
 	var several interface{ Unwrap() []error }
 	switch {
@@ -60,6 +61,8 @@ func For(err error) []string {
 		return forHop(hop)
 	case errors.As(err, &identity):
 		return forIdentity(identity)
+	case errors.As(err, &silent) && silent.Never:
+		return []string{"if it answers no keepalives, turn them off: -o ServerAliveInterval=0"}
 	}
 	return nil
 }

@@ -24,6 +24,12 @@ func TestHintLooksThroughWrappedErrors(t *testing.T) {
 	assert.Equal(t, []string{"type this"}, For(fmt.Errorf("wrapped: %w", &settings.Error{Text: "wrong", Hint: "type this"})))
 }
 
+func TestHintTurnsKeepalivesOffIfTheyWereNeverAnswered(t *testing.T) {
+	lost := func(never bool) error { return fmt.Errorf("%w: %w", tunnel.ErrLost, &tunnel.SilentError{Never: never}) }
+	assert.Contains(t, fmt.Sprint(For(lost(true))), "-o ServerAliveInterval=0")
+	assert.Empty(t, For(lost(false)))
+}
+
 func TestHintsOfJoinedErrorsAreNotRepeated(t *testing.T) {
 	both := fmt.Errorf("%w; %w", prohibited("ftp:21"), prohibited("ftp:21"))
 	assert.Equal(t, For(prohibited("ftp:21")), For(both))

@@ -51,6 +51,9 @@ func forStranger(h tunnel.Hop, line string) []string {
 
 // forAuth is about a user that the server does not authenticate.
 func forAuth(e *tunnel.HopError, auth *tunnel.AuthError) []string {
+	if len(auth.Allowed) == 0 {
+		return []string{"compare with: ssh -v " + e.Hop.String()}
+	}
 	first := "no key was offered: name one with -i, or load it with ssh-add"
 	if len(auth.Tried) > 0 {
 		first = "tried: " + strings.Join(auth.Tried, ", ")
