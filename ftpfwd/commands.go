@@ -46,6 +46,7 @@ func (s *session) nextCommand(ctx context.Context) bool {
 		return false
 	}
 	p, ok := s.client.lines.next(s.client.ended || s.phase == passthrough)
+	s.source.secrets.note(p)
 	switch {
 	case !ok:
 		return false

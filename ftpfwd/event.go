@@ -30,7 +30,9 @@ const (
 )
 
 // An Event is something that happened in a session. Logs, progress, metrics
-// and transfer logs are views of the same events.
+// and transfer logs are views of the same events. What a client has sent as a
+// secret is in none: a text of the server's that repeats one is left out. Only
+// errors that Err wraps may have it in their texts.
 type Event struct {
 	Kind     EventKind
 	Time     time.Time
@@ -100,7 +102,7 @@ type Transfer struct {
 }
 
 // A Line is one line of a control connection, as it was received and as it was
-// sent on. Passwords are left out.
+// sent on. Passwords are left out, and the text of a line that repeats one.
 type Line struct {
 	From     Side // Tunnel for a line of the forwarder's own
 	To       Side // Tunnel for a line that the forwarder answers
