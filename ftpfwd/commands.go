@@ -98,7 +98,7 @@ func (s *session) command(ctx context.Context, p piece) {
 	case verbParameter, verbReset:
 		s.pass(c, line, &request{kind: c.kind(), answer: s.parameterReply(c)})
 	default:
-		s.pass(c, line, &request{kind: c.kind()})
+		s.pass(c, line, &request{kind: c.kind(), answer: s.changeReply(c)})
 	}
 }
 

@@ -184,7 +184,7 @@ func (s *secrets) event(e Event) Event {
 	if len(s.long)+len(s.words) == 0 {
 		return e
 	}
-	e.Transfer = s.transfer(e.Transfer)
+	e.Transfer, e.Change = s.transfer(e.Transfer), s.change(e.Change)
 	e.Err = s.error(e.Err)
 	return e
 }
@@ -217,6 +217,14 @@ func (s *secrets) name(text string) string {
 func (s *secrets) transfer(t Transfer) Transfer {
 	t.File, t.Path, t.Err = s.name(t.File), s.name(t.Path), s.error(t.Err)
 	return t
+}
+
+func (s *secrets) change(c Change) Change {
+	c.File, c.Path = s.name(c.File), s.name(c.Path)
+	if s.said(c.Text) {
+		c.Text = masked
+	}
+	return c
 }
 
 // A maskedError hides the text of an error that repeats a secret.

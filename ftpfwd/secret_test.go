@@ -57,7 +57,7 @@ func TestSecretsOfCommandsAreMasked(t *testing.T) {
 
 // shown returns all that an event can be logged as.
 func shown(e Event) string {
-	return fmt.Sprintf("%q %v %+v %v", fmt.Sprintf("%+v", e.Line), e.Err, e.User+e.Text, e.Transfer.File+e.Transfer.Path+fmt.Sprint(e.Transfer.Err))
+	return fmt.Sprintf("%q %v %+v %v", fmt.Sprintf("%+v %+v", e.Line, e.Change), e.Err, e.User+e.Text, e.Transfer.File+e.Transfer.Path+fmt.Sprint(e.Transfer.Err))
 }
 
 // Servers repeat a command that they do not understand, as it was sent, in
@@ -83,6 +83,7 @@ func TestSecretThatServerRepeatsIsInNoEvent(t *testing.T) {
 			r.exchange("RETR hunter2-word", `550 no "hunter2-word" here`)
 			r.exchange("DELE x", "550 HUNTER2-WORD, what?")
 			require.NotEmpty(r.t, r.endedTransfers())
+			require.NotEmpty(r.t, r.events(Changed))
 			for _, e := range r.observed {
 				assert.NotContains(r.t, strings.ToLower(shown(e)), "hunter2", "%v", e.Kind)
 			}
