@@ -106,7 +106,7 @@ func (s *session) giveUp(err error) {
 	s.reportSuccess()
 	s.enter(closing)
 	s.err, s.ender = err, Server
-	if err == errStopping {
+	if err == errStopping || closedByOwner(err) {
 		s.ender = Tunnel
 	}
 	s.finishing, s.abort, s.opening = nil, nil, nil
@@ -118,6 +118,13 @@ func (s *session) giveUp(err error) {
 	s.client.queue([]byte(reply + "\r\n"))
 	s.client.shutdown()
 	s.timers.start(&s.farewellBy, farewellAtMost, func() { s.end() })
+}
+
+// closedByOwner reports whether the network has not failed: the program has closed
+// it, and its errors say so by a method of this name.
+func closedByOwner(err error) bool {
+	var closed interface{ ClosedByOwner() bool }
+	return errors.As(err, &closed) && closed.ClosedByOwner()
 }
 
 // awaitFarewell lets the 421 arrive: closing the client's connection while bytes
