@@ -154,14 +154,14 @@ func (r *report) finish(w io.Writer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lines == nil {
-		e := json.NewEncoder(w)
+		e := json.NewEncoder(terminal.JSONWriter{Writer: w})
 		e.SetIndent("", "  ")
 		e.SetEscapeHTML(false)
 		return e.Encode(r)
 	}
 	fmt.Fprintln(r.lines)
 	for _, line := range r.Summary {
-		fmt.Fprintln(r.lines, line)
+		fmt.Fprintln(r.lines, terminal.Printable(line))
 	}
 	if len(r.Advice) > 0 {
 		heading := "What to do:"
