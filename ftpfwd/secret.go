@@ -16,7 +16,8 @@ const (
 // secretCommands matches commands whose arguments are secrets, as servers may
 // understand them: in any case, behind blanks and behind what stands before the
 // verb (Telnet, RFC 854; a byte order mark), and with bytes inside the verb that
-// a server may skip. Group 1 is the command, and what follows is the secret.
+// a server may skip, and behind what a server may take for the end of a line.
+// Group 1 is the command, and what follows is the secret.
 var secretCommands = secretPattern()
 
 func secretPattern() *regexp.Regexp {
@@ -26,7 +27,7 @@ func secretPattern() *regexp.Regexp {
 	mechanism := spread("AUTH") + `[ \t]+[^ \t]+[ \t]`
 	// SITE PSWD, PASSWD, CHPASS, GPASS, CPWD, ADDUSER and their like.
 	site := spread("SITE") + `[ \t]+[^ \t]*(?:PAS|PSW|PWD|ADDU|USERADD)[^ \t]*[ \t]`
-	return regexp.MustCompile(`(?is)^[^!-~]*[^ \t]*?(` + passwords + "|" + messages + "|" + mechanism + "|" + site + `)`)
+	return regexp.MustCompile(`(?is)(?:^|[\r\x00])[^!-~]*[^ \t]*?(` + passwords + "|" + messages + "|" + mechanism + "|" + site + `)`)
 }
 
 // splitSecret splits a client's line in front of its secret, if its command has
@@ -55,6 +56,9 @@ func splitName(argument string) (name, secret string, ok bool) {
 
 // shownUser returns the argument of a USER as it may be shown.
 func shownUser(argument string) string {
+	if i := strings.IndexAny(argument, "\r\x00"); i >= 0 {
+		argument = argument[:i] // a command may follow
+	}
 	if name, _, ok := splitName(argument); ok {
 		return name + ":" + masked
 	}
@@ -83,14 +87,15 @@ func visible(s string) string {
 // says, and there only as a whole word.
 type secrets struct {
 	user  string   // folded
-	long  []string // the first bytes of each, folded: texts are cut
+	long  []string // folded
 	words []string // folded
 }
 
 const (
 	plainLength = 6
 	maxSecrets  = 256 // the oldest is forgotten
-	maxCompared = 8   // bytes of a long secret
+	cutLength   = 150 // a text of this length may be cut, within a secret too
+	cutSecret   = 8   // bytes of a secret that count in such a text
 )
 
 // note keeps the secret of a client's line, if it has one.
@@ -130,8 +135,6 @@ func (s *secrets) add(secret string) {
 			continue
 		case len(form) < plainLength, form == s.user:
 			list = &s.words
-		default:
-			form = form[:min(len(form), maxCompared)]
 		}
 		if !slices.Contains(*list, form) {
 			*list = append(*list, form)
@@ -145,7 +148,12 @@ func (s *secrets) add(secret string) {
 // in reports whether text repeats a long secret.
 func (s *secrets) in(text string) bool {
 	text = fold(text)
-	return slices.ContainsFunc(s.long, func(secret string) bool { return strings.Contains(text, secret) })
+	return slices.ContainsFunc(s.long, func(secret string) bool {
+		if len(text) >= cutLength {
+			secret = secret[:min(len(secret), cutSecret)]
+		}
+		return strings.Contains(text, secret)
+	})
 }
 
 // said reports whether text, of the server or about it, repeats a secret.

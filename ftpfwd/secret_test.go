@@ -26,6 +26,8 @@ var secretLines = map[string]string{
 	"\xff\xfb\x27PASS hunter2-word":        "PASS ****", // WILL, with an option that is a printable byte
 	"PA\xff\xf1SS hunter2-word":            "PASS ****",
 	"PASShunter2-word":                     "PASS ****",
+	"NOOP\rPASS hunter2-word":              "PASS ****",
+	"USER ann\r\x00PASS hunter2-word":      "PASS ****",
 	"PASS":                                 "PASS ****",
 	"XPAS hunter2-word":                    "XPAS ****",
 	"XPASS hunter2-word":                   "XPAS ****",
@@ -75,7 +77,7 @@ func TestSecretThatServerRepeatsIsInNoEvent(t *testing.T) {
 				"530-TLS is required for",
 				" hunter2-word",
 				"530 " + strings.ToUpper(line),
-				"503 hunter2-",
+				"503 " + strings.Repeat("What? ", 30) + "hunter2-",
 			}
 			r.server.send(replies...)
 			r.client.expect(replies...)
@@ -160,6 +162,7 @@ func TestSecretIsRecognizedInQuotesAndWhenCut(t *testing.T) {
 		var s secrets
 		s.note(piece{bytes: []byte("PASS " + secret + "\r\n")})
 		assert.True(t, s.in(fmt.Sprintf("it replied %q", secret)), secret)
-		assert.True(t, s.in("530 "+secret[:9]), secret)
+		assert.True(t, s.in("530 "+strings.Repeat("x", cutLength)+secret[:9]), secret)
+		assert.False(t, s.in("530 "+secret[:9]), "a shorter text is whole")
 	}
 }
