@@ -71,7 +71,9 @@ func ask(t *testing.T) *asked {
 		}
 	}()
 	t.Cleanup(func() {
-		_ = syscall.Kill(a.foreground(), syscall.SIGKILL)
+		if pid := a.foreground(); pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		_ = slave.Close()
@@ -121,7 +123,7 @@ func (a *asked) hides() {
 	require.Eventually(a.t, func() bool { return !a.echoes() }, 20*time.Second, time.Millisecond)
 }
 
-// foreground returns the process that has the terminal.
+// foreground returns the process that has the terminal, or 0 if none has.
 func (a *asked) foreground() int {
 	a.t.Helper()
 	group, err := unix.IoctlGetInt(int(a.tty.Fd()), unix.TIOCGPGRP)
@@ -133,7 +135,9 @@ func TestTerminalEchoesAgainAfterAnySignal(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		t.Run(s.String(), func(t *testing.T) {
 			a := ask(t)
-			require.NoError(t, syscall.Kill(a.foreground(), s))
+			pid := a.foreground()
+			require.Greater(t, pid, 1)
+			require.NoError(t, syscall.Kill(pid, s))
 			a.expect("status ")
 			assert.True(t, a.echoes())
 		})
