@@ -178,8 +178,7 @@ func TestUnknownHostKeyWithoutTerminalSaysWhatToDo(t *testing.T) {
 // another line.
 func TestRefusalOfGatewayIsPrintable(t *testing.T) {
 	const hostile = "nowhere\x1b[31m\u009b2J\u202e\r\nerror: forged\r\nhint: forged"
-	s := newSite(t, &sshtest.Server{})
-	s.gateway.Resolve = func(string) string { return hostile + ":21" }
+	s := newSite(t, &sshtest.Server{Resolve: func(string) string { return hostile + ":21" }})
 	for _, words := range [][]string{
 		{"run", "127.0.0.1", s.ftp, "--", "true"}, {"run", "--log-format=json", "127.0.0.1", s.ftp, "--", "true"},
 		{"check", "127.0.0.1", s.ftp}, {"check", "--json", "127.0.0.1", s.ftp},

@@ -133,12 +133,21 @@ func (p *program) check(ctx context.Context, user string, asJSON bool, command s
 			return p.connectWith(ctx, gateway, hops, stream)
 		},
 		Ask:  p.asker(stream),
-		Warn: func(text string) { show(p.stderr, terminal.Printable(text)+"\n") },
+		Warn: func(text string) { p.warn(stream, text) },
 	}, outputUntil{ctx, p.stdout})
 	if !works {
 		p.status = 1
 	}
 	return stopped(ctx, err)
+}
+
+// warn shows what ssh prints about a host key.
+func (p *program) warn(stream *events.Stream, text string) {
+	if p.settings.Log.JSON {
+		stream.Publish(events.Event{Kind: events.HostKeyNotice, Gateway: p.settings.Gateways[0], Text: text})
+		return
+	}
+	show(p.stderr, terminal.Printable(text)+"\n")
 }
 
 // observe returns a stream of events that the log observes.
