@@ -104,10 +104,16 @@ func (s *secrets) note(p piece) {
 		return
 	}
 	line := p.bytes[:min(len(p.bytes), maxInspected)]
-	if _, secret, ok := splitSecret(string(line)); ok {
+	if command, secret, ok := splitSecret(string(line)); ok {
 		s.add(secret)
-		for _, word := range strings.Fields(secret) { // the user and the password of a SITE
-			s.add(word)
+		words := strings.Fields(secret)
+		switch {
+		case strings.HasPrefix(command, "SITE"): // a user and a password, or the old one and the new one
+			for _, word := range words {
+				s.add(word)
+			}
+		case len(words) > 1: // the first may be the rest of the verb, or XAUT's method
+			s.add(strings.TrimLeft(secret[len(words[0]):], " \t"))
 		}
 		return
 	}

@@ -146,6 +146,15 @@ func TestShortSecretHidesNoOtherText(t *testing.T) {
 	}
 }
 
+func TestWordsOfPassphraseAreNoSecrets(t *testing.T) {
+	var s secrets
+	s.note(piece{bytes: []byte("PASS my long pass phrase\r\n")})
+	assert.False(t, s.said("230 that took long"))
+	assert.True(t, s.said("500 'pass my long pass phrase'?"))
+	s.note(piece{bytes: []byte("SITE PSWD long new-one\r\n")})
+	assert.True(t, s.said("500 the new-one is too long"))
+}
+
 func TestErrorThatRepeatsSecretKeepsItsCause(t *testing.T) {
 	var s secrets
 	s.note(piece{bytes: []byte("PASS hunter2-word\r\n")})
