@@ -198,3 +198,13 @@ func TestRunRestoresDefaultSIGPIPEForCommand(t *testing.T) {
 	require.ErrorAs(t, err, &exit, string(out))
 	assert.Equal(t, 128+int(syscall.SIGPIPE), exit.ExitCode(), string(out))
 }
+
+// As nohup does for a command that it runs itself.
+func TestRunLeavesSIGHUPIgnoredForCommand(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	run := s.command("run", "-q", "127.0.0.1", s.ftp)
+	run.Args = append(run.Args, "--", "sh", "-c", "kill -HUP $$; kill -HUP $PPID; exit 3")
+	cmd := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`}, run.Args...)...)
+	cmd.Env = run.Env
+	ends(t, cmd, 3)
+}
