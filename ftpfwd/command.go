@@ -111,17 +111,20 @@ func offered(line []byte) bool {
 	return kind != verbSecurity && kind != verbUnknown
 }
 
-// secret reports whether the argument is a password (PASS) or account (ACCT).
-func (c command) secret() bool { return c.verb == "PASS" || c.verb == "ACCT" }
+// secret reports whether the argument is a secret, such as a password (PASS).
+func (c command) secret() bool {
+	_, _, ok := splitSecret(c.verb + " " + c.argument)
+	return ok
+}
 
-// redact returns the command as it may be shown, without a secret.
+// redact returns the command as it may be shown, without a secret. A USER is
+// returned as it is; see [secrets.line].
 func (c command) redact() string {
-	switch {
-	case c.secret():
-		return c.verb + " ****"
-	case c.argument == "":
-		return c.verb
-	default:
-		return c.verb + " " + c.argument
+	if name, _, ok := splitSecret(c.verb + " " + c.argument); ok {
+		return name + " " + masked
 	}
+	if c.argument == "" {
+		return c.verb
+	}
+	return c.verb + " " + c.argument
 }

@@ -47,6 +47,7 @@ func (s *session) nextCommand(ctx context.Context) bool {
 		return false
 	}
 	p, ok := s.client.lines.next(s.client.ended || s.phase == passthrough)
+	s.source.secrets.note(p)
 	switch {
 	case !ok:
 		return false
@@ -106,7 +107,7 @@ func (s *session) command(ctx context.Context, p piece) {
 		s.params.send(c)
 		s.pass(c, line, &request{kind: c.kind(), answer: s.parameterReply(c)})
 	default:
-		s.pass(c, line, &request{kind: c.kind()})
+		s.pass(c, line, &request{kind: c.kind(), answer: s.changeReply(c)})
 	}
 }
 

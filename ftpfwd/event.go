@@ -27,10 +27,13 @@ const (
 	SessionClosed                    // the control connection is closed; Err is nil if one side closed it
 	LinePassed                       // a line of a control connection; see Line
 	Warned                           // something that may need attention; see Warning, Text and Err
+	Changed                          // the server replied to a command that changes files without a transfer; see Change
 )
 
 // An Event is something that happened in a session. Logs, progress, metrics
-// and transfer logs are views of the same events.
+// and transfer logs are views of the same events. What a client has sent as a
+// secret is in none: a text of the server's that repeats one is left out. Only
+// errors that Err wraps may have it in their texts.
 type Event struct {
 	Kind     EventKind
 	Time     time.Time
@@ -43,6 +46,7 @@ type Event struct {
 
 	Transfer Transfer // of TransferStarted and TransferEnded
 	Line     Line     // of LinePassed
+	Change   Change   // of Changed
 	Warning  Warning  // of Warned
 	Text     string   // of Warned: what happened, in a few words
 	Err      error    // of SessionClosed and Warned: the cause, if there is one
@@ -99,8 +103,18 @@ type Transfer struct {
 	Moved func() int64 // returns the bytes that have arrived so far; may be called at any time, from any goroutine
 }
 
+// A Change is a command that changes files or directories on the server without
+// a transfer, such as DELE, and the server's reply.
+type Change struct {
+	Command string // DELE, RNFR, RNTO, MKD, RMD, SITE ...
+	File    string // the command's argument
+	Path    string // its full path on the server, if the working directory is known; else empty
+	Reply   int    // the code of the final reply; 4yz and 5yz are failures
+	Text    string // the reply's first line
+}
+
 // A Line is one line of a control connection, as it was received and as it was
-// sent on. Passwords are left out.
+// sent on. Passwords are left out, and the text of a line that repeats one.
 type Line struct {
 	From     Side // Tunnel for a line of the forwarder's own
 	To       Side // Tunnel for a line that the forwarder answers

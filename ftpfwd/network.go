@@ -14,7 +14,9 @@ import (
 // Connections need not support deadlines; Forwarder ends one only by closing
 // it. If a connection has a CloseWrite method, Forwarder uses it to pass on a
 // half-close; if it has a SetLinger method, to pass on a reset. Read returns
-// [io.EOF] only when the peer ended its data, never when the network failed.
+// [io.EOF] only when the peer ended its data, never when the network failed. If its
+// owner has closed the network, an error may wrap one with a method
+// ClosedByOwner() bool that returns true: what fails then is blamed on [Tunnel].
 type Network interface {
 	// DialContext connects to address. Once it has returned, ctx has no
 	// effect on the connection.

@@ -126,13 +126,20 @@ func (s *session) giveUp(err error) {
 
 // enderOf returns the side that a session which ends because of err ended by.
 func enderOf(err error) Side {
-	switch err {
-	case errStopping:
+	switch {
+	case err == errStopping, closedByOwner(err):
 		return Tunnel
-	case errHTTP, errNoLogin:
+	case err == errHTTP, err == errNoLogin:
 		return Client
 	}
 	return Server
+}
+
+// closedByOwner reports whether the network has not failed: the program has closed
+// it, and its errors say so by a method of this name.
+func closedByOwner(err error) bool {
+	var closed interface{ ClosedByOwner() bool }
+	return errors.As(err, &closed) && closed.ClosedByOwner()
 }
 
 // awaitFarewell lets the 421 arrive: closing the client's connection while bytes

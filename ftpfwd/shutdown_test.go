@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +67,33 @@ func TestClientReceives421WhenTunnelFailsOrStops(t *testing.T) {
 			end(r)
 			r.client.expect(want)
 			r.client.expectEOF()
+		})
+	}
+}
+
+// A closedNetwork is the error of a network that its owner has closed.
+type closedNetwork struct{}
+
+func (closedNetwork) Error() string       { return "closed" }
+func (closedNetwork) ClosedByOwner() bool { return true }
+
+func TestTransferIsBlamedOnTunnelThatClosesItsNetwork(t *testing.T) {
+	for err, blame := range map[error]Side{errLost: Server, fmt.Errorf("%w: %w", errLost, closedNetwork{}): Tunnel} {
+		withRig(t, func(r *rig) {
+			client, server := r.passive()
+			r.startTransfer("RETR x")
+			sendData(r.t, server, client, "half of")
+			r.far.Fail(err)
+			ended := r.endedTransfer()
+			assert.ErrorIs(r.t, ended.Err, errLost)
+			assert.Equal(r.t, blame, ended.Blame)
+		})
+		withRig(t, func(r *rig) { // the control connection only
+			r.passive()
+			r.client.send("RETR x")
+			r.server.expect("RETR x")
+			r.far.Fail(err)
+			assert.Equal(r.t, blame, r.endedTransfer().Blame)
 		})
 	}
 }

@@ -31,12 +31,12 @@ func (e snapshotRequest) apply(_ context.Context, s *session) {
 		Opened: s.began, State: s.phase.String(),
 	}
 	if from.loggedIn {
-		info.User = from.user
+		info.User = shownUser(from.user)
 	}
 	for _, t := range s.transfers {
 		running := t.Transfer
 		running.Bytes, running.Duration = t.moved(), time.Since(t.began)
-		info.Transfers = append(info.Transfers, running)
+		info.Transfers = append(info.Transfers, from.secrets.transfer(running))
 	}
 	e.reply <- info
 }

@@ -15,6 +15,7 @@ type source struct {
 	gateway  string // empty until the server is connected
 	user     string // the argument of the last USER
 	loggedIn bool   // the server accepted it
+	secrets  secrets
 }
 
 func newSource(f *Forwarder, session int64, conn net.Conn) source {
@@ -33,7 +34,7 @@ func (s *source) emit(e Event) {
 	if s.loggedIn {
 		e.User = s.user
 	}
-	s.observe(e)
+	s.observe(s.secrets.event(e))
 }
 
 // warn reports something that may need attention.

@@ -82,6 +82,9 @@ type failure struct {
 // fail records why and where t failed. Only the first failure counts, and none
 // behind the final reply.
 func (t *transfer) fail(side Side, err error) {
+	if closedByOwner(err) {
+		side = Tunnel
+	}
 	if t.Err == nil && !t.over() {
 		t.Err, t.Blame = err, side
 	}

@@ -33,6 +33,7 @@ type HostKeyError struct {
 	Known ssh.PublicKey
 
 	Declined bool // the user was asked and did not accept the key
+	Unasked  bool // the policy is Ask, and there is nobody to ask
 
 	// Tolerated is set if the policy is Off and a known_hosts line makes the key
 	// changed or revoked. In this case ssh continues with password and
@@ -54,6 +55,8 @@ func (e *HostKeyError) Error() string {
 		return fmt.Sprintf("the %s of %s is marked as revoked in %s:%d", presented, e.Host, e.File, e.Line)
 	case e.Declined:
 		return fmt.Sprintf("the %s of %s was not accepted", presented, e.Host)
+	case e.Unasked:
+		return fmt.Sprintf("no %s is known for %s, and nobody can be asked whether to trust %s", presented, e.Host, ssh.FingerprintSHA256(plainKey(e.Key)))
 	default:
 		return fmt.Sprintf("no %s is known for %s", presented, e.Host)
 	}
@@ -61,7 +64,7 @@ func (e *HostKeyError) Error() string {
 
 // Warning returns the text that ssh prints for e, without its last line, "Host
 // key verification failed." The text may have several lines and does not end in a
-// newline. It is empty if Declined is set.
+// newline. It is empty if Declined or Unasked is set.
 func (e *HostKeyError) Warning() string {
 	var lines []string
 	switch {
@@ -71,7 +74,7 @@ func (e *HostKeyError) Warning() string {
 		lines = []string{fmt.Sprintf("Host key %s %s revoked by file %s", typeName(e.Key), ssh.FingerprintSHA256(plainKey(e.Key)), e.File)}
 	case e.Kind == Revoked:
 		lines = e.revokedLines()
-	case e.Declined:
+	case e.Declined, e.Unasked:
 	case e.userFile == "":
 		lines = []string{fmt.Sprintf("No %s host key is known for %s and there is no file to add it to.",
 			typeName(e.Key), e.Host)}

@@ -111,7 +111,9 @@ func (v *Verifier) applyPolicy(r result, question string) error {
 			return refusal
 		}
 	default:
-		return v.refusal(r)
+		refusal := v.refusal(r)
+		refusal.Unasked = v.Policy == Ask
+		return refusal
 	}
 	v.addKey(r.name, r.key)
 	return nil

@@ -208,6 +208,10 @@ func TestPolicyDecidesAboutUnknownKey(t *testing.T) {
 		err := v.Verify(Host{Name: "host"}, remote, key)
 		if !added {
 			assert.Equal(t, Unknown, kindOf(t, err))
+			var refused *HostKeyError
+			require.ErrorAs(t, err, &refused)
+			assert.Equal(t, policy == Ask, refused.Unasked)
+			assert.Equal(t, policy == Ask, refused.Warning() == "", "strict checking was requested otherwise")
 			assert.NoFileExists(t, file)
 			continue
 		}

@@ -24,17 +24,21 @@ var methodOrder = []string{publicKey, interactive, password}
 type AuthError struct {
 	Allowed []string // the methods with which the server lets the client continue
 	Tried   []string // what the server rejected: keys by file name or agent comment, and methods
+	Locked  []string // key files that were not offered: they need a passphrase, and prompts are disabled
 	Err     error    // why the server closed the connection, if it did, or why Allowed is empty
 }
 
-// Error returns the text of ssh.
+// Error returns the text of ssh, and names the keys that were not offered.
 func (e *AuthError) Error() string {
 	if len(e.Allowed) == 0 && e.Err != nil {
 		return "authentication failed: " + e.Err.Error()
 	}
 	text := "Permission denied (" + strings.Join(e.Allowed, ",") + ")"
-	if e.Err != nil {
+	switch {
+	case e.Err != nil:
 		return text + ": " + e.Err.Error()
+	case len(e.Locked) > 0:
+		return text + ": not offered, for want of a passphrase: " + strings.Join(e.Locked, ", ")
 	}
 	return text + "."
 }
@@ -64,9 +68,10 @@ type authenticator struct {
 	began    bool     // nextMethod was called
 	allowed  []string // see AuthError
 	tried    []string
-	rejected int   // attempts that the server rejected
-	partial  int   // attempts that the server accepted as one of several factors
-	aborted  error // why no further attempt is made
+	locked   []string // see AuthError
+	rejected int      // attempts that the server rejected
+	partial  int      // attempts that the server accepted as one of several factors
+	aborted  error    // why no further attempt is made
 }
 
 func newAuthenticator(ctx context.Context, t *Tunnel, h *handshake) *authenticator {
@@ -184,5 +189,5 @@ func (a *authenticator) failure(err error) error {
 }
 
 func (a *authenticator) denied(cause error) error {
-	return &AuthError{Allowed: a.allowed, Tried: a.tried, Err: cause}
+	return &AuthError{Allowed: a.allowed, Tried: a.tried, Locked: a.locked, Err: cause}
 }

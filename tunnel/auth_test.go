@@ -203,13 +203,13 @@ func TestAnswerAfterDisconnectIsNotPermanent(t *testing.T) {
 func TestKeyboardInteractiveAsksEveryQuestion(t *testing.T) {
 	checkLeaks(t)
 	s := startServer(t, &sshtest.Server{Challenges: []sshtest.Challenge{
-		{Question: "Password: ", Answer: "one"}, {Question: "Token: ", Answer: "two", Echo: true},
+		{Question: "Password: ", Answer: "one"}, {Question: "Hello.\nEnter passphrase for key 'id': ", Answer: "two", Echo: true},
 	}})
 	answers := &script{answers: []string{"one", "two"}}
 	cfg := insecureConfig(hopTo(s))
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
-	assert.Equal(t, []string{"(ann@127.0.0.1) Password: ", "(ann@127.0.0.1) Token: "}, answers.questions)
+	assert.Equal(t, []string{"(ann@127.0.0.1) Password: ", "(ann@127.0.0.1) Hello.\n(ann@127.0.0.1) Enter passphrase for key 'id': "}, answers.questions)
 }
 
 // Package ssh does not parse a banner with bytes behind its end, and treats that as

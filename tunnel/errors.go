@@ -9,8 +9,9 @@ import (
 )
 
 var (
-	// ErrClosed is the cause of every error that [Tunnel.Close] leads to.
-	ErrClosed = errors.New("tunnel closed")
+	// ErrClosed is the cause of every error that [Tunnel.Close] leads to. Its
+	// method ClosedByOwner returns true, for packages that do not know this one.
+	ErrClosed error = closedError{}
 
 	// ErrLost is wrapped by every error that the loss of the SSH connection
 	// causes: of DialContext, Listen, Accept, Read and Write.
@@ -25,6 +26,14 @@ var (
 	// may succeed.
 	ErrUndecided = errors.New("host key cannot be verified now")
 )
+
+// A closedError is the type of [ErrClosed].
+type closedError struct{}
+
+func (closedError) Error() string { return "tunnel closed" }
+
+// ClosedByOwner reports that nothing has failed: the tunnel was closed.
+func (closedError) ClosedByOwner() bool { return true }
 
 // The values of [HopError].Op, in the order in which a connection to a hop is
 // made.

@@ -56,6 +56,19 @@ func TestEmptyPassphraseSkipsTheKey(t *testing.T) {
 	assert.Len(t, answers.questions, 1)
 }
 
+func TestRejectionNamesKeysThatNeedPassphrase(t *testing.T) {
+	checkLeaks(t)
+	s, _ := newServer(t, &sshtest.Server{})
+	private, _ := newKey(t)
+	other, _ := newKey(t)
+	locked, rejected := writeKey(t, private, "sesame"), writeKey(t, other, "")
+	var denied *AuthError
+	require.ErrorAs(t, failedHop(t, insecureConfig(hopTo(s, locked, rejected))), &denied)
+	assert.Equal(t, []string{locked}, denied.Locked)
+	assert.Equal(t, []string{rejected}, denied.Tried)
+	assert.EqualError(t, denied, "Permission denied (publickey): not offered, for want of a passphrase: "+locked)
+}
+
 func TestEncryptedKeyIsSkippedWithoutPrompts(t *testing.T) {
 	checkLeaks(t)
 	s, good := newServer(t, &sshtest.Server{})

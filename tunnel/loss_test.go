@@ -47,6 +47,9 @@ func TestLossIsNeverAnEndOfFile(t *testing.T) {
 			assert.ErrorIs(t, err, ErrLost)
 			if name == "our Close" {
 				assert.ErrorIs(t, err, ErrClosed)
+				var closed interface{ ClosedByOwner() bool }
+				require.ErrorAs(t, err, &closed, "packages that do not know this one can tell")
+				assert.True(t, closed.ClosedByOwner())
 				assert.ErrorIs(t, tun.Err(), ErrClosed)
 			}
 			if name == "frozen" {

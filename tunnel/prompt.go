@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -54,6 +53,13 @@ func (a *authenticator) password() (string, error) {
 	return a.ask(a.account()+"'s password: ", false)
 }
 
+// fromServer returns a question of the server's with the account in front of each
+// line, so that none looks like a question of the program's own.
+func (a *authenticator) fromServer(question string) string {
+	origin := "(" + a.account() + ") "
+	return origin + strings.ReplaceAll(question, "\n", "\n"+origin)
+}
+
 // challenge is the callback of the method keyboard-interactive.
 func (a *authenticator) challenge(name, instruction string, questions []string, echos []bool) ([]string, error) {
 	if text := strings.TrimSpace(name + "\n" + instruction); text != "" {
@@ -63,7 +69,7 @@ func (a *authenticator) challenge(name, instruction string, questions []string, 
 	for i, question := range questions {
 		a.prompted = true
 		var err error
-		answers[i], err = a.ask(fmt.Sprintf("(%s) %s", a.account(), question), echos[i])
+		answers[i], err = a.ask(a.fromServer(question), echos[i])
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -133,6 +134,9 @@ func (a *authenticator) decrypt(id *identity) (ssh.Signer, error) {
 		return s, nil
 	}
 	if !a.mayAsk() {
+		if !slices.Contains(a.locked, id.name) {
+			a.locked = append(a.locked, id.name)
+		}
 		return nil, fmt.Errorf("identity file %s needs a passphrase, and prompts are disabled", id)
 	}
 	for range a.prompts() {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,8 @@ import (
 type program struct {
 	stdout, stderr io.Writer
 	status         int // the exit status, unless there is an error
+
+	unanswered atomic.Bool // a question was open when the program was stopped
 
 	in       settings.Input
 	settings *settings.Settings // in, checked

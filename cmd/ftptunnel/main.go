@@ -28,8 +28,10 @@
 //
 // Standard output has one line for each port that is ready, or the report of
 // check, and nothing else. Standard error has the log, and at the end one line
-// "error:" and lines "hint:", in lower case and without a full stop. Questions go
-// to the terminal. A stream that nobody reads stops nothing; see package events.
+// "error:" and lines "hint:", in lower case and without a full stop, or in JSON a
+// line of the log. Questions go to the terminal. A stream that nobody reads stops
+// nothing; see package events. What comes from outside is made printable where it
+// is written; see package terminal.
 package main
 
 import (
@@ -51,8 +53,8 @@ func main() {
 }
 
 // run is main with its environment as arguments. It returns the exit status: 0
-// after a signal, 1 for a failure, 2 for a usage error. The command run has the
-// status of the command that it runs.
+// after a signal, 1 for a failure, 2 for a usage error, 130 if it was interrupted at
+// a question. The command run has the status of the command that it runs.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr, in: settings.Defaults()}
 	root := p.command()

@@ -59,9 +59,13 @@ func newSite(t *testing.T, gateway *sshtest.Server) *site {
 	address := ftptest.Start(t, &ftptest.Server{}, "127.0.0.1")
 	dialled := &atomic.Int64{}
 	gateway.Keys = []ssh.PublicKey{key}
+	resolve := gateway.Resolve
 	gateway.Resolve = func(to string) string {
 		if to == address {
 			dialled.Add(1)
+		}
+		if resolve != nil {
+			return resolve(to)
 		}
 		return to
 	}

@@ -1,19 +1,50 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/knownhosts"
 )
 
 // patience bounds each wait for a standard stream to be read.
 const patience = time.Second
+
+// interruptedStatus is a shell's status of a command that SIGINT has ended.
+const interruptedStatus = 130
+
+// An outputUntil writes to a standard stream that may have to wait for its reader,
+// until the context is done.
+type outputUntil struct {
+	ctx context.Context
+	to  io.Writer
+}
+
+// Write writes text, or returns why ctx is done.
+func (o outputUntil) Write(text []byte) (int, error) {
+	written := make(chan error, 1)
+	text = bytes.Clone(text)
+	go func() {
+		_, err := o.to.Write(text)
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		return len(text), err
+	case <-o.ctx.Done():
+		return 0, context.Cause(o.ctx)
+	}
+}
 
 // show writes text to a standard stream. It waits for at most patience: perhaps
 // nobody reads the stream.
@@ -29,23 +60,35 @@ func show(w io.Writer, text string) {
 	}
 }
 
-// report writes err to standard error, as a line "error:" and lines "hint:", and
-// returns the exit status.
+// report writes err to standard error and returns the exit status.
 func (p *program) report(err error) int {
+	show(p.stderr, p.explain(err))
+	setting := new(settings.Error)
+	switch {
+	case errors.Is(err, errInterrupted):
+		return interruptedStatus
+	case errors.As(err, &setting):
+		return 2
+	}
+	return 1
+}
+
+// explain returns a line "error:" and lines "hint:" about err or, if the log is in
+// JSON, a line of the log.
+func (p *program) explain(err error) string {
+	if p.in.LogFormat == "json" {
+		return eventlog.JSON(events.Event{Kind: events.Failed, Time: time.Now(), Err: err})
+	}
 	var text strings.Builder
 	var host *knownhosts.HostKeyError
 	if errors.As(err, &host) {
 		if w := host.Warning(); w != "" {
-			fmt.Fprintln(&text, w) // as ssh does
+			fmt.Fprintln(&text, terminal.Printable(w)) // as ssh does
 		}
 	}
-	fmt.Fprintf(&text, "error: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	fmt.Fprintf(&text, "error: %s\n", terminal.OneLine(err.Error()))
 	for _, h := range hint.For(err) {
-		fmt.Fprintf(&text, "hint: %s\n", h)
+		fmt.Fprintf(&text, "hint: %s\n", terminal.OneLine(h))
 	}
-	show(p.stderr, text.String())
-	if setting := new(settings.Error); errors.As(err, &setting) {
-		return 2
-	}
-	return 1
+	return text.String()
 }

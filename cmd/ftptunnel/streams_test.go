@@ -3,10 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,6 +130,64 @@ func TestTransfersContinueWithUnreadStdout(t *testing.T) {
 	}
 }
 
+// outputs returns standard streams that nobody reads.
+func outputs(t *testing.T) map[string]*os.File {
+	_, full, _ := fullPipe(t)
+	r, gone, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	t.Cleanup(func() { _ = gone.Close() })
+	return map[string]*os.File{"full": full, "gone": gone}
+}
+
+func TestRunWorksWithUnreadStderr(t *testing.T) {
+	for name, stderr := range outputs(t) {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, &sshtest.Server{Banner: "Welcome.\n"})
+			var stdout bytes.Buffer
+			cmd := s.command("run", "-vv", "127.0.0.1", s.ftp)
+			cmd.Args = append(cmd.Args, "--", "sh", "-c", "echo {port}; exit 3")
+			cmd.Stdout, cmd.Stderr = &stdout, stderr
+			ends(t, cmd, 3)
+			assert.Regexp(t, `^\d+\n$`, stdout.String())
+		})
+	}
+}
+
+func TestCheckWorksWithUnreadStderr(t *testing.T) {
+	for name, stderr := range outputs(t) {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, &sshtest.Server{Banner: "Welcome.\n"})
+			cmd := s.command("check", "-vv", "127.0.0.1", s.ftp)
+			cmd.Stderr = stderr
+			ends(t, cmd, 0)
+		})
+	}
+}
+
+func TestProgramWorksWithClosedStandardStreams(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	for _, closed := range []string{"2>&-", ">&- 2>&-", "<&- 2>&-"} {
+		ran := filepath.Join(t.TempDir(), "ran")
+		run := s.command("run", "-vv", "127.0.0.1", s.ftp)
+		run.Args = append(run.Args, "--", "touch", ran)
+		cmd := exec.Command("sh", append([]string{"-c", `"$0" "$@" ` + closed}, run.Args...)...)
+		cmd.Env = run.Env
+		ends(t, cmd, 0)
+		assert.FileExists(t, ran, closed)
+	}
+}
+
+// ends runs cmd, and checks that it ends in time and with a status.
+func ends(t *testing.T, cmd *exec.Cmd, status int) {
+	t.Helper()
+	require.NoError(t, cmd.Start())
+	timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	_ = cmd.Wait()
+	assert.Equal(t, status, cmd.ProcessState.ExitCode())
+}
+
 // What the program ignores for itself it must not ignore for the command.
 func TestRunRestoresDefaultSIGPIPEForCommand(t *testing.T) {
 	s := newSite(t, &sshtest.Server{})
@@ -137,4 +197,14 @@ func TestRunRestoresDefaultSIGPIPEForCommand(t *testing.T) {
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit, string(out))
 	assert.Equal(t, 128+int(syscall.SIGPIPE), exit.ExitCode(), string(out))
+}
+
+// As nohup does for a command that it runs itself.
+func TestRunLeavesSIGHUPIgnoredForCommand(t *testing.T) {
+	s := newSite(t, &sshtest.Server{})
+	run := s.command("run", "-q", "127.0.0.1", s.ftp)
+	run.Args = append(run.Args, "--", "sh", "-c", "kill -HUP $$; kill -HUP $PPID; exit 3")
+	cmd := exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`}, run.Args...)...)
+	cmd.Env = run.Env
+	ends(t, cmd, 3)
 }

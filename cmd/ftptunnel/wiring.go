@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"unicode"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/check"
@@ -29,13 +26,18 @@ func (p *program) forward(ctx context.Context) error {
 	ctx, hurry, stop := forward.OnSignals(ctx)
 	defer stop()
 	err := p.serve(ctx, hurry)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // a signal while still connecting
+	switch {
+	case forward.Interrupted(ctx) && p.unanswered.Load():
+		return errInterrupted
+	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)), errors.Is(err, context.Canceled):
+		return nil // a signal while still connecting, or the terminal was closed
 	}
 	return err
 }
 
 func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
+	hangup := forward.CatchHangup()
+	defer hangup.Stop()
 	stream := p.observe(p.settings.Log)
 	defer stream.Close(patience)
 	s, err := p.service(ctx, stream)
@@ -43,12 +45,12 @@ func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 		return err
 	}
 	defer s.Close()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	defer hangup.Watch(ctx, s.Pool.Reload, end)()
 	if err := s.Group.Open(ctx); err != nil {
 		return err
 	}
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	defer forward.OnHangup(ctx, s.Pool.Reload, end)()
 	stream.Flush(patience) // a script that waits for the port may then read the log
 	for _, l := range s.Listeners {
 		show(p.stdout, forward.URL(l.Addr())+"\n")
@@ -63,7 +65,7 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 	}
 	stream := p.observe(p.settings.Log)
 	defer stream.Close(patience)
-	up, stop := signal.NotifyContext(ctx, child.StopSignals...)
+	up, stop := forward.UntilSignal(ctx)
 	defer stop()
 	s, err := p.service(up, stream)
 	if err != nil {
@@ -71,10 +73,7 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 	}
 	defer s.Close()
 	if err := s.Group.Choose(up); err != nil {
-		if up.Err() != nil {
-			return errors.New("interrupted before the tunnel came up")
-		}
-		return err
+		return stopped(up, err)
 	}
 	stop() // from here on signals are the command's
 
@@ -88,9 +87,25 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 	}
 	p.status = status
 	if err != nil {
-		show(p.stderr, fmt.Sprintf("error: %v\n", err))
+		show(p.stderr, p.explain(err))
 	}
 	return nil
+}
+
+// errInterrupted reports that the program was interrupted before it had done
+// anything, or at a question.
+var errInterrupted = errors.New("interrupted")
+
+// stopped returns err, of a command that ran until ctx was done, or the signal that
+// stopped it.
+func stopped(ctx context.Context, err error) error {
+	switch {
+	case forward.Interrupted(ctx):
+		return errInterrupted
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // check is the command check. Its findings are in the report and in the exit
@@ -104,7 +119,7 @@ func (p *program) check(ctx context.Context, user string, asJSON bool, command s
 	case strings.ContainsFunc(user, unicode.IsControl):
 		return &settings.Error{Text: fmt.Sprintf("not a user name: %q", user), Hint: "--user bob"}
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := forward.UntilSignal(ctx)
 	defer stop()
 	log := p.settings.Log
 	if log.Level == slog.LevelInfo {
@@ -115,14 +130,24 @@ func (p *program) check(ctx context.Context, user string, asJSON bool, command s
 	works, err := check.Run(ctx, check.Options{
 		Settings: p.settings, User: user, JSON: asJSON, Command: command,
 		Connect: func(ctx context.Context, gateway string, hops []tunnel.Hop) tunnel.Config {
-			return connectWith(ctx, gateway, hops, stream)
+			return p.connectWith(ctx, gateway, hops, stream)
 		},
-		Warn: func(text string) { show(p.stderr, text+"\n") },
-	}, p.stdout)
+		Ask:  p.asker(stream),
+		Warn: func(text string) { p.warn(stream, text) },
+	}, outputUntil{ctx, p.stdout})
 	if !works {
 		p.status = 1
 	}
-	return err
+	return stopped(ctx, err)
+}
+
+// warn shows what ssh prints about a host key.
+func (p *program) warn(stream *events.Stream, text string) {
+	if p.settings.Log.JSON {
+		stream.Publish(events.Event{Kind: events.HostKeyNotice, Gateway: p.settings.Gateways[0], Text: text})
+		return
+	}
+	show(p.stderr, terminal.Printable(text)+"\n")
 }
 
 // observe returns a stream of events that the log observes.
@@ -146,7 +171,7 @@ func (p *program) service(ctx context.Context, stream *events.Stream) (*forward.
 		return sshconfig.Resolve(ctx, name, p.settings.SSH)
 	}
 	open := func(ctx context.Context, name string, hops []tunnel.Hop) (gateway.Tunnel, error) {
-		t, err := tunnel.Open(ctx, connectWith(ctx, name, hops, stream))
+		t, err := tunnel.Open(ctx, p.connectWith(ctx, name, hops, stream))
 		if err != nil {
 			return nil, err // not a nil *tunnel.Tunnel
 		}
@@ -165,17 +190,42 @@ func (p *program) service(ctx context.Context, stream *events.Stream) (*forward.
 
 // connectWith returns how to connect to a gateway's hops. It asks at the terminal,
 // and publishes everything else to stream.
-func connectWith(ctx context.Context, gateway string, hops []tunnel.Hop, stream *events.Stream) tunnel.Config {
-	ask := terminal.NewAsker()
+func (p *program) connectWith(ctx context.Context, gateway string, hops []tunnel.Hop, stream *events.Stream) tunnel.Config {
+	ask, denied := p.asker(stream), false
 	if put := ask; put != nil {
 		ask = func(ctx context.Context, question string, echo bool) (string, error) {
-			stream.Flush(patience) // show a banner before the question
+			if denied { // in front of the question, as with ssh, instead of in the log
+				question, denied = "Permission denied, please try again.\n"+question, false
+			}
 			return put(ctx, question, echo)
 		}
 	}
 	cfg := connect.Config(ctx, hops, ask, func(text string) {
 		stream.Publish(events.Event{Kind: events.HostKeyNotice, Gateway: gateway, Text: text})
 	})
-	cfg.Observe = func(e tunnel.Event) { stream.Publish(events.OfTunnel(gateway, e)) }
+	cfg.Observe = func(e tunnel.Event) {
+		if e.Kind == tunnel.Warning && e.Warning == tunnel.PasswordWarning {
+			denied = true
+			return
+		}
+		stream.Publish(events.OfTunnel(gateway, e))
+	}
 	return cfg
+}
+
+// asker returns an asker that first lets the log be written, since a banner comes
+// before the question, or nil if nobody can be asked.
+func (p *program) asker(stream *events.Stream) terminal.Asker {
+	put := terminal.NewAsker()
+	if put == nil {
+		return nil
+	}
+	return func(ctx context.Context, question string, echo bool) (string, error) {
+		stream.Flush(patience)
+		answer, err := put(ctx, question, echo)
+		if ctx.Err() != nil {
+			p.unanswered.Store(true)
+		}
+		return answer, err
+	}
 }

@@ -62,7 +62,7 @@ func TestAbortedUploadIsNotConfirmed(t *testing.T) {
 		p := s.startLogging("-v", "gateway")
 		h := s.begin(ftp, true)
 		require.NoError(s.t, h.abort())
-		p.awaitLog(ftpLine, attrSent, "ABOR")
+		p.awaitLog(ftpLine, attrReceived, "ABOR")
 		<-time.After(100 * time.Millisecond) // other servers end the data themselves
 		_ = h.data.Close()
 		require.NoError(s.t, h.send("PWD"))

@@ -99,7 +99,7 @@ var ownEnds = []end{
 			require.NoError(m.t, m.program.Signal(syscall.SIGTERM))
 			return nil
 		}},
-	{name: "the program is interrupted twice", leg: "server", stops: true, happen: func(m *middle) func() {
+	{name: "the program is interrupted twice", leg: "tunnel", stops: true, happen: func(m *middle) func() {
 		require.NoError(m.t, m.program.Signal(os.Interrupt))
 		m.program.Stderr.Await(m.t, "stopping")
 		require.NoError(m.t, m.program.Signal(os.Interrupt))

@@ -31,7 +31,7 @@ const (
 	attrError      = "error"
 	attrHint       = "hint"
 	attrGateway    = "gateway"
-	attrSent       = "sent" // of a line of FTP: what was sent on
+	attrReceived   = "received" // of a line of FTP
 )
 
 // Messages of the program's log.

@@ -112,7 +112,9 @@ func TestPasswordIsReadFromTerminal(t *testing.T) {
 
 	term = s.atTerminal("gateway")
 	term.answer("root@gateway's password: ", "\x03")
-	assert.NoError(t, term.cmd.Wait(), "interrupted, on purpose")
+	var exit *exec.ExitError
+	require.ErrorAs(t, term.cmd.Wait(), &exit)
+	assert.Equal(t, 130, exit.ExitCode())
 }
 
 func TestUnknownHostKeyIsConfirmedAtTerminal(t *testing.T) {

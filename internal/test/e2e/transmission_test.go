@@ -31,7 +31,7 @@ func TestDeflatedDownloadArrives(t *testing.T) {
 	back, err := os.ReadFile(s.Client.Path(lab.Home + "/back"))
 	require.NoError(t, err)
 	assert.Equal(t, text, string(back))
-	p.awaitLog(ftpLine, attrSent, "MODE Z")
+	p.awaitLog(ftpLine, attrReceived, "MODE Z")
 	moved := p.awaitTransfer(attrResult, "ok", attrCommand, "RETR", attrFile, "copy", attrDirection, "download")
 	assert.Less(t, moved.number(attrBytes), int64(10_000), "it was deflated")
 	assert.GreaterOrEqual(t, moved.number(attrBytes), int64(1000))

@@ -17,6 +17,7 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
 )
@@ -34,9 +35,11 @@ type Options struct {
 	JSON     bool               // report as one JSON document
 	Command  string             // what to type to use the tunnel
 
-	// Connect returns how to connect to the gateway's hops, and Warn shows text
-	// that is not part of the report.
+	// Connect returns how to connect to the gateway's hops, Ask asks for the FTP
+	// user's password and is nil if nobody can be asked, and Warn shows text that is
+	// not part of the report.
 	Connect func(ctx context.Context, gateway string, hops []tunnel.Hop) tunnel.Config
+	Ask     terminal.Asker
 	Warn    func(text string)
 }
 
@@ -62,15 +65,20 @@ type checker struct {
 }
 
 // Run checks the way to the FTP server and writes the report to out. It reports
-// whether the tunnel works, or should work. The error is one of writing to out.
+// whether the tunnel works, or should work. The error is one of writing to out, or
+// why ctx is done: a report that was interrupted has no conclusion.
 func Run(ctx context.Context, o Options, out io.Writer) (works bool, err error) {
 	c := &checker{Options: o, gateway: o.Settings.Gateways[0], server: o.Settings.Forwards[0].Server}
 	c.host, _, _ = net.SplitHostPort(c.server)
 	c.report = newReport(c.gateway, c.server)
+	c.report.interrupted = func() bool { return ctx.Err() != nil }
 	if !o.JSON {
 		c.report.lines = out
 	}
 	c.walk(ctx)
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
 	c.conclude()
 	return c.report.Works, c.report.finish(out)
 }

@@ -149,6 +149,7 @@ func (c *checker) checkLogin(ctx context.Context) bool {
 		c.report.add("login", 0, o)
 		return false
 	}
+	c.report.secret = c.password
 	o = c.step(ctx, "login", c.sendPassword)
 	return o.result != failed
 }

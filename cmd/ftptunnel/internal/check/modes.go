@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -23,12 +22,11 @@ var ftpModes = []string{"EPSV", "PASV", "EPRT", "PORT"}
 func (c *checker) ftpPassword(ctx context.Context) (string, error) {
 	password, set := os.LookupEnv("FTP_PASSWORD")
 	if !set {
-		ask := terminal.NewAsker()
-		if ask == nil || c.batch {
+		if c.Ask == nil || c.batch {
 			return "", errors.New("the FTP server asks for a password, and there is no terminal to ask for it")
 		}
 		var err error
-		if password, err = ask(ctx, fmt.Sprintf("Password of FTP user %s at %s: ", c.User, c.server), false); err != nil {
+		if password, err = c.Ask(ctx, fmt.Sprintf("Password of FTP user %s at %s: ", c.User, c.server), false); err != nil {
 			return "", err
 		}
 	}

@@ -44,8 +44,11 @@ type report struct {
 	Summary []string        `json:"summary"`
 	Advice  []string        `json:"advice"`
 
-	mu    sync.Mutex
-	lines io.Writer // of the text; nil if the report is a document
+	mu     sync.Mutex
+	lines  io.Writer // of the text; nil if the report is a document
+	secret string    // is not shown, whoever repeats it
+
+	interrupted func() bool // whether the check is: what fails then fails because of that
 }
 
 // A hopReport is what is known about an SSH server on the way to the gateway, or
@@ -100,12 +103,28 @@ func newReport(gateway, server string) *report {
 func (r *report) add(name string, took time.Duration, o outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := step{Name: name, Result: o.result, Milliseconds: float64(took.Microseconds()) / 1000, Text: terminal.OneLine(o.text)}
+	if r.interrupted != nil && r.interrupted() {
+		return
+	}
+	s := step{Name: name, Result: o.result, Milliseconds: float64(took.Microseconds()) / 1000, Text: terminal.OneLine(r.withoutSecret(o.text))}
 	r.Steps = append(r.Steps, s)
 	r.advise(o.advice...)
 	if r.lines != nil {
 		fmt.Fprintln(r.lines, s)
 	}
+}
+
+// plainLength is how long a password is that does not occur by itself. A shorter
+// one is left out of the reply to PASS only.
+const plainLength = 6
+
+// withoutSecret returns text without the password, which some servers repeat as it
+// was sent or in capitals.
+func (r *report) withoutSecret(text string) string {
+	if len(r.secret) < plainLength {
+		return text
+	}
+	return strings.NewReplacer(r.secret, "***", strings.ToUpper(r.secret), "***").Replace(text)
 }
 
 // advise adds lines of advice, each once.
@@ -135,14 +154,14 @@ func (r *report) finish(w io.Writer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lines == nil {
-		e := json.NewEncoder(w)
+		e := json.NewEncoder(terminal.JSONWriter{Writer: w})
 		e.SetIndent("", "  ")
 		e.SetEscapeHTML(false)
 		return e.Encode(r)
 	}
 	fmt.Fprintln(r.lines)
 	for _, line := range r.Summary {
-		fmt.Fprintln(r.lines, line)
+		fmt.Fprintln(r.lines, terminal.Printable(line))
 	}
 	if len(r.Advice) > 0 {
 		heading := "What to do:"

@@ -86,3 +86,13 @@ func keys(t *testing.T, v any) []string {
 	require.NoError(t, json.Unmarshal(b, &object))
 	return slices.Sorted(maps.Keys(object))
 }
+
+func TestReportLeavesOutPasswordThatServerRepeats(t *testing.T) {
+	var out bytes.Buffer
+	r := newReport("gw", "ftp:21")
+	r.lines, r.secret = &out, "hunter2-word"
+	r.add("EPSV", 0, fail(errors.New("500 'PASS hunter2-word', or HUNTER2-WORD")))
+	require.NoError(t, r.finish(&out))
+	assert.NotRegexp(t, "(?i)hunter2", out.String())
+	assert.Contains(t, out.String(), "500 'PASS ***', or ***")
+}

@@ -30,7 +30,7 @@ func Run(command []string, at netip.AddrPort) (status int, err error) {
 	cmd.Env = append(os.Environ(), "FTP_HOST="+host, "FTP_PORT="+port, "FTP_URL="+url)
 
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, passedSignals...)
+	signal.Notify(signals, passedSignals()...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
 		return startStatus(err), fmt.Errorf("cannot run %s: %w", args[0], err)

@@ -4,17 +4,22 @@ package child
 
 import (
 	"os"
+	"os/signal"
 	"syscall"
 )
 
-var (
-	// StopSignals end the program before the command runs.
-	StopSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
-
-	passedSignals = []os.Signal{
+// passedSignals returns the signals that are passed on to the command: none that is
+// ignored, as by nohup, since the command ignores it too.
+func passedSignals() (passed []os.Signal) {
+	for _, s := range []os.Signal{
 		syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
+	} {
+		if !signal.Ignored(s) {
+			passed = append(passed, s)
+		}
 	}
-)
+	return passed
+}
 
 func keyboardSignal(s os.Signal) bool { return s == syscall.SIGINT || s == syscall.SIGQUIT }
 

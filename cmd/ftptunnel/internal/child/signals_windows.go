@@ -2,12 +2,8 @@ package child
 
 import "os"
 
-var (
-	// StopSignals end the program before the command runs.
-	StopSignals = []os.Signal{os.Interrupt}
-
-	passedSignals = []os.Signal{os.Interrupt}
-)
+// passedSignals returns the signals that are passed on to the command.
+func passedSignals() []os.Signal { return []os.Signal{os.Interrupt} }
 
 // keyboardSignal returns true: a console sends its signals to all processes that
 // share it.

@@ -25,6 +25,7 @@ var everything = events.Event{
 		Method: "EPSV", ServerMethod: "PASV", Bytes: 1, Duration: time.Second, Reply: 226, Blame: ftpfwd.Client, Err: io.EOF,
 	},
 	Line:    ftpfwd.Line{From: ftpfwd.Client, To: ftpfwd.Server, Received: "NOOP", Sent: "NOOP"},
+	Change:  ftpfwd.Change{Command: "DELE", File: "f", Path: "/f", Reply: 550, Text: "550 no"},
 	Warning: "w", Host: "h", Previous: "p", Text: "t", Err: errors.New("e"), Wait: time.Second, Count: 1,
 }
 

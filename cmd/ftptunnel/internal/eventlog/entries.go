@@ -25,6 +25,7 @@ var entries = map[events.Kind]entry{
 	events.SessionClosed:   {level: slog.LevelDebug, msg: "session closed", attrs: failure},
 	events.LinePassed:      {level: settings.LevelLine, msg: "line", attrs: line, bare: true},
 	events.Warned:          {level: slog.LevelWarn, attrs: warned}, // the message is the event's text
+	events.Changed:         {level: slog.LevelDebug, msg: "change", attrs: changed},
 
 	events.Connecting:     {level: slog.LevelDebug, msg: "connecting", attrs: host},
 	events.Connected:      {level: slog.LevelInfo, msg: "connected", attrs: connected},
@@ -48,6 +49,7 @@ var entries = map[events.Kind]entry{
 	events.PortExposed:   {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
 	events.Stopping:      {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
 	events.ServeFailed:   {level: slog.LevelError, msg: "forwarding failed", attrs: advised},
+	events.Failed:        {level: slog.LevelError, msg: "failed", attrs: advised},
 	events.EventsDropped: {level: slog.LevelWarn, msg: "events dropped", attrs: dropped},
 }
 
@@ -88,11 +90,27 @@ func ended(e events.Event) []slog.Attr {
 	}
 }
 
-func line(e events.Event) []slog.Attr {
-	return []slog.Attr{
-		slog.Int64("session", e.Session), slog.String("from", e.Line.From.String()), slog.String("to", e.Line.To.String()),
-		slog.String("received", e.Line.Received), slog.String("sent", e.Line.Sent),
+func changed(e events.Event) []slog.Attr {
+	c, result, refusal := e.Change, "ok", ""
+	if c.Reply >= 400 {
+		result, refusal = "failed", c.Text
 	}
+	return []slog.Attr{
+		slog.String("result", result), slog.String("command", c.Command), slog.String("file", c.File), text("path", c.Path),
+		slog.Int("reply", c.Reply), text("error", refusal),
+	}
+}
+
+// line has no attribute "sent" for a line that was sent on as it was received.
+func line(e events.Event) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.Int64("session", e.Session), slog.String("from", e.Line.From.String()), slog.String("to", e.Line.To.String()),
+		slog.String("received", e.Line.Received),
+	}
+	if e.Line.Sent == e.Line.Received {
+		return attrs
+	}
+	return append(attrs, slog.String("sent", e.Line.Sent))
 }
 
 func warned(e events.Event) []slog.Attr {
@@ -124,7 +142,11 @@ func selected(e events.Event) []slog.Attr {
 	return []slog.Attr{text("previous", e.Previous), cause(e.Err)}
 }
 
+// stopping has no attribute if nothing runs.
 func stopping(e events.Event) []slog.Attr {
+	if e.Wait == 0 {
+		return nil
+	}
 	return []slog.Attr{slog.Int64("drain_timeout_ms", e.Wait.Milliseconds())}
 }
 

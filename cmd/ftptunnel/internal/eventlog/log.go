@@ -5,11 +5,13 @@
 package eventlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
@@ -37,7 +39,7 @@ func New(out io.Writer, s settings.Log) *Log {
 	l := &Log{out: out, level: s.Level, json: s.JSON}
 	options := &slog.HandlerOptions{Level: l.level, ReplaceAttr: nameLevel}
 	if l.json {
-		l.handler = slog.NewJSONHandler(out, options)
+		l.handler = slog.NewJSONHandler(terminal.JSONWriter{Writer: out}, options)
 	} else {
 		l.handler = slog.NewTextHandler(out, options)
 	}
@@ -85,7 +87,7 @@ func (l *Log) write(e events.Event) {
 			level = slog.LevelError
 		}
 	case entry.verbatim && !l.json:
-		fmt.Fprintln(l.out, strings.TrimRight(terminal.Printable(e.Text), "\n"))
+		fmt.Fprintln(l.out, asSSH(e.Text))
 		return
 	}
 	if level < l.level {
@@ -104,13 +106,29 @@ func (l *Log) write(e events.Event) {
 	_ = l.handler.Handle(context.Background(), r)
 }
 
+// JSON returns the line of e in a log in JSON.
+func JSON(e events.Event) string {
+	var line bytes.Buffer
+	New(&line, settings.Log{JSON: true}).write(e)
+	return line.String()
+}
+
+// own matches the beginnings of lines that only the program itself writes.
+var own = regexp.MustCompile(`(?m)^\s*(?:time=|error:|hint:)`)
+
+// asSSH returns text that ssh prints too, with a bar before each line that would
+// otherwise read like one of the program's own.
+func asSSH(text string) string {
+	return own.ReplaceAllString(strings.TrimRight(terminal.Printable(text), "\n"), "| $0")
+}
+
 // changedKey returns the lines that ssh prints when a host key has changed, if
 // that is the cause of err.
 func changedKey(err error) string {
 	var host *knownhosts.HostKeyError
 	if errors.As(err, &host) {
 		if w := host.Warning(); w != "" {
-			return w + "\n"
+			return asSSH(w) + "\n"
 		}
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/knownhosts"
 	"example.org/ftptunnel/tunnel"
@@ -131,6 +133,70 @@ func TestLogLineHasReceivedAndSent(t *testing.T) {
 		From: ftpfwd.Client, To: ftpfwd.Server, Received: "PORT 127,0,0,1,9,9", Sent: "PORT 127,0,0,1,8,8",
 	}}))
 	assert.Contains(t, out, `msg=line session=7 from=client to=server received="PORT 127,0,0,1,9,9" sent="PORT 127,0,0,1,8,8"`+"\n")
+}
+
+func TestLogHasUnchangedLineOnce(t *testing.T) {
+	for line, want := range map[ftpfwd.Line]string{
+		{From: ftpfwd.Client, To: ftpfwd.Server, Received: "NOOP", Sent: "NOOP"}:   "from=client to=server received=NOOP\n",
+		{From: ftpfwd.Client, To: ftpfwd.Tunnel, Received: "AUTH TLS"}:             "from=client to=tunnel received=\"AUTH TLS\" sent=\"\"\n",
+		{From: ftpfwd.Tunnel, To: ftpfwd.Server, Received: "EPSV", Sent: "EPSV"}:   "from=tunnel to=server received=EPSV\n",
+		{From: ftpfwd.Client, To: ftpfwd.Server, Received: "PASV", Sent: "EPSV 1"}: "from=client to=server received=PASV sent=\"EPSV 1\"\n",
+	} {
+		assert.Contains(t, logged(settings.LevelLine, false, of(events.LinePassed, events.Event{Line: line})), want)
+	}
+}
+
+func TestLogHasChangesOfFiles(t *testing.T) {
+	deleted := events.Event{Change: ftpfwd.Change{Command: "DELE", File: "a", Path: "/out/a", Reply: 250, Text: "250 gone"}}
+	assert.Regexp(t, `level=DEBUG msg=change .*server=ftp:21 gateway=gw user=bob result=ok command=DELE file=a path=/out/a reply=250\n$`,
+		logged(slog.LevelDebug, false, of(events.Changed, deleted)))
+	refused := events.Event{Change: ftpfwd.Change{Command: "MKD", File: "b", Reply: 550, Text: "550 no"}}
+	assert.Regexp(t, `msg=change .* result=failed command=MKD file=b reply=550 error="550 no"\n$`,
+		logged(slog.LevelDebug, false, of(events.Changed, refused)))
+	assert.Empty(t, logged(slog.LevelInfo, false, of(events.Changed, deleted)))
+}
+
+func TestLogHasNoDrainTimeoutIfNothingRuns(t *testing.T) {
+	assert.Regexp(t, "msg=stopping\n$", logged(slog.LevelInfo, false, events.Event{Kind: events.Stopping}))
+	assert.Regexp(t, "msg=stopping drain_timeout_ms=30000\n$", logged(slog.LevelInfo, false, events.Event{Kind: events.Stopping, Wait: 30 * time.Second}))
+}
+
+// Every text may come from a server, or be the name of a file.
+func TestLogIsPrintableAndOneLineForEachEvent(t *testing.T) {
+	const hostile = "x\x1b[2J\r\n{\"level\":\"INFO\",\"msg\":\"transfer\"}\nlevel=INFO msg=transfer\u009b\u202e\u2028\x7f\xff"
+	e := everything
+	e.Client, e.Listener, e.Server, e.Gateway, e.User, e.Warning, e.Host, e.Previous, e.Text = hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile, hostile
+	e.Err, e.Transfer.Err = errors.New(hostile), errors.New(hostile)
+	e.Transfer.File, e.Transfer.Path, e.Transfer.Command, e.Transfer.Type, e.Transfer.Mode = hostile, hostile, hostile, hostile, hostile
+	e.Line.Received, e.Line.Sent = hostile, "other "+hostile
+	e.Change = ftpfwd.Change{Command: hostile, File: hostile, Path: hostile, Reply: 550, Text: hostile}
+	for kind, entry := range entries {
+		e.Kind = kind
+		for _, asJSON := range []bool{false, true} {
+			out := logged(settings.LevelLine, asJSON, e)
+			if !asJSON && entry.verbatim {
+				continue
+			}
+			assert.Equal(t, 1, strings.Count(out, "\n"), out)
+			assert.Equal(t, out, terminal.Printable(out))
+			if asJSON {
+				object(t, out)
+			}
+		}
+	}
+}
+
+func TestBannerCannotForgeLines(t *testing.T) {
+	banner := events.Event{Kind: events.Banner, Text: "Hello.\n\x1btime=2026 level=INFO msg=transfer\r\n  error: no\nhint: type this\nMind the time=now"}
+	assert.Equal(t, "Hello.\n| time=2026 level=INFO msg=transfer\n|   error: no\n| hint: type this\nMind the time=now\n", logged(slog.LevelInfo, false, banner))
+}
+
+func TestFailureOfProgramIsALineOfJSON(t *testing.T) {
+	line := object(t, JSON(events.Event{Kind: events.Failed, Err: &settings.Error{Text: "wrong\n\x1b[2J", Hint: "type this"}}))
+	assert.Equal(t, "ERROR", line["level"])
+	assert.Equal(t, "failed", line["msg"])
+	assert.Equal(t, "wrong\n\x1b[2J", line["error"])
+	assert.Equal(t, "type this", line["hint"])
 }
 
 func TestLogCountsDroppedEvents(t *testing.T) {

@@ -25,6 +25,7 @@ const (
 	SessionClosed
 	LinePassed
 	Warned
+	Changed
 
 	// Of an SSH connection; see the event kinds of package tunnel.
 	Connecting
@@ -52,6 +53,7 @@ const (
 	PortExposed   // other hosts can connect to Listener
 	Stopping      // no more clients are accepted; transfers may take Wait to finish
 	ServeFailed   // forwarding ended with Err
+	Failed        // the program, or the command of run, ends with Err
 	EventsDropped // Count events were dropped, because this observer's queue was full
 )
 
@@ -69,6 +71,7 @@ type Event struct {
 
 	Transfer ftpfwd.Transfer // of TransferStarted and TransferEnded
 	Line     ftpfwd.Line     // of LinePassed
+	Change   ftpfwd.Change   // of Changed
 	Warning  string          // of Warned and SSHWarning: its class, in snake_case
 	Host     string          // of events of SSH connections: the SSH server concerned, user@host
 	Previous string          // of GatewaySelected: the previous gateway, if there was one
@@ -87,6 +90,7 @@ var sessionKinds = map[ftpfwd.EventKind]Kind{
 	ftpfwd.SessionClosed:   SessionClosed,
 	ftpfwd.LinePassed:      LinePassed,
 	ftpfwd.Warned:          Warned,
+	ftpfwd.Changed:         Changed,
 }
 
 // tunnelKinds maps the kinds of package tunnel.
@@ -105,7 +109,7 @@ func OfSession(e ftpfwd.Event) Event {
 	return Event{
 		Kind: sessionKinds[e.Kind], Time: e.Time,
 		Session: e.Session, Client: e.Client, Listener: e.Listener, Server: e.Server, Gateway: e.Gateway, User: e.User,
-		Transfer: e.Transfer, Line: e.Line, Warning: string(e.Warning), Text: e.Text, Err: e.Err,
+		Transfer: e.Transfer, Line: e.Line, Change: e.Change, Warning: string(e.Warning), Text: e.Text, Err: e.Err,
 	}
 }
 

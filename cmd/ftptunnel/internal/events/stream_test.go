@@ -137,7 +137,7 @@ func TestFlushWaitsForWhatWasPublishedBefore(t *testing.T) {
 }
 
 func TestEverySourceEventHasKind(t *testing.T) {
-	for kind := ftpfwd.SessionOpened; kind <= ftpfwd.Warned; kind++ {
+	for kind := ftpfwd.SessionOpened; kind <= ftpfwd.Changed; kind++ {
 		assert.NotZero(t, OfSession(ftpfwd.Event{Kind: kind}).Kind, kind)
 	}
 	for kind := tunnel.Connecting; kind <= tunnel.Output; kind++ {

@@ -36,11 +36,14 @@ func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
 	defer cancel(nil)
 	ended := make(chan struct{})
 	var servers, watch sync.WaitGroup
-	watch.Go(func() { s.watch(ctx, cancel, hurry, ended) })
+	var forwarders []*ftpfwd.Forwarder
+	for _, f := range s.Settings.Forwards {
+		forwarders = append(forwarders, s.forwarder(f.Server))
+	}
+	watch.Go(func() { s.watch(ctx, cancel, hurry, ended, func() bool { return moveData(forwarders) }) })
 	for i, l := range s.Listeners {
-		f := s.forwarder(s.Settings.Forwards[i].Server)
 		servers.Go(func() {
-			if err := f.Serve(ctx, l); err != nil {
+			if err := forwarders[i].Serve(ctx, l); err != nil {
 				cancel(err)
 			}
 		})
@@ -48,10 +51,29 @@ func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
 	servers.Wait()
 	close(ended)
 	watch.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+	stopped := new(Stopped)
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.As(cause, &stopped) {
 		return cause
 	}
 	return nil
+}
+
+// askLimit bounds how long sessions have to describe themselves.
+const askLimit = time.Second / 4
+
+// moveData reports whether a session moves data, or may: one that does not describe
+// itself in time counts.
+func moveData(forwarders []*ftpfwd.Forwarder) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	for _, f := range forwarders {
+		for _, session := range f.Sessions(ctx) {
+			if len(session.Transfers) > 0 {
+				return true
+			}
+		}
+	}
+	return ctx.Err() != nil
 }
 
 // Close closes the listeners and all SSH connections.
@@ -61,14 +83,18 @@ func (s *Service) Close() {
 }
 
 // watch ends the service when no gateway can be used, and then closes the
-// gateways if sessions do not end in time.
-func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hurry, ended <-chan struct{}) {
+// gateways if sessions do not end in time. transfers reports whether some run.
+func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hurry, ended <-chan struct{}, transfers func() bool) {
 	drain := s.Settings.FTP.DrainTimeout
 	select {
 	case <-s.Group.Done():
 		cancel(s.Group.Err())
 	case <-ctx.Done():
-		s.Publish(events.Event{Kind: events.Stopping, Wait: drain})
+		e := events.Event{Kind: events.Stopping}
+		if transfers() {
+			e.Wait = drain
+		}
+		s.Publish(e)
 	}
 	select {
 	case <-time.After(drain + stopLimit):

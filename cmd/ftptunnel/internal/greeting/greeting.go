@@ -17,6 +17,28 @@ import (
 // Limit bounds the wait for a greeting.
 const Limit = 30 * time.Second
 
+const (
+	maxReceived = 64 << 10 // bytes of a greeting
+	maxQuoted   = 200      // bytes of one that an error quotes
+)
+
+var errTooLong = fmt.Errorf("it sent %d kB without a greeting", maxReceived>>10)
+
+// A bounded reader returns errTooLong instead of what is beyond its limit.
+type bounded struct {
+	from io.Reader
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, errTooLong
+	}
+	n, err := b.from.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 // An Error reports that what answers at an address does not greet as an FTP
 // server does.
 type Error struct {
@@ -27,7 +49,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Line != "" {
-		return fmt.Sprintf("%s does not greet as an FTP server: %q", e.Server, e.Line)
+		return fmt.Sprintf("%s does not greet as an FTP server: %q", e.Server, e.Line[:min(len(e.Line), maxQuoted)])
 	}
 	return fmt.Sprintf("no greeting from an FTP server at %s: %v", e.Server, e.Err)
 }
@@ -67,7 +89,10 @@ func Check(ctx context.Context, d Dialer, server string) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	c := textproto.NewConn(conn)
+	c := textproto.NewConn(struct {
+		io.Reader
+		io.WriteCloser
+	}{&bounded{conn, maxReceived}, conn})
 	defer c.Close()
 	instead, err := Read(c)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,41 @@ func TestCheckReportsWhatAnswersInsteadOfAnFTPServer(t *testing.T) {
 		assert.EqualError(t, Check(t.Context(), s, "ftp:21"), want)
 		<-s.received
 	}
+}
+
+// endless is a server whose greeting has no end.
+type endless struct {
+	start, then string
+	sent        chan int
+}
+
+func (s *endless) DialContext(context.Context, string, string) (net.Conn, error) {
+	here, there := net.Pipe()
+	go func() {
+		sent, err := io.WriteString(there, s.start)
+		for n := 0; err == nil; sent += n {
+			n, err = io.WriteString(there, s.then)
+		}
+		s.sent <- sent
+	}()
+	return here, nil
+}
+
+func TestCheckReadsNoMoreThanABoundedGreeting(t *testing.T) {
+	block := strings.Repeat("x", 1<<10)
+	for start, then := range map[string]string{
+		"220-":   block,                   // one line
+		"220-a":  "\r\n" + block,          // many lines
+		"120 x":  "\r\n120 soon " + block, // many replies
+		"220-b ": "\r\n220-" + block,
+		"SSH":    block,
+	} {
+		s := &endless{start, then, make(chan int, 1)}
+		assert.EqualError(t, Check(t.Context(), s, "ftp:21"), "no greeting from an FTP server at ftp:21: it sent 64 kB without a greeting", start)
+		assert.LessOrEqual(t, <-s.sent, maxReceived+8<<10, start)
+	}
+	long := &Error{Server: "ftp:21", Line: strings.Repeat("x", 1<<20)}
+	assert.Less(t, len(long.Error()), 300)
 }
 
 func TestCheckWaitsForAGreetingUntilTheLimit(t *testing.T) {

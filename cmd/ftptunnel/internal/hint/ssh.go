@@ -2,6 +2,7 @@ package hint
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 
@@ -54,11 +55,19 @@ func forAuth(e *tunnel.HopError, auth *tunnel.AuthError) []string {
 	if len(auth.Allowed) == 0 {
 		return []string{"compare with: ssh -v " + e.Hop.String()}
 	}
-	first := "no key was offered: name one with -i, or load it with ssh-add"
-	if len(auth.Tried) > 0 {
-		first = "tried: " + strings.Join(auth.Tried, ", ")
+	var first []string
+	for _, file := range auth.Locked {
+		first = append(first, file+" needs a passphrase, and there is no terminal to ask for it: load it into an agent first: ssh-add "+file)
 	}
-	return []string{first, "check that this works: ssh " + e.Hop.String()}
+	switch {
+	case len(auth.Tried) > 0:
+		first = append(first, "tried: "+strings.Join(auth.Tried, ", "))
+	case len(auth.Locked) > 0:
+		first = append(first, "no key was offered")
+	default:
+		first = append(first, "no key was offered: name one with -i, or load it with ssh-add")
+	}
+	return append(first, "check that this works: ssh "+e.Hop.String())
 }
 
 // forIdentity is about a key file. An agent accepts the formats that OpenSSH
@@ -92,10 +101,14 @@ func forHostKey(e *knownhosts.HostKeyError, err error) []string {
 			"if not, somebody may be intercepting the connection: " + ask,
 		}
 	case e.Kind == knownhosts.Unknown:
-		return []string{
+		lines := []string{
 			"look at the key and accept it once, at a terminal: ssh " + name,
 			"or accept it when it is first seen: -o StrictHostKeyChecking=accept-new",
 		}
+		if e.Unasked && hop != nil && hop.Hop.HostKeyAlias == "" {
+			lines = append(lines, fmt.Sprintf("or compare the fingerprint with the administrator's, and add the key: ssh-keyscan -p %d %s >> ~/.ssh/known_hosts", hop.Hop.Port, hop.Hop.HostName))
+		}
+		return lines
 	default:
 		return []string{"the key has been revoked: " + ask}
 	}

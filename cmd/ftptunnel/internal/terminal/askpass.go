@@ -46,7 +46,7 @@ func NewAsker() Asker {
 type askpass string
 
 func (a askpass) ask(ctx context.Context, question string, _ bool) (string, error) {
-	cmd := exec.CommandContext(ctx, string(a), question)
+	cmd := exec.CommandContext(ctx, string(a), Printable(question))
 	cmd.Stderr = os.Stderr
 	var answer bytes.Buffer
 	cmd.Stdout = &answer

@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
 )
@@ -36,12 +35,14 @@ func open() (*terminal, error) {
 
 // ask writes question and returns the line that is typed. Unless echo is true,
 // the line is not shown. When ctx is done, ask restores the terminal and returns
-// ctx's error.
+// ctx's error. It restores it too before a signal stops the process, or ends it.
 func (t *terminal) ask(ctx context.Context, question string, echo bool) (string, error) {
 	before, err := term.GetState(int(t.in.Fd()))
 	if err != nil {
 		return "", err
 	}
+	signals := make(chan os.Signal, 1)
+	defer notify(signals)()
 	if _, err := io.WriteString(t.out, Printable(question)); err != nil {
 		return "", err
 	}
@@ -56,13 +57,31 @@ func (t *terminal) ask(ctx context.Context, question string, echo bool) (string,
 		text, err := t.read(echo)
 		answers <- answer{text, err}
 	}()
-	select {
-	case a := <-answers:
-		return a.text, a.err
-	case <-ctx.Done():
-		_ = term.Restore(int(t.in.Fd()), before)
-		_, _ = io.WriteString(t.out, "\n")
-		return "", ctx.Err()
+	for {
+		select {
+		case a := <-answers:
+			return a.text, a.err
+		case s := <-signals:
+			t.pause(s, signals, before)
+			_, _ = io.WriteString(t.out, Printable(question))
+		case <-ctx.Done():
+			_ = term.Restore(int(t.in.Fd()), before)
+			_, _ = io.WriteString(t.out, "\n")
+			return "", ctx.Err()
+		}
+	}
+}
+
+// pause lets a signal have its effect, with the terminal as it was before the
+// question. When the process continues, the answer is hidden again.
+func (t *terminal) pause(s os.Signal, signals chan<- os.Signal, before *term.State) {
+	fd := int(t.in.Fd())
+	asking, err := term.GetState(fd)
+	_ = term.Restore(fd, before)
+	_, _ = io.WriteString(t.out, "\n")
+	obey(s, signals)
+	if err == nil {
+		_ = term.Restore(fd, asking)
 	}
 }
 
@@ -85,18 +104,3 @@ func noAnswer(err error) error {
 	}
 	return err
 }
-
-// Printable returns s without control characters other than line ends and tabs.
-// Use it for text from a server: an escape sequence could control the terminal.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, s)
-}
-
-// OneLine returns s as one line: printable, and with each run of white space as
-// one space.
-func OneLine(s string) string { return strings.Join(strings.Fields(Printable(s)), " ") }
