@@ -64,6 +64,7 @@ const (
 	verbParameter                 // sets a parameter of later commands: MODE, TYPE, CWD, EPSV ALL (RFC 2428, 4)
 	verbReset                     // REIN: the session begins anew
 	verbUser                      // USER
+	verbPassword                  // PASS
 	verbSecurity                  // asks for TLS or another encryption
 	verbUnknown                   // opens data ports in a way that is not carried
 )
@@ -81,6 +82,7 @@ var verbKinds = map[string]verbKind{
 	"XCWD": verbParameter, "XCUP": verbParameter, "XPWD": verbParameter,
 	"REIN": verbReset,
 	"USER": verbUser,
+	"PASS": verbPassword,
 
 	"AUTH": verbSecurity, "ADAT": verbSecurity, "PBSZ": verbSecurity, "PROT": verbSecurity,
 	"CCC": verbSecurity, "MIC": verbSecurity, "CONF": verbSecurity, "ENC": verbSecurity,

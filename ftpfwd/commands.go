@@ -93,7 +93,9 @@ func (s *session) command(ctx context.Context, p piece) {
 	case verbUser:
 		line = s.loginLine(c, line)
 		s.source.user = parseCommand(line).argument
-		s.pass(c, line, &request{kind: verbUser})
+		s.pass(c, line, &request{kind: verbUser, answer: s.loginReply("")})
+	case verbPassword:
+		s.pass(c, line, &request{kind: verbPassword, answer: s.loginReply(c.argument)})
 	case verbParameter, verbReset:
 		s.pass(c, line, &request{kind: c.kind(), answer: s.parameterReply(c)})
 	default:
