@@ -9,7 +9,9 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 	"example.org/ftptunnel/knownhosts"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // patience bounds each wait for a standard stream to be read.
@@ -39,13 +41,29 @@ func (p *program) report(err error) int {
 			fmt.Fprintln(&text, w) // as ssh does
 		}
 	}
-	fmt.Fprintf(&text, "error: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
-	for _, h := range hint.For(err) {
+	fmt.Fprintf(&text, "error: %s\n", strings.ReplaceAll(wording.Of(err), "\n", " "))
+	for _, h := range p.adviser().For(err) {
 		fmt.Fprintf(&text, "hint: %s\n", h)
 	}
 	show(p.stderr, text.String())
-	if setting := new(settings.Error); errors.As(err, &setting) {
+	if isUsage(err) {
 		return 2
 	}
 	return 1
 }
+
+// isUsage reports whether err is an error of the command line.
+func isUsage(err error) bool {
+	var setting *settings.Error
+	var config *sshconfig.Error
+	if errors.As(err, &config) {
+		switch config.Problem {
+		case sshconfig.OnCommandLine, sshconfig.InName, sshconfig.PortInName:
+			return true
+		}
+	}
+	return errors.As(err, &setting)
+}
+
+// adviser returns what gives hints about this run of the program.
+func (p *program) adviser() hint.Adviser { return hint.Adviser{Typed: p.in.Command} }

@@ -109,6 +109,20 @@ func TestServerThatIsDownIsReportedToClients(t *testing.T) {
 	})
 }
 
+// A name that the gateway cannot resolve needs the user: trying again does not help.
+func TestServerNameThatDoesNotExistEndsProgramAtFirstClient(t *testing.T) {
+	lab.Require(t, "curl")
+	throughEach(t, func(s *site) {
+		s.Gateway.WriteFile(s.t, "/etc/nsswitch.conf", "hosts: files\n") // without a name server a name does not exist
+		p := s.start("gateway", "nowhere.invalid")
+		r := s.run("curl", "-sS", "-v", here)
+		assert.NotZero(s.t, r.status)
+		assert.Regexp(s.t, "421 the gateway (cannot connect|forbids connections) to nowhere.invalid:21", r.stderr)
+		assert.EqualError(s.t, p.Wait(), "exit status 1")
+		p.Stderr.Await(s.t, "hint: the gateway cannot resolve nowhere.invalid: give a name")
+	})
+}
+
 // sshd may permit the control connection and nothing else.
 func TestGatewayThatForbidsDataIsReportedToClients(t *testing.T) {
 	lab.Require(t, "curl")

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 
@@ -76,6 +77,24 @@ func TestRunReturnsOneWithoutTunnel(t *testing.T) {
 			assert.NoFileExists(t, s.Client.Path(lab.Home+"/ran"))
 		})
 	}
+}
+
+// The command gets the connection that waited for the greeting, or the next one
+// after the server has freed its place.
+func TestRunLeavesTheOnlyPlaceToItsCommand(t *testing.T) {
+	lab.Require(t, "curl")
+	throughEach(t, func(s *site) {
+		ftp := lab.VSFTPD(s.t, s.Gateway, lab.VSFTPDConfig{Extra: []string{"max_clients=1"}})
+		ftp.WriteFile(s.t, "f", "data")
+		for range 5 {
+			r := s.run(binary(s.t), "run", "-q", "gateway", "--", "curl", "-sS", "{url}/pub/f")
+			require.Zero(s.t, r.status, r.stderr)
+			assert.Equal(s.t, "data", r.stdout)
+		}
+		r := s.check("", "--user", ftp.User, "gateway")
+		assert.Zero(s.t, r.status, r.stdout)
+		assert.Equal(s.t, 5+1, strings.Count(ftp.Log.String(), "CONNECT: Client"))
+	})
 }
 
 func TestRunForwardsSignals(t *testing.T) {

@@ -33,6 +33,7 @@ type Options struct {
 	User     string             // logs in to the FTP server, if not empty
 	JSON     bool               // report as one JSON document
 	Command  string             // what to type to use the tunnel
+	Advise   hint.Adviser
 
 	// Connect returns how to connect to the gateway's hops, and Warn shows text
 	// that is not part of the report.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/knownhosts"
@@ -42,7 +43,7 @@ var download = ftpfwd.Transfer{
 // logged returns what a log at a level writes about e.
 func logged(level slog.Level, asJSON bool, e ...events.Event) string {
 	var out bytes.Buffer
-	l := New(&out, settings.Log{Level: level, JSON: asJSON})
+	l := New(&out, settings.Log{Level: level, JSON: asJSON}, hint.Adviser{})
 	for _, e := range e {
 		if l.wants(e.Kind) {
 			l.write(e)
