@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,6 +78,34 @@ func TestRunReturnsOneWithoutTunnel(t *testing.T) {
 			}
 			assert.NoFileExists(t, s.Client.Path(lab.Home+"/ran"))
 		})
+	}
+}
+
+// The page shows how each client is given the user: the server accepts no other.
+func TestLoginsOfThePageOfScriptsWork(t *testing.T) {
+	lab.Require(t, "lftp", "curl", "wget")
+	page, err := os.ReadFile("../../../docs/scripts.md")
+	require.NoError(t, err)
+	rows := regexp.MustCompile("(?m)^\\| (?:lftp|curl|wget) \\| `(.+)` \\| `(.+)` \\|$").FindAllStringSubmatch(string(page), -1)
+	require.Len(t, rows, 3)
+	s := throughSSHD(t)
+	ftp := lab.Pyftpdlib(t, s.Gateway, lab.FTPConfig{})
+	ftp.WriteFile(t, "f", "data")
+	run := func(line string) result {
+		line = strings.NewReplacer("...", "get f", "--password=password", "--password="+ftp.Password, "bob,password", "bob,"+ftp.Password, "bob:password", "bob:"+ftp.Password).Replace(line)
+		return s.run("sh", "-c", "cd && rm -f f && "+binary(t)+" run -q gateway -- "+line+" && cat f")
+	}
+	for _, row := range rows {
+		r := run(row[1])
+		assert.Zero(t, r.status, "%s\n%s", row[1], r.stderr)
+		assert.Contains(t, r.stdout, "data", row[1])
+		assert.NotZero(t, run(row[2]).status, "there is no ~/.netrc yet: %s", row[2])
+	}
+	s.Client.WriteFile(t, lab.Home+"/.netrc", "machine 127.0.0.1 login bob password "+ftp.Password+"\n")
+	for _, row := range rows {
+		r := run(row[2])
+		assert.Zero(t, r.status, "%s\n%s", row[2], r.stderr)
+		assert.Contains(t, r.stdout, "data", row[2])
 	}
 }
 
