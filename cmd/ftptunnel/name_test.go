@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,8 +62,17 @@ func TestWrongServerNameEndsProgramAtFirstClient(t *testing.T) {
 	cmd := s.command()
 	addresses, stderr := s.ports(cmd, noSuchName+":21")
 	assert.Regexp(t, `^421 the gateway cannot connect to a\.\.b:21: .*no such host\r\n$`, greets(t, addresses[0]))
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	var exit *exec.ExitError
-	require.ErrorAs(t, cmd.Wait(), &exit, stderr)
+	select {
+	case err := <-ended:
+		require.ErrorAs(t, err, &exit, stderr)
+	case <-time.After(10 * time.Second):
+		require.NoError(t, cmd.Process.Kill())
+		<-ended
+		require.Fail(t, "the program does not end", stderr)
+	}
 	assert.Equal(t, 1, exit.ExitCode())
 	assert.Contains(t, stderr.String(), "\nerror: the gateway cannot connect to a..b:21: ")
 	assert.Contains(t, stderr.String(), "\nhint: the gateway cannot resolve a..b: give a name that it can resolve")

@@ -64,7 +64,7 @@ func TestErrorIsReportedOnceWithHint(t *testing.T) {
 		{"too many log in", []string{"MaxStartups 1:100:1"}, occupy, []string{"gateway"}, 1,
 			[]string{`error: handshake root@gateway: answered "Exceeded MaxStartups" instead of an SSH banner`, "hint: too many others"}},
 		{"an FTP server instead", nil, nil, []string{"-o", "ProxyCommand=echo 220 ready", "gateway"}, 1,
-			[]string{`answered "220 ready"`, "hint: that is an FTP or mail server", "ftptunnel gateway gateway:22"}},
+			[]string{`answered "220 ready"`, "hint: that is an FTP or mail server", " gateway gateway:22"}},
 		{"no gateway given", nil, nil, nil, 2, []string{"error: no gateway given", "hint: ftptunnel [user@]gateway"}},
 		{"unknown flag", nil, nil, []string{"--frobnicate", "gateway"}, 2, []string{"error: unknown flag: --frobnicate", "hint: "}},
 		{"an error in the configuration", nil,
