@@ -67,6 +67,7 @@ const (
 	verbReset                     // REIN: the session begins anew
 	verbUser                      // USER
 	verbQuit                      // QUIT
+	verbPassword                  // PASS, ACCT
 	verbSecurity                  // asks for TLS or another encryption
 	verbUnknown                   // opens data ports in a way that is not carried
 )
@@ -87,6 +88,7 @@ var verbKinds = map[string]verbKind{
 	"REIN": verbReset,
 	"USER": verbUser,
 	"QUIT": verbQuit,
+	"PASS": verbPassword, "ACCT": verbPassword,
 
 	"AUTH": verbSecurity, "ADAT": verbSecurity, "PBSZ": verbSecurity, "PROT": verbSecurity,
 	"CCC": verbSecurity, "MIC": verbSecurity, "CONF": verbSecurity, "ENC": verbSecurity,

@@ -102,7 +102,9 @@ func (s *session) command(ctx context.Context, p piece) {
 	case verbUser:
 		line = s.loginLine(c, line)
 		s.source.user = parseCommand(line).argument
-		s.pass(c, line, &request{kind: verbUser})
+		s.pass(c, line, &request{kind: verbUser, answer: s.loginReply(verbUser)})
+	case verbPassword:
+		s.pass(c, line, &request{kind: verbPassword, answer: s.loginReply(verbPassword)})
 	case verbParameter, verbReset:
 		s.params.send(c)
 		s.pass(c, line, &request{kind: c.kind(), answer: s.parameterReply(c)})

@@ -65,7 +65,7 @@ var commandLines = []struct {
 	prefix               int
 }{
 	{"telnet", "proftpd/proftpd#1023", "user test\r\n", verbUser, "USER test", 0},
-	{"telnet", "proftpd/proftpd#1023", "pass test\r\n", verbOther, "PASS ****", 0},
+	{"telnet", "proftpd/proftpd#1023", "pass test\r\n", verbPassword, "PASS ****", 0},
 	{"telnet", "proftpd/proftpd#1023", "rnfr test-orig\r\n", verbOther, "RNFR test-orig", 0},
 	{"telnet", "proftpd/proftpd#1023", "quit\r\n", verbQuit, "QUIT", 0},
 	{"FluentFTP", "robinrodricks/FluentFTP#388", "cwd pgmrprs\r\n", verbParameter, "CWD pgmrprs", 0},

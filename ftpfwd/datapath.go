@@ -40,6 +40,7 @@ type dataPath struct {
 	broken         failure   // why the last attempt to open a connection failed, until another succeeds
 	used           bool      // a connection has arrived
 	commanded      bool      // a transfer command has gone out
+	waiting        int       // transfers for which the server may still connect
 	gather         waitState // of a transfer command, for its client to connect
 	timers         *timers   // of the session
 	idle           timer     // for the first connection
@@ -128,6 +129,9 @@ func (p *dataPath) spent() bool { return p.dialsBoth() && (p.live == nil || p.li
 // closeServer closes the server's endpoint: another is to take its place.
 func (p *dataPath) closeServer() {
 	if p.server.listens() {
+		if l, ok := p.server.listener.(interface{ Settle() }); ok && p.waiting == 0 {
+			l.Settle()
+		}
 		_ = p.server.listener.Close()
 	}
 	p.server = endpoint{}

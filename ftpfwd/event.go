@@ -42,7 +42,7 @@ type Event struct {
 	Listener string // the address and port that the client connected to
 	Server   string // host:port of the FTP server, as [Forwarder].Server or the login names it; empty before that
 	Gateway  string // the [Route]'s name; empty before the server is connected
-	User     string // the argument of USER, once the server has accepted the login
+	User     string // the argument of USER, once the server has accepted the login; of LoginRefused, that of the login
 
 	Transfer Transfer // of TransferStarted and TransferEnded
 	Line     Line     // of LinePassed
@@ -60,6 +60,7 @@ const (
 	TargetRejected    Warning = "target_rejected"    // a login named a server that it may not use
 	ServerUnreachable Warning = "server_unreachable" // no control connection to the server
 	ServerHungUp      Warning = "server_hung_up"     // the server closed the control connection without a 221 or 421
+	LoginRefused      Warning = "login_refused"      // the server refused a user name or a password; Err is a *LoginError
 	NotFTP            Warning = "not_ftp"            // one side does not speak FTP in clear
 	TLSRequired       Warning = "tls_required"       // the server refuses to work without TLS
 	ForeignAddress    Warning = "foreign_address"    // a 227 names another host than the one that is dialled
@@ -71,7 +72,7 @@ const (
 
 // Warnings are all kinds of warnings.
 var Warnings = []Warning{
-	ClientRejected, TargetRejected, ServerUnreachable, ServerHungUp, NotFTP, TLSRequired,
+	ClientRejected, TargetRejected, ServerUnreachable, ServerHungUp, LoginRefused, NotFTP, TLSRequired,
 	ForeignAddress, MethodReplaced, NoDataConnection, DataRejected, InternalError,
 }
 

@@ -22,6 +22,9 @@ type Network interface {
 	// effect on the connection.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 
+	// A listener that has a Settle method is told by it, before Close, that no
+	// connection which was commanded is still due.
+	//
 	// Listen announces on address; port 0 picks a free port, which the
 	// listener's Addr reports. Once it has returned, ctx has no effect on the
 	// listener. Close must not block on connections not yet accepted, and

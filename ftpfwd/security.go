@@ -26,7 +26,8 @@ func (s *session) clientBeginsTLS() bool {
 // server.
 func (s *session) clientSpeaksTLS() {
 	if s.routing != nil {
-		s.giveUp(errors.New("this port takes plain FTP, which the tunnel encrypts: turn TLS off in the client"))
+		s.refuseProtocol("the client speaks TLS at once (implicit FTPS)",
+			errors.New("this port takes plain FTP, which the tunnel encrypts: turn TLS off in the client"))
 		return
 	}
 	s.passThrough("the client speaks TLS at once (implicit FTPS)")
@@ -58,7 +59,7 @@ func (s *session) checkSpeaksFTP(b []byte) {
 	switch {
 	case what == "" || s.phase == passthrough || s.ended():
 	case s.routing != nil:
-		s.giveUp(errors.New(what))
+		s.refuseProtocol(what, errors.New(what))
 	default:
 		s.passThrough(what)
 	}
@@ -68,6 +69,13 @@ func (s *session) checkSpeaksFTP(b []byte) {
 func (s *session) passThrough(why string) {
 	s.enter(passthrough)
 	s.source.warn(NotFTP, "bytes pass unread, and data connections do not work", errors.New(why))
+}
+
+// refuseProtocol ends a session whose login would name the server: one side does
+// not speak FTP in clear. reply is the reason for the client.
+func (s *session) refuseProtocol(why string, reply error) {
+	s.source.warn(NotFTP, "a session was closed: it is not plain FTP", errors.New(why))
+	s.giveUp(reply)
 }
 
 // notFTP describes a server that begins with b, if that is not FTP.

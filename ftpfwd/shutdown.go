@@ -1,10 +1,21 @@
 package ftpfwd
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // ErrNoGoodbye is the cause if the server ends the control connection without a
 // 221 or a 421, and the client has not ended it.
 var ErrNoGoodbye = errors.New("the server closed the control connection without a 221 or 421 reply")
+
+// A HangUpError is an [ErrNoGoodbye] of a session that had lasted for a time.
+type HangUpError struct{ After time.Duration }
+
+func (e *HangUpError) Error() string { return ErrNoGoodbye.Error() }
+
+// Is reports whether target is [ErrNoGoodbye].
+func (e *HangUpError) Is(target error) bool { return target == ErrNoGoodbye }
 
 var (
 	errStopping    = errors.New("the tunnel is shutting down")
@@ -59,7 +70,7 @@ func (s *session) endClient() {
 	s.client.shutdown()
 	if s.phase == relaying && !s.server.goodbye && !s.client.ended {
 		s.server.goodbye = true
-		s.source.warn(ServerHungUp, "control connection lost", ErrNoGoodbye)
+		s.source.warn(ServerHungUp, "control connection lost", &HangUpError{time.Since(s.began)})
 	}
 	if s.client.ended {
 		s.end()
@@ -75,7 +86,7 @@ func (s *session) endUnconnected() {
 	case s.client.ended || s.client.shut != shutNot && s.client.idle():
 		s.end()
 	case s.server.ended:
-		s.giveUp(errNoGreeting)
+		s.noGreeting()
 	case s.draining && s.phase == awaitTarget:
 		s.giveUp(errStopping)
 	}

@@ -19,6 +19,7 @@ type transfer struct {
 	data     *dataConn
 	share    atomic.Pointer[share]
 	final    finalReply // while it is finishing
+	answered bool       // the server has sent its final reply
 	aborted  bool       // the client has sent an ABOR since
 	uploader timer      // for its client, while it waits for it
 }
@@ -114,6 +115,7 @@ func (s *session) commandTransfer(ctx context.Context, c command, line []byte, w
 	}
 	if t.path != nil {
 		t.path.commanded = true
+		t.path.waiting++
 	}
 	s.transfers = append(s.transfers, t)
 	s.source.emit(Event{Kind: TransferStarted, Transfer: t.Transfer})
@@ -159,7 +161,9 @@ func (s *session) bind() {
 func (s *session) rebind(refused *dataPath) {
 	for _, t := range s.transfers {
 		if t.path == refused {
-			t.path = s.paths.newest()
+			if t.path = s.paths.newest(); t.path != nil {
+				t.path.waiting++
+			}
 		}
 	}
 	s.bind()
@@ -220,6 +224,7 @@ func (s *session) endUnanswered(t *transfer) {
 // conclude ends t with the server's final reply, and returns what the client
 // receives: no success after a failure.
 func (s *session) conclude(t *transfer, line []byte, l replyLine) disposition {
+	t.answered = true
 	d, code := relay(line), l.code
 	switch {
 	case l.positive() && t.Err != nil:
@@ -286,6 +291,9 @@ func failureText(t *transfer) string {
 func (s *session) endTransfer(t *transfer, code int) {
 	t.Reply, t.Duration, t.Bytes = code, time.Since(t.began), t.moved()
 	if t.path != nil {
+		if t.answered || !t.awaitsServer() {
+			t.path.waiting--
+		}
 		t.Method, t.ServerMethod = t.path.clientMethod, t.path.serverMethod
 	}
 	s.transfers = slices.DeleteFunc(s.transfers, func(other *transfer) bool { return other == t })

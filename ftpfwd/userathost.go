@@ -100,7 +100,7 @@ func (e connected) apply(_ context.Context, s *session) {
 		s.methods = s.f.methods.of(cacheKey{route: e.route.key(), server: s.target.address})
 		s.server.start(s, e.route.Conn)
 		if s.routing != nil {
-			s.timers.start(&s.greetingBy, s.f.dialTimeout(), func() { s.giveUp(errNoGreeting) })
+			s.timers.start(&s.greetingBy, s.f.dialTimeout(), func() { s.noGreeting() })
 		}
 	}
 }
@@ -118,8 +118,15 @@ func (s *session) routedGreeting(line []byte, l replyLine) disposition {
 	s.greeted()
 	user := command{verb: "USER", argument: s.routing.user}
 	s.source.user = user.argument
-	s.pass(user, []byte(user.redact()+"\r\n"), &request{kind: verbUser})
+	s.pass(user, []byte(user.redact()+"\r\n"), &request{kind: verbUser, answer: s.loginReply(verbUser)})
 	return drop()
+}
+
+// noGreeting ends a session whose server, which the login has named, does not
+// greet.
+func (s *session) noGreeting() {
+	s.source.warn(ServerUnreachable, "no connection to the FTP server", errNoGreeting)
+	s.giveUp(errNoGreeting)
 }
 
 // greeted lets the client's commands go to the server that it has named.

@@ -74,6 +74,9 @@ type NotSSHError struct {
 }
 
 func (e *NotSSHError) Error() string {
+	if e.Err == errStranger {
+		return fmt.Sprintf("answered %q instead of an SSH banner", e.Line)
+	}
 	return fmt.Sprintf("answered %q instead of an SSH banner (%v)", e.Line, e.Err)
 }
 

@@ -3,6 +3,7 @@ package tunnel
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -69,6 +70,32 @@ func TestHostKeyAlgorithmsHaveOpenSSHsOrder(t *testing.T) {
 	assert.Equal(t, ssh.KeyAlgoED25519, hostKeyAlgorithms(Hop{}, nil)[0])
 	assert.Equal(t, []string{ssh.KeyAlgoRSASHA512}, hostKeyAlgorithms(Hop{}, []string{"sk-unheard-of", ssh.KeyAlgoRSASHA512}))
 	assert.Equal(t, []string{ssh.KeyAlgoECDSA256}, hostKeyAlgorithms(Hop{HostKeyAlgorithms: []string{ssh.KeyAlgoECDSA256}}, nil))
+}
+
+func TestFTPServerInPlaceOfGatewayIsNotWaitedFor(t *testing.T) {
+	checkLeaks(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "220 ready\r\n")
+		_, _ = io.Copy(io.Discard, conn) // it waits for a command
+	}()
+	h := Hop{Alias: "gw", HostName: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, User: "u", PubkeyAuthentication: true}
+	e := failedHop(t, insecureConfig(h))
+	assert.Equal(t, OpHandshake, e.Op)
+	var stranger *NotSSHError
+	require.ErrorAs(t, e, &stranger)
+	assert.Equal(t, "220 ready", stranger.Line)
+	assert.EqualError(t, e, `handshake u@gw: answered "220 ready" instead of an SSH banner`)
+	require.NoError(t, l.Close())
+	<-served
 }
 
 func TestNoCommonAlgorithmIsPermanent(t *testing.T) {

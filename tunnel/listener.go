@@ -83,6 +83,15 @@ func (l *listener) Close() error {
 	return nil
 }
 
+// Settle notes that everybody who was told of l's address, and would connect, has
+// done so: a server that does not cancel forwards may lend the port to another
+// listener soon after Close.
+func (l *listener) Settle() {
+	l.link.router.mu.Lock()
+	defer l.link.router.mu.Unlock()
+	l.forward.settled = true
+}
+
 // Addr returns the address that was requested, with the port that the server
 // chose if port 0 was requested.
 func (l *listener) Addr() net.Addr { return addrOf(l.forward.host, l.forward.port) }

@@ -10,12 +10,14 @@ import (
 // Somebody may connect to a forward that was released, for whom its listener
 // waited: an FTP server that was given the address, and tries for as long as TCP
 // does, which is 127 seconds on Linux. So a port is not used again before restTime
-// is over, unless it is requested by number and the server has cancelled it.
+// is over, unless it is requested by number and the server has cancelled it, or
+// its listener is known to be settled.
 //
 // A server that rejects cancel-tcpip-forward keeps listening on such a forward,
 // which rests meanwhile. At most maxResting rest for a host: Dropbear grants 20 to
-// a connection, and leaks a socket for each further one that it rejects. Any other
-// server may choose the port again; maxEarly is how often it may do that in a row.
+// a connection, and leaks a socket for each further one that it rejects. Then one
+// whose listener was settled is used again before its time. Any other server may
+// choose the port again; maxEarly is how often it may do that in a row.
 const (
 	restTime   = 3 * time.Minute
 	maxResting = 16
@@ -51,13 +53,19 @@ func (r *router) portRejected() {
 func (r *router) mayRequest(host string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return !r.exhausted(host)
+}
+
+// exhausted reports whether the server will grant no further forward of host, or
+// should not be asked to. The caller holds mu.
+func (r *router) exhausted(host string) bool {
 	n := 0
 	for _, f := range r.forwards {
 		if f.state == resting && f.host == host {
 			n++
 		}
 	}
-	return !r.full && n < maxResting
+	return r.full || n >= maxResting
 }
 
 // reuse gives l the forward of host that has rested the longest, and reports
@@ -65,16 +73,18 @@ func (r *router) mayRequest(host string) bool {
 func (r *router) reuse(l *listener, host string, port uint32) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	early := port == 0 && r.exhausted(host)
 	var oldest *forward
 	for _, f := range r.forwards {
-		if f.rested() && f.host == host && (port == 0 || port == f.port) && (oldest == nil || f.since.Before(oldest.since)) {
+		usable := f.rested() || early && f.state == resting && f.settled
+		if usable && f.host == host && (port == 0 || port == f.port) && (oldest == nil || f.since.Before(oldest.since)) {
 			oldest = f
 		}
 	}
 	if oldest == nil {
 		return false
 	}
-	oldest.state = inUse
+	oldest.state, oldest.settled = inUse, false
 	oldest.listener = l
 	l.forward = oldest
 	return true
@@ -103,7 +113,9 @@ func (r *router) release(f *forward) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.listener = nil
-	r.noteLeft(f.port)
+	if !f.settled {
+		r.noteLeft(f.port)
+	}
 	if r.noCancel {
 		f.rest()
 		return

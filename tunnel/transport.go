@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"regexp"
 	"sync"
 	"time"
 )
@@ -15,10 +16,17 @@ var (
 	// errProtocolEnded is the cause if package ssh closed the transport. The
 	// error that package ssh returns has the reason.
 	errProtocolEnded = errors.New("SSH protocol ended")
+
+	errStranger = errors.New("another protocol")
 )
 
 // maxGreeting bounds how much of the first data from the server is kept.
-const maxGreeting = 256
+const maxGreeting = 2048
+
+// strangerGrace is how long a server whose first line is of another protocol has
+// for an identification string: it may send other lines before that (RFC 4253,
+// section 4.2).
+const strangerGrace = time.Second
 
 // A transport is the connection that carries an SSH connection. Package ssh
 // reports the end of a channel and the end of the whole connection in the same
@@ -34,6 +42,7 @@ type transport struct {
 	cause    error      // why the transport ended; nil while it is up
 	lastRead time.Time  // when a Read last returned data
 	greeting []byte     // the first data read
+	stranger bool       // greeting began like another protocol
 }
 
 func newTransport(conn net.Conn) *transport {
@@ -60,6 +69,10 @@ func (t *transport) Read(p []byte) (int, error) {
 		t.lastRead = time.Now()
 		if room := maxGreeting - len(t.greeting); room > 0 {
 			t.greeting = append(t.greeting, p[:min(n, room)]...)
+			if !t.stranger && otherProtocol.Match(t.greeting) {
+				t.stranger = true
+				time.AfterFunc(strangerGrace, t.failStranger)
+			}
 		}
 		if t.quickAck != nil {
 			t.quickAck()
@@ -147,6 +160,21 @@ func (t *transport) idle() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return time.Since(t.lastRead)
+}
+
+// otherProtocol matches the first line of FTP, SMTP and NNTP (a code), HTTP, IMAP,
+// POP3, VNC and rsync, and a TLS record.
+var otherProtocol = regexp.MustCompile(`^(?:[1-5][0-9][0-9][ -]|HTTP/|\* OK|\+OK|RFB |@RSYNCD:|[\x15\x16]\x03)`)
+
+// failStranger fails a transport on which there is no identification string yet,
+// and none can have been missed.
+func (t *transport) failStranger() {
+	t.mu.Lock()
+	full := len(t.greeting) == maxGreeting
+	t.mu.Unlock()
+	if !full && t.notSSH() != "" {
+		t.fail(errStranger)
+	}
 }
 
 // notSSH returns the first line that was read, or an empty string if the data

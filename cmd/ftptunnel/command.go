@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"strings"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -33,7 +33,7 @@ const examples = `  ftptunnel alice@gateway                        the FTP serve
   ftptunnel alice@gateway ftp.internal           one behind it
   ftptunnel -L 2100:ftp.internal:21 gateway      with a port of your choice
   ftptunnel -D 2121 gateway                      many: log in as user@ftp-host
-  ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'
+  ftptunnel run gateway -- lftp -c 'open -u bob,password {url}; mirror in out'
   ftptunnel check gateway                        what works, and what to change`
 
 // usage is the usage template, without the lines about commands and their help
@@ -63,7 +63,7 @@ func (p *program) command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := p.parse(args, settings.DefaultListen); err != nil {
+			if err := p.parse(c, args, settings.DefaultListen); err != nil {
 				return err
 			}
 			return p.forward(c.Context())
@@ -73,13 +73,12 @@ func (p *program) command() *cobra.Command {
 	root.AddCommand(commands...)
 	root.SetUsageTemplate(usage)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.SetHelpCommand(helpCommand(root))
+	root.AddCommand(p.versionCommand(), completionCommand())
 	for _, c := range append(commands, root) {
 		p.flags(c.Flags())
 		c.Flags().SortFlags = false
-		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-			return &settings.Error{Text: err.Error(), Hint: c.CommandPath() + " --help"}
-		})
+		c.SetFlagErrorFunc(flagError)
 	}
 	return root
 }
@@ -93,14 +92,16 @@ and runs the command with FTP_HOST, FTP_PORT and FTP_URL in its environment;
 {host}, {port} and {url} in its arguments are replaced. Exits with the command's
 status, 128+n if signal n ended it, 126 or 127 if it could not be run, and 1 if
 the tunnel did not come up.`,
-		Example: `  ftptunnel run gateway -- lftp -c 'open {url}; mirror in out'
-  ftptunnel run gateway ftp.internal -- curl -O {url}/report.csv`,
+		Example: `  ftptunnel run gateway -- lftp -c 'set net:max-retries 1; open -u bob,password {url}; mirror in out'
+  ftptunnel run gateway -- curl -u bob:password -O {url}/report.csv
+  ftptunnel run gateway -- wget --tries=1 --user=bob --password=password {url}/report.csv
+  ftptunnel run gateway ftp.internal -- curl -n -O {url}/report.csv   # ~/.netrc: machine 127.0.0.1 login bob ...`,
 		RunE: func(c *cobra.Command, args []string) error {
 			dash := c.ArgsLenAtDash()
 			if dash < 0 || dash == len(args) {
-				return &settings.Error{Text: "no command to run", Hint: "ftptunnel run gateway -- command args"}
+				return noChild(commandLine(c))
 			}
-			if err := p.parse(args[:dash], freePort); err != nil {
+			if err := p.parse(c, args[:dash], freePort); err != nil {
 				return err
 			}
 			return p.runChild(c.Context(), args[dash:])
@@ -123,10 +124,10 @@ Exits with 0 if at least one mode works (without --user: should work), else 1.`,
   ftptunnel check --user bob alice@gateway ftp.internal
   FTP_PASSWORD="$(pass ftp)" ftptunnel check --json --user bob gateway | jq .modes`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := p.parse(args, freePort); err != nil {
+			if err := p.parse(c, args, freePort); err != nil {
 				return err
 			}
-			return p.check(c.Context(), user, asJSON, commandLine(c.Flags(), "user", "json"))
+			return p.check(c.Context(), user, asJSON)
 		},
 	}
 	c.Flags().StringVar(&user, "user", "", "log in to the FTP server as `name` and try EPSV, PASV, EPRT and PORT;\nthe password is read from the environment, FTP_PASSWORD, or asked for")
@@ -134,9 +135,41 @@ Exits with 0 if at least one mode works (without --user: should work), else 1.`,
 	return c
 }
 
+// helpCommand, versionCommand and completionCommand are words that people type
+// after other programs' names. A host of such a name is reached as user@help.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [command]", Hidden: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, _, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			return c.Help()
+		},
+	}
+}
+
+func (p *program) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Hidden: true,
+		Run: func(c *cobra.Command, _ []string) { fmt.Fprintf(c.OutOrStdout(), "ftptunnel version %s\n", version()) },
+	}
+}
+
+func completionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "completion", Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return &settings.Error{Text: "there is no completion for shells", Hint: "if completion is a host, name the user too: ftptunnel user@completion"}
+		},
+	}
+}
+
 // parse checks the flags and the arguments before a command: the gateway and
 // the FTP server.
-func (p *program) parse(args []string, listen string) (err error) {
+func (p *program) parse(c *cobra.Command, args []string, listen string) (err error) {
+	p.in.Command = commandLine(c)
 	switch len(args) {
 	case 0:
 	case 1:
@@ -147,10 +180,33 @@ func (p *program) parse(args []string, listen string) (err error) {
 			return &settings.Error{Text: "the name of the FTP server is empty", Hint: "leave it out for localhost:21, on the gateway"}
 		}
 	default:
-		return &settings.Error{Text: fmt.Sprintf("too many arguments: %q", args[2:]), Hint: "to run a command with a tunnel: ftptunnel run " + args[0] + " " + args[1] + " -- " + strings.Join(args[2:], " ")}
+		return tooMany(p.in.Command, args)
 	}
 	p.settings, err = p.in.Parse(listen)
 	return err
+}
+
+// tooMany returns the error for more than two arguments: perhaps a port, as telnet
+// takes it, or a command to run.
+func tooMany(line settings.CommandLine, args []string) error {
+	e := &settings.Error{Text: fmt.Sprintf("too many arguments: %q", args[2:])}
+	if _, err := strconv.ParseUint(args[2], 10, 16); err == nil && len(args) == 3 {
+		e.Hint = "give the port with a colon: " + line.With(args[0], args[1]+":"+args[2]).String()
+		return e
+	}
+	line.Command, line.Child = "ftptunnel run", append(args[2:], line.Child...)
+	e.Hint = "to run a command with a tunnel: " + line.With(args[0], args[1]).String()
+	return e
+}
+
+// noChild returns the error for run without a command: everything is before --, or
+// there is none.
+func noChild(line settings.CommandLine) error {
+	line.Child = []string{"command", "args"}
+	if len(line.Args) == 0 {
+		line.Args = []string{"gateway"}
+	}
+	return &settings.Error{Text: "no command to run", Hint: line.String()}
 }
 
 // version returns the module's version, as built.

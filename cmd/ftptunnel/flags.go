@@ -1,13 +1,15 @@
 package main
 
 import (
-	"regexp"
-	"slices"
-	"strings"
+	"errors"
+	"fmt"
+	"strconv"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 )
 
 // flags adds the flags that all commands have to f.
@@ -39,37 +41,47 @@ func (p *program) flags(f *pflag.FlagSet) {
 	_ = f.MarkHidden("no-command") // for the habit of ssh -N -L
 }
 
-// commandLine returns the command line of ftptunnel with the flags and arguments
-// that were given to f, without the flags in leaveOut.
-func commandLine(f *pflag.FlagSet, leaveOut ...string) string {
-	line := "ftptunnel"
+// flagError returns the error for a flag that cannot be parsed.
+func flagError(c *cobra.Command, err error) error {
+	e := &settings.Error{Text: wording.Of(err), Hint: c.CommandPath() + " --help"}
+	var value *pflag.InvalidValueError
+	if !errors.As(err, &value) {
+		return e
+	}
+	f := value.GetFlag()
+	name := "--" + f.Name
+	switch f.Value.Type() {
+	case "int", "count":
+		e.Text = fmt.Sprintf("%s takes a number, not %q", name, value.GetValue())
+		if errors.Is(err, strconv.ErrRange) {
+			e.Text = fmt.Sprintf("%s takes a smaller number than %s", name, value.GetValue())
+		}
+	case "duration":
+		e.Text = fmt.Sprintf("%s takes a time with its unit, not %q", name, value.GetValue())
+		e.Hint = "such as " + name + "=30s or " + name + "=5m"
+	case "bool":
+		e.Text = fmt.Sprintf("%s takes no value, not %q", name, value.GetValue())
+	}
+	return e
+}
+
+// commandLine returns what was typed for c.
+func commandLine(c *cobra.Command) settings.CommandLine {
+	f := c.Flags()
+	line := settings.CommandLine{Command: c.CommandPath(), Args: f.Args()}
+	if dash := f.ArgsLenAtDash(); dash >= 0 {
+		line.Args, line.Child = line.Args[:dash], line.Args[dash:]
+	}
 	f.Visit(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		if several, is := f.Value.(pflag.SliceValue); is {
 			values = several.GetSlice()
 		}
 		for _, v := range values {
-			switch {
-			case slices.Contains(leaveOut, f.Name):
-			case f.Value.Type() == "bool" && v == "true":
-				line += " --" + f.Name
-			default:
-				line += " --" + f.Name + "=" + shellWord(v)
-			}
+			line.Flags = append(line.Flags, settings.Flag{
+				Name: f.Name, Letter: f.Shorthand, Value: v, Switch: f.Value.Type() == "bool" && v == "true",
+			})
 		}
 	})
-	for _, arg := range f.Args() {
-		line += " " + shellWord(arg)
-	}
 	return line
-}
-
-var harmless = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
-
-// shellWord returns s as a word for a shell, in quotes if it needs them.
-func shellWord(s string) string {
-	if harmless.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -22,7 +22,7 @@ func parsed(t *testing.T, args ...string) (*program, error) {
 	p := &program{in: settings.Defaults()}
 	root := p.command()
 	require.NoError(t, root.ParseFlags(args))
-	return p, p.parse(root.Flags().Args(), settings.DefaultListen)
+	return p, p.parse(root, root.Flags().Args(), settings.DefaultListen)
 }
 
 func TestArgumentsNameGatewayAndServer(t *testing.T) {
@@ -75,7 +75,7 @@ func TestInvalidCommandLinesExitWith2AndHint(t *testing.T) {
 		"-4 -6 gw":                        "contradict",
 		"--log-format=xml gw":             `unknown log format "xml"`,
 		"-p 70000 gw":                     "no such port: 70000",
-		"-p x gw":                         "invalid argument",
+		"-p x gw":                         `--port takes a number, not "x"`,
 		"-L 2121:a:21 gw b":               "both -L and b name the FTP server",
 		"-L 2121 gw":                      "cannot parse -L 2121",
 		"-L 2121:a gw":                    "cannot parse -L 2121:a",
@@ -101,6 +101,21 @@ func TestInvalidCommandLinesExitWith2AndHint(t *testing.T) {
 		"run gw --":                       "no command to run",
 		"run -- true":                     "no gateway given",
 		"run -L 1:a:21 -L 2:b:21 gw -- x": "a command is run with one FTP server",
+		"--drain-timeout=5 gw":            `--drain-timeout takes a time with its unit, not "5"`,
+		"--max-clients=1e3 gw":            `--max-clients takes a number, not "1e3"`,
+		"-p 99999999999999999999 gw":      "--port takes a smaller number",
+		"--fxp=maybe gw":                  `--fxp takes no value, not "maybe"`,
+		"-p":                              "flag needs an argument",
+		"-i /nonexistent gw":              "identity file: /nonexistent does not exist",
+		"-i . gw":                         "identity file: .: is a directory",
+		"-i flags_test.go gw":             "identity file: flags_test.go has no key",
+		"-F /nonexistent gw":              "configuration file: /nonexistent does not exist",
+		"-o Foo=bar gw":                   "oo",
+		"-F none -J j:x gw":               "",
+		"gw:22 ftp":                       `destination "gw:22": a name with a port`,
+		"@gw":                             `destination "@gw": no user name before the @`,
+		"completion bash":                 "there is no completion for shells",
+		"--allow-user=no-such-user gw":    "there is no user no-such-user",
 	} {
 		var stdout, stderr bytes.Buffer
 		status := run(context.Background(), strings.Fields(line), &stdout, &stderr)
@@ -144,8 +159,33 @@ func TestHelpShowsUsageAndFlags(t *testing.T) {
 	}
 }
 
-func TestShellWordQuotes(t *testing.T) {
-	assert.Equal(t, "alice@gateway", shellWord("alice@gateway"))
-	assert.Equal(t, `'[::1]:21'`, shellWord("[::1]:21"))
-	assert.Equal(t, `'it'\''s'`, shellWord("it's"))
+func TestHintsOfCommandLineRepeatIt(t *testing.T) {
+	for line, hint := range map[string]string{
+		"-p 2222 gw localhost 21":        "give the port with a colon: ftptunnel --port=2222 gw localhost:21",
+		"run -q gw localhost 21 -- curl": "give the port with a colon: ftptunnel run --quiet gw localhost:21 -- curl",
+		"-p 2222 gw ftp lftp":            "to run a command with a tunnel: ftptunnel run --port=2222 gw ftp -- lftp",
+		"run -p 2222 gw":                 "ftptunnel run --port=2222 gw -- command args",
+		"-i k -L 2121:a:21 gw b":         "leave out one of them: ftptunnel --identity=k --listen=2121:a:21 gw",
+		"-i k -D 2121 gw b":              "leave it out: ftptunnel --identity=k --dynamic=2121 gw",
+		"check -i k -D 2121 gw":          "ftptunnel check --identity=k gw ftp-host",
+		"check -i k gw1,gw2 ftp":         "ftptunnel check --identity=k gw1 ftp",
+		"-l bob gw:2200 ftp":             "give the port with -p: ftptunnel --login=bob --port=2200 gw ftp",
+	} {
+		var stdout, stderr bytes.Buffer
+		assert.Equal(t, 2, run(context.Background(), strings.Fields(line), &stdout, &stderr), line)
+		assert.Contains(t, stderr.String(), "hint: "+hint+"\n", line)
+	}
+}
+
+// People try the words of other programs.
+func TestHelpAndVersionAreNoHosts(t *testing.T) {
+	for line, want := range map[string]string{
+		"help": "ftptunnel [flags] [user@]gateway", "help run": "ftptunnel run [flags]", "help check": "ftptunnel check [flags]",
+		"version": "ftptunnel version ",
+	} {
+		var stdout, stderr bytes.Buffer
+		assert.Zero(t, run(context.Background(), strings.Fields(line), &stdout, &stderr), line)
+		assert.Contains(t, stdout.String(), want)
+		assert.Empty(t, stderr.String())
+	}
 }

@@ -19,6 +19,7 @@
 //	settings  checked values            child     the command of run
 //	events    the stream of events      greeting  whether an FTP server answers
 //	owner     users of connections      terminal  questions to the user
+//	wording   errors in plain words
 //
 // hint is above forward and gateway because it explains their errors. Only main,
 // check and eventlog show anything to people; the others return errors and publish

@@ -14,7 +14,9 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 	"example.org/ftptunnel/knownhosts"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
 // patience bounds each wait for a standard stream to be read.
@@ -63,11 +65,10 @@ func show(w io.Writer, text string) {
 // report writes err to standard error and returns the exit status.
 func (p *program) report(err error) int {
 	show(p.stderr, p.explain(err))
-	setting := new(settings.Error)
 	switch {
 	case errors.Is(err, errInterrupted):
 		return interruptedStatus
-	case errors.As(err, &setting):
+	case isUsage(err):
 		return 2
 	}
 	return 1
@@ -77,7 +78,7 @@ func (p *program) report(err error) int {
 // JSON, a line of the log.
 func (p *program) explain(err error) string {
 	if p.in.LogFormat == "json" {
-		return eventlog.JSON(events.Event{Kind: events.Failed, Time: time.Now(), Err: err})
+		return eventlog.JSON(events.Event{Kind: events.Failed, Time: time.Now(), Err: err}, p.adviser())
 	}
 	var text strings.Builder
 	var host *knownhosts.HostKeyError
@@ -86,9 +87,25 @@ func (p *program) explain(err error) string {
 			fmt.Fprintln(&text, terminal.Printable(w)) // as ssh does
 		}
 	}
-	fmt.Fprintf(&text, "error: %s\n", terminal.OneLine(err.Error()))
-	for _, h := range hint.For(err) {
+	fmt.Fprintf(&text, "error: %s\n", terminal.OneLine(wording.Of(err)))
+	for _, h := range p.adviser().For(err) {
 		fmt.Fprintf(&text, "hint: %s\n", terminal.OneLine(h))
 	}
 	return text.String()
 }
+
+// isUsage reports whether err is an error of the command line.
+func isUsage(err error) bool {
+	var setting *settings.Error
+	var config *sshconfig.Error
+	if errors.As(err, &config) {
+		switch config.Problem {
+		case sshconfig.OnCommandLine, sshconfig.InName, sshconfig.PortInName:
+			return true
+		}
+	}
+	return errors.As(err, &setting)
+}
+
+// adviser returns what gives hints about this run of the program.
+func (p *program) adviser() hint.Adviser { return hint.Adviser{Typed: p.in.Command} }

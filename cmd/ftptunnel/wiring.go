@@ -63,6 +63,11 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 	if len(p.settings.Forwards) != 1 {
 		return &settings.Error{Text: "a command is run with one FTP server", Hint: "give -L once, or not at all"}
 	}
+	if status, err := child.Find(command[0]); err != nil {
+		p.report(err)
+		p.status = status
+		return nil
+	}
 	stream := p.observe(p.settings.Log)
 	defer stream.Close(patience)
 	up, stop := forward.UntilSignal(ctx)
@@ -87,7 +92,7 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 	}
 	p.status = status
 	if err != nil {
-		show(p.stderr, p.explain(err))
+		p.report(err)
 	}
 	return nil
 }
@@ -110,12 +115,13 @@ func stopped(ctx context.Context, err error) error {
 
 // check is the command check. Its findings are in the report and in the exit
 // status.
-func (p *program) check(ctx context.Context, user string, asJSON bool, command string) error {
+func (p *program) check(ctx context.Context, user string, asJSON bool) error {
+	typed := p.settings.Command
 	switch {
 	case len(p.settings.Forwards) != 1 || p.settings.Forwards[0].Server == "":
-		return &settings.Error{Text: "check looks at one FTP server", Hint: "ftptunnel check " + p.in.Gateway + " ftp-host"}
+		return &settings.Error{Text: "check looks at one FTP server", Hint: typed.Without("listen", "dynamic", "allow-target").With(p.in.Gateway, "ftp-host").String()}
 	case len(p.settings.Gateways) > 1:
-		return &settings.Error{Text: "check looks at one gateway", Hint: "ftptunnel check " + p.settings.Gateways[0]}
+		return &settings.Error{Text: "check looks at one gateway", Hint: typed.With(append([]string{p.settings.Gateways[0]}, typed.Args[1:]...)...).String()}
 	case strings.ContainsFunc(user, unicode.IsControl):
 		return &settings.Error{Text: fmt.Sprintf("not a user name: %q", user), Hint: "--user bob"}
 	}
@@ -128,7 +134,8 @@ func (p *program) check(ctx context.Context, user string, asJSON bool, command s
 	stream := p.observe(log)
 	defer stream.Close(patience)
 	works, err := check.Run(ctx, check.Options{
-		Settings: p.settings, User: user, JSON: asJSON, Command: command,
+		Settings: p.settings, User: user, JSON: asJSON, Advise: p.adviser(),
+		Command: typed.Without("user", "json").WithCommand("ftptunnel").String(),
 		Connect: func(ctx context.Context, gateway string, hops []tunnel.Hop) tunnel.Config {
 			return p.connectWith(ctx, gateway, hops, stream)
 		},
@@ -153,7 +160,7 @@ func (p *program) warn(stream *events.Stream, text string) {
 // observe returns a stream of events that the log observes.
 func (p *program) observe(s settings.Log) *events.Stream {
 	stream := &events.Stream{}
-	stream.Observe(eventlog.New(p.stderr, s).Observer())
+	stream.Observe(eventlog.New(p.stderr, s, p.adviser()).Observer())
 	return stream
 }
 

@@ -22,6 +22,10 @@ const column = 36
 
 // A conversation prints the steps of the demonstration, and below each what client
 // and server send, side by side. It is safe for concurrent use.
+//
+// The tunnel reports a transfer a moment after its final reply, when the client
+// continues. The line about the data stands before the reply all the same: the reply
+// and what follows wait for it.
 type conversation struct {
 	out    io.Writer
 	colour bool
@@ -30,10 +34,19 @@ type conversation struct {
 	steps  int
 	headed int64            // the session whose column heads were printed last
 	moved  map[string]int64 // bytes by mode and direction
+	lines  []*line          // that are not printed yet, because the first waits
+	data   map[int64]*line  // about the data that a session moves now
+}
+
+// A line of the conversation.
+type line struct {
+	text   string
+	placed bool // it is among the lines, or printed
+	waits  bool // its text is not known yet
 }
 
 func newConversation(out io.Writer) *conversation {
-	return &conversation{out: out, colour: isTerminal(out), moved: map[string]int64{}}
+	return &conversation{out: out, colour: isTerminal(out), moved: map[string]int64{}, data: map[int64]*line{}}
 }
 
 // Parameters of the escape sequence that selects a colour (ECMA-48, SGR).
@@ -58,7 +71,36 @@ func (c *conversation) paint(colour, text string) string {
 }
 
 func (c *conversation) line(format string, args ...any) {
-	fmt.Fprintf(c.out, format+"\n", args...)
+	c.place(&line{text: fmt.Sprintf(format, args...)})
+}
+
+// place puts l behind the lines before.
+func (c *conversation) place(l *line) {
+	l.placed = true
+	c.lines = append(c.lines, l)
+	c.flush()
+}
+
+// flush prints the lines up to the first that waits.
+func (c *conversation) flush() {
+	for len(c.lines) > 0 && !c.lines[0].waits {
+		fmt.Fprintln(c.out, c.lines[0].text)
+		c.lines = c.lines[1:]
+	}
+}
+
+// settle sets the text of the line about a session's data, if it moves any.
+func (c *conversation) settle(session int64, text string) {
+	l := c.data[session]
+	if l == nil {
+		return
+	}
+	delete(c.data, session)
+	l.text, l.waits = text, false
+	if !l.placed {
+		c.place(l)
+	}
+	c.flush()
 }
 
 // step prints the heading of the next step and a text about it.
@@ -89,19 +131,30 @@ func (c *conversation) event(e ftpfwd.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch e.Kind {
+	case ftpfwd.TransferStarted:
+		c.data[e.Session] = &line{waits: true}
 	case ftpfwd.LinePassed:
 		c.head(e)
+		if l := c.data[e.Session]; l != nil && !l.placed && isFinal(e.Line) {
+			c.place(l)
+		}
 		c.passed(e.Line)
 	case ftpfwd.TransferEnded:
 		c.head(e)
-		c.transferred(e.Transfer)
+		c.settle(e.Session, c.transferred(e.Transfer))
 	case ftpfwd.Warned:
 		c.warning(e.Text, e.Err)
 	case ftpfwd.SessionClosed:
+		c.settle(e.Session, "")
 		if e.Err != nil {
 			c.warning("the control connection failed", e.Err)
 		}
 	}
+}
+
+// isFinal reports whether l is a final reply of the server (RFC 959, 4.2).
+func isFinal(l ftpfwd.Line) bool {
+	return l.From == ftpfwd.Server && l.Received != "" && strings.Contains("245", l.Received[:1])
 }
 
 // warning prints text and, if it is not nil, err.
@@ -148,25 +201,29 @@ func (c *conversation) passed(l ftpfwd.Line) {
 	}
 }
 
-// transferred prints a transfer: the direction, size and duration.
-func (c *conversation) transferred(t ftpfwd.Transfer) {
+// transferred returns the line about a transfer: the direction, size and duration.
+func (c *conversation) transferred(t ftpfwd.Transfer) string {
 	c.moved[t.Method+string(t.Direction)] += t.Bytes
 	arrow := "◀══"
 	if t.Direction == ftpfwd.Upload {
 		arrow = "══▶"
 	}
 	if t.Err != nil {
-		c.row(red, t.Command+" "+t.File, " ✕ ", t.Err.Error())
-		return
+		return c.columns(red, t.Command+" "+t.File, " ✕ ", t.Err.Error())
 	}
-	c.row(cyan, size(t.Bytes)+" of data", arrow, size(t.Bytes)+" in "+max(t.Duration.Round(time.Millisecond), time.Millisecond).String())
+	return c.columns(cyan, size(t.Bytes)+" of data", arrow, size(t.Bytes)+" in "+max(t.Duration.Round(time.Millisecond), time.Millisecond).String())
 }
 
 // row prints one line of both columns.
 func (c *conversation) row(colour, left, arrow, right string) {
+	c.line("%s", c.columns(colour, left, arrow, right))
+}
+
+// columns returns one line of both columns.
+func (c *conversation) columns(colour, left, arrow, right string) string {
 	left, right = fit(left), fit(right)
 	padding := strings.Repeat(" ", column-utf8.RuneCountInString(left))
-	c.line("  %s%s %s %s", c.paint(colour, left), padding, c.paint(colour, arrow), c.paint(colour, right))
+	return fmt.Sprintf("  %s%s %s %s", c.paint(colour, left), padding, c.paint(colour, arrow), c.paint(colour, right))
 }
 
 // fit shortens text to the width of a column.

@@ -41,6 +41,22 @@ func TestDemoRewritesAddressesInEveryMode(t *testing.T) {
 	}
 }
 
+// The tunnel reports a transfer when the client continues, and that is in the next
+// section.
+func TestDemoShowsDataBetweenTheRepliesOfItsCommand(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, 0, run(t.Context(), nil, &stdout, &stderr), "%s%s", &stdout, &stderr)
+	var words []string // the command, the replies and the data of each section
+	for _, m := range regexp.MustCompile(`(?m)^(?:\d  .*: ([A-Z]{4})|  (STOR|RETR|150|226|1 MiB of data).*)$`).FindAllStringSubmatch(stdout.String(), -1) {
+		words = append(words, m[1]+m[2])
+	}
+	var want []string
+	for _, mode := range []string{"EPSV", "PASV", "EPRT", "PORT"} {
+		want = append(want, mode, "STOR", "150", "1 MiB of data", "226", "RETR", "150", "1 MiB of data", "226")
+	}
+	assert.Equal(t, want, words, "%s", &stdout)
+}
+
 func TestServeFlagServesClientsUntilInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()

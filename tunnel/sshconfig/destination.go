@@ -60,7 +60,7 @@ func parseDestination(s string) (target, error) {
 		err = t.check()
 	}
 	if err != nil {
-		return target{}, fmt.Errorf("destination %q: %w", s, err)
+		return target{}, inName(s, err)
 	}
 	return t, nil
 }
@@ -79,10 +79,10 @@ func parseName(s string) (target, error) {
 		t.host = inside
 	}
 	if host, port, err := net.SplitHostPort(t.host); err == nil && !isIP(t.host) {
-		return target{}, fmt.Errorf("a port is given with -p, as in \"-p %s %s\", or as ssh://host:port", port, target{user: t.user, host: host})
+		return target{}, &portError{target{user: t.user, host: host}.String(), port}
 	}
 	if strings.Contains(t.host, ":") && !isIP(t.host) {
-		return target{}, errors.New("neither a host name nor an IP address (a port is given with -p)")
+		return target{}, errors.New("neither a host name nor an IP address")
 	}
 	return t, nil
 }
@@ -165,7 +165,7 @@ func parseUserHostPort(s string) (target, error) {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return target{}, fmt.Errorf("invalid port %q (an IPv6 address must be in brackets)", port)
+		return target{}, fmt.Errorf("invalid port %q", port)
 	}
 	t.port = int(n)
 	return t, nil

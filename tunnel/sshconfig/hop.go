@@ -14,7 +14,7 @@ import (
 // hop returns the hop that s configures for alias.
 func (r *resolver) hop(alias string, s settings) (tunnel.Hop, error) {
 	if s.set("refuseconnection") {
-		return tunnel.Hop{}, &Error{"RefuseConnection of " + alias + ": " + s.first("refuseconnection")}
+		return tunnel.Hop{}, &Error{Text: "RefuseConnection of " + alias + ": " + s.first("refuseconnection")}
 	}
 	v := values{settings: s}
 	h := tunnel.Hop{
@@ -51,7 +51,7 @@ func (r *resolver) hop(alias string, s settings) (tunnel.Hop, error) {
 		}
 	}
 	if v.err != nil {
-		return tunnel.Hop{}, &Error{"configuration of " + alias + ": " + v.err.Error()}
+		return tunnel.Hop{}, inFile("configuration of "+alias, v.err)
 	}
 	return h, nil
 }

@@ -41,7 +41,10 @@ var keywordAndRest = regexp.MustCompile(`^([A-Za-z0-9]+)(?:[ \t]*=[ \t]*|[ \t]+)
 
 // unsupported returns the error for a line that the built-in reader rejects.
 func unsupported(place, what string) error {
-	return &Error{place + ": " + what + " (the built-in reader does not support this; an OpenSSH client may)"}
+	if strings.HasPrefix(place, "-o:") {
+		return option("-o", place+": "+what, nil)
+	}
+	return &Error{Text: place + ": " + what, Problem: Unsupported}
 }
 
 func (l configLine) unsupported(what string) error { return unsupported(l.place, what) }

@@ -66,7 +66,7 @@ type configText struct {
 func configTexts(opts Options, local account) ([]configText, error) {
 	lines := strings.Join(opts.Settings, "\n") + "\n"
 	if strings.Count(lines, "\n") > max(1, len(opts.Settings)) {
-		return nil, &Error{"-o: more than one line"}
+		return nil, option("-o", "-o: more than one line", nil)
 	}
 	texts := []configText{{name: "-o", text: []byte(lines), commandLine: true}}
 	read := func(name string, required, system bool) error {
@@ -75,7 +75,7 @@ func configTexts(opts Options, local account) ([]configText, error) {
 			return nil
 		}
 		if err != nil {
-			return &Error{"configuration file: " + err.Error()}
+			return inFile("configuration file", err)
 		}
 		texts = append(texts, configText{name: name, text: append(text, '\n'), system: system})
 		return nil
@@ -114,12 +114,12 @@ func commandLine(opts Options) settings {
 func parseText(text configText, host string) (settings, error) {
 	config, err := ssh_config.DecodeBytes(text.text)
 	if err != nil {
-		return nil, &Error{text.name + ": " + err.Error()}
+		return nil, inFile(text.name, err)
 	}
 	s := settings{}
 	for keyword := range valueForms {
 		if s[keyword], err = config.GetAll(host, keyword); err != nil {
-			return nil, &Error{text.name + ": " + err.Error()}
+			return nil, inFile(text.name, err)
 		}
 	}
 	// Unlike any other "none", this one does not override later values.
@@ -170,7 +170,7 @@ func distinct(names []string) (kept []string) {
 func (s settings) expand(t target, local account) error {
 	name, err := expandTokens(s.first("hostname"), map[byte]string{'%': "%", 'h': t.host}, nil)
 	if err != nil {
-		return &Error{"HostName of " + t.host + ": " + err.Error()}
+		return inFile("HostName of "+t.host, err)
 	}
 	s["hostname"] = []string{strings.ToLower(name)}
 
@@ -178,7 +178,7 @@ func (s settings) expand(t target, local account) error {
 	var files []string
 	for _, name := range strings.Fields(s.first("userknownhostsfile")) {
 		if name, err = local.expandFile(name, tokens); err != nil {
-			return &Error{"UserKnownHostsFile of " + t.host + ": " + err.Error()}
+			return inFile("UserKnownHostsFile of "+t.host, err)
 		}
 		files = append(files, name)
 	}
@@ -188,7 +188,7 @@ func (s settings) expand(t target, local account) error {
 	}
 	agent, err := local.expandFile(s.first("identityagent"), tokens)
 	if err != nil {
-		return &Error{"IdentityAgent of " + t.host + ": " + err.Error()}
+		return inFile("IdentityAgent of "+t.host, err)
 	}
 	s["identityagent"] = []string{agent}
 	return nil

@@ -3,7 +3,6 @@ package sshconfig
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -26,16 +25,6 @@ type Options struct {
 	// "none" always uses the built-in reader.
 	SSH string
 }
-
-// An Error reports a configuration that cannot be used: ssh rejects it, the
-// built-in reader does not support it, or it asks for something that package
-// tunnel cannot do. Resolving again returns the same error until somebody
-// changes the configuration.
-type Error struct {
-	Text string // the problem, with file and line where known
-}
-
-func (e *Error) Error() string { return e.Text }
 
 // maxHops bounds a chain of jump hosts. Configuration files can make it
 // endless.
@@ -65,7 +54,7 @@ const maxHops = 16
 // as "no". All other keywords are ignored: those about tokens (PKCS11Provider,
 // SecurityKeyProvider), other authentication methods, forwarding, terminals and
 // control sockets. Unlike ssh, which prints a warning, Resolve returns an error
-// if a file of -i does not exist.
+// if a file of -i cannot be read or has no key.
 //
 // The built-in reader returns an [*Error] with file and line for every line
 // that it might read differently from ssh. It accepts unknown values of ignored
@@ -79,7 +68,7 @@ func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Ho
 	if err != nil {
 		return nil, err
 	}
-	if err := local.checkIdentityFiles(opts.IdentityFiles); err != nil {
+	if err := local.checkFiles(opts); err != nil {
 		return nil, err
 	}
 	r := resolver{local: local}
@@ -95,20 +84,6 @@ func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Ho
 		return nil, err
 	}
 	return r.hops(ctx, t, opts, nil)
-}
-
-// checkIdentityFiles returns an error if one of the files of -i does not exist.
-func (a account) checkIdentityFiles(names []string) error {
-	for _, name := range names {
-		name, err := a.expandTilde(name)
-		if err != nil {
-			return err
-		}
-		if _, err := os.Stat(name); err != nil {
-			return fmt.Errorf("identity file: %w", err)
-		}
-	}
-	return nil
 }
 
 // A resolver resolves the hops of one destination.
@@ -129,9 +104,9 @@ func (r *resolver) hops(ctx context.Context, t target, opts Options, path []stri
 	path = append(path, step)
 	switch {
 	case loop:
-		return nil, &Error{"ProxyJump loop: " + strings.Join(path, ", ")}
+		return nil, &Error{Text: "ProxyJump loop: " + strings.Join(path, ", ")}
 	case len(path) > maxHops:
-		return nil, &Error{fmt.Sprintf("more than %d hops: %s", maxHops, strings.Join(path, ", "))}
+		return nil, &Error{Text: fmt.Sprintf("more than %d hops: %s", maxHops, strings.Join(path, ", "))}
 	}
 
 	s, err := r.read(ctx, t, opts)
@@ -143,12 +118,15 @@ func (r *resolver) hops(ctx context.Context, t target, opts Options, path []stri
 		return []tunnel.Hop{hop}, err
 	}
 	earlier, last, err := r.jump(t, s)
-	if err != nil {
+	switch {
+	case err != nil && opts.Jump != "":
+		return nil, option("-J", err.Error(), err)
+	case err != nil:
 		return nil, err
 	}
 	if last.host == hop.HostName && (last.port == hop.Port || last.port == 0 && hop.Port == 22) &&
 		(last.user == hop.User || last.user == "") {
-		return nil, &Error{"jumphost loop via " + last.host + ` (a section "Host ` + last.host + `" with "ProxyJump none" ends it)`}
+		return nil, &Error{Text: "jumphost loop via " + last.host, Problem: JumpLoop, Host: last.host}
 	}
 	before, err := r.hops(ctx, last, Options{ConfigFile: opts.ConfigFile, Jump: earlier}, path)
 	if err != nil {
@@ -177,7 +155,7 @@ func (r *resolver) jump(t target, s settings) (earlier string, last target, err 
 		earlier, last, err = splitJump(list)
 	}
 	if err != nil {
-		return "", target{}, &Error{"ProxyJump of " + t.host + ": " + err.Error()}
+		return "", target{}, inFile("ProxyJump of "+t.host, err)
 	}
 	return earlier, last, nil
 }

@@ -161,7 +161,7 @@ func TestResolveAcceptsNoneForUnsupportedKeywords(t *testing.T) {
 }
 
 func TestResolveSetsEveryFieldOfHop(t *testing.T) {
-	key := writeConfig(t, "")
+	key := writeConfig(t, "-----BEGIN OPENSSH PRIVATE KEY-----\n")
 	config := writeConfig(t, `
 Host alias
   HostName name.example

@@ -51,7 +51,7 @@ func FindSSH(ctx context.Context, opts Options) (string, error) {
 func runSSHG(ctx context.Context, path string, t target, opts Options) (settings, error) {
 	out, complaint, err := runSSH(ctx, path, sshArguments(t, opts)...)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 255 && complaint != "" {
-		return nil, &Error{strings.TrimSpace(complaint)}
+		return nil, rejected(strings.TrimSpace(complaint))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s -G %s: %w", path, t.host, err)
@@ -61,6 +61,17 @@ func runSSHG(ctx context.Context, path string, t target, opts Options) (settings
 		return nil, fmt.Errorf("%s -G %s: no hostname in the output", path, t.host)
 	}
 	return s, nil
+}
+
+// rejected returns the error for a configuration about which ssh complains.
+func rejected(complaint string) *Error {
+	switch {
+	case strings.HasPrefix(complaint, "command-line"):
+		return option("-o", complaint, nil)
+	case strings.Contains(complaint, "-J argument"):
+		return option("-J", complaint, nil)
+	}
+	return &Error{Text: complaint}
 }
 
 // sshArguments returns the arguments with which ssh prints its configuration
@@ -113,7 +124,7 @@ func runSSH(ctx context.Context, path string, args ...string) (stdout, stderr st
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case limited.Err() != nil:
-		err = fmt.Errorf("no answer within %v (a slow \"Match exec\", or CanonicalizeHostname without a name server?)", sshTimeout)
+		err = fmt.Errorf("%w for %v", ErrSlow, sshTimeout)
 	}
 	return out.String(), complaint.String(), err
 }

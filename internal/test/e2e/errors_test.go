@@ -64,7 +64,7 @@ func TestErrorIsReportedOnceWithHint(t *testing.T) {
 		{"too many log in", []string{"MaxStartups 1:100:1"}, occupy, []string{"gateway"}, 1,
 			[]string{`error: handshake root@gateway: answered "Exceeded MaxStartups" instead of an SSH banner`, "hint: too many others"}},
 		{"an FTP server instead", nil, nil, []string{"-o", "ProxyCommand=echo 220 ready", "gateway"}, 1,
-			[]string{`answered "220 ready"`, "hint: that is an FTP or mail server", "ftptunnel gateway gateway:22"}},
+			[]string{`answered "220 ready"`, "hint: that is an FTP or mail server", " gateway gateway:22"}},
 		{"no gateway given", nil, nil, nil, 2, []string{"error: no gateway given", "hint: ftptunnel [user@]gateway"}},
 		{"unknown flag", nil, nil, []string{"--frobnicate", "gateway"}, 2, []string{"error: unknown flag: --frobnicate", "hint: "}},
 		{"an error in the configuration", nil,
@@ -106,6 +106,20 @@ func TestServerThatIsDownIsReportedToClients(t *testing.T) {
 		assert.Contains(s.t, line[attrHint], "nothing listens on localhost:21 there")
 		s.vsftpd(s.Gateway)
 		s.curl(here)
+	})
+}
+
+// A name that the gateway cannot resolve needs the user: trying again does not help.
+func TestServerNameThatDoesNotExistEndsProgramAtFirstClient(t *testing.T) {
+	lab.Require(t, "curl")
+	throughEach(t, func(s *site) {
+		s.Gateway.WriteFile(s.t, "/etc/nsswitch.conf", "hosts: files\n") // without a name server a name does not exist
+		p := s.start("gateway", "nowhere.invalid")
+		r := s.run("curl", "-sS", "-v", here)
+		assert.NotZero(s.t, r.status)
+		assert.Regexp(s.t, "421 the gateway (cannot connect|forbids connections) to nowhere.invalid:21", r.stderr)
+		assert.EqualError(s.t, p.Wait(), "exit status 1")
+		p.Stderr.Await(s.t, "hint: the gateway cannot resolve nowhere.invalid: give a name")
 	})
 }
 

@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"os"
+	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -76,6 +79,52 @@ func TestRunReturnsOneWithoutTunnel(t *testing.T) {
 			assert.NoFileExists(t, s.Client.Path(lab.Home+"/ran"))
 		})
 	}
+}
+
+// The page shows how each client is given the user: the server accepts no other.
+func TestLoginsOfThePageOfScriptsWork(t *testing.T) {
+	lab.Require(t, "lftp", "curl", "wget")
+	page, err := os.ReadFile("../../../docs/scripts.md")
+	require.NoError(t, err)
+	rows := regexp.MustCompile("(?m)^\\| (?:lftp|curl|wget) \\| `(.+)` \\| `(.+)` \\|$").FindAllStringSubmatch(string(page), -1)
+	require.Len(t, rows, 3)
+	s := throughSSHD(t)
+	ftp := lab.Pyftpdlib(t, s.Gateway, lab.FTPConfig{})
+	ftp.WriteFile(t, "f", "data")
+	run := func(line string) result {
+		line = strings.NewReplacer("...", "get f", "--password=password", "--password="+ftp.Password, "bob,password", "bob,"+ftp.Password, "bob:password", "bob:"+ftp.Password).Replace(line)
+		return s.run("sh", "-c", "cd && rm -f f && "+binary(t)+" run -q gateway -- "+line+" && cat f")
+	}
+	for _, row := range rows {
+		r := run(row[1])
+		assert.Zero(t, r.status, "%s\n%s", row[1], r.stderr)
+		assert.Contains(t, r.stdout, "data", row[1])
+		assert.NotZero(t, run(row[2]).status, "there is no ~/.netrc yet: %s", row[2])
+	}
+	s.Client.WriteFile(t, lab.Home+"/.netrc", "machine 127.0.0.1 login bob password "+ftp.Password+"\n")
+	for _, row := range rows {
+		r := run(row[2])
+		assert.Zero(t, r.status, "%s\n%s", row[2], r.stderr)
+		assert.Contains(t, r.stdout, "data", row[2])
+	}
+}
+
+// The command gets the connection that waited for the greeting, or the next one
+// after the server has freed its place.
+func TestRunLeavesTheOnlyPlaceToItsCommand(t *testing.T) {
+	lab.Require(t, "curl")
+	throughEach(t, func(s *site) {
+		ftp := lab.VSFTPD(s.t, s.Gateway, lab.VSFTPDConfig{Extra: []string{"max_clients=1"}})
+		ftp.WriteFile(s.t, "f", "data")
+		for range 5 {
+			r := s.run(binary(s.t), "run", "-q", "gateway", "--", "curl", "-sS", "{url}/pub/f")
+			require.Zero(s.t, r.status, r.stderr)
+			assert.Equal(s.t, "data", r.stdout)
+		}
+		r := s.check("", "--user", ftp.User, "gateway")
+		assert.Zero(s.t, r.status, r.stdout)
+		assert.Equal(s.t, 5+1, strings.Count(ftp.Log.String(), "CONNECT: Client"))
+	})
 }
 
 func TestRunForwardsSignals(t *testing.T) {

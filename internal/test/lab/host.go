@@ -51,7 +51,7 @@ const userID = 2121
 // private are the files and directories that every host has its own of, relative
 // to the root directory.
 var private = [...]string{
-	"etc/group", "etc/hosts", "etc/passwd", "etc/shadow", "etc/ssh", "root", "run", "var/log",
+	"etc/group", "etc/hosts", "etc/nsswitch.conf", "etc/passwd", "etc/shadow", "etc/ssh", "root", "run", "var/log",
 }
 
 // furnish creates the private files of h. It reaches the hosts before it at their
@@ -71,6 +71,7 @@ func (h *Host) furnish(t testing.TB, before, after []*Host) {
 		hosts += fmt.Sprintf("%s %s\n%s %s6\n", other.Addr, other.Name, other.Addr6, other.Name)
 	}
 	h.WriteFile(t, "/etc/hosts", hosts)
+	h.addLine(t, "/etc/nsswitch.conf", "# of "+h.Name)
 	const secret = ":$6$ftptunnel$bR4hWY4TO4cmj1mK3nR7E9kbaSt9IqrwmEM4jElQFWihZ7N82dQ7PwZRcynJHMlrALA2En3PA2muapOGumqeN1" +
 		":20000:0:99999:7:::\n"
 	h.WriteFile(t, "/etc/shadow", "root"+secret+User+secret)

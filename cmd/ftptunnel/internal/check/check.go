@@ -34,6 +34,7 @@ type Options struct {
 	User     string             // logs in to the FTP server, if not empty
 	JSON     bool               // report as one JSON document
 	Command  string             // what to type to use the tunnel
+	Advise   hint.Adviser
 
 	// Connect returns how to connect to the gateway's hops, Ask asks for the FTP
 	// user's password and is nil if nobody can be asked, and Warn shows text that is

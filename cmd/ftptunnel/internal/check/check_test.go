@@ -2,7 +2,10 @@ package check
 
 import (
 	"context"
+	"errors"
 	"net"
+	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +110,67 @@ func TestCheckDoesNotWaitForASilentServer(t *testing.T) {
 	time.AfterFunc(10*time.Millisecond, func() { cancel(errSlow) })
 	assert.False(t, c.checkGreeting(ctx))
 	assert.Equal(t, "no greeting from an FTP server at ftp.internal:21: no answer for 20s", c.last().Text)
+}
+
+// A gatewayWithPorts is a gateway with the given GatewayPorts: without, its ports
+// listen on 127.0.0.1 whatever is asked for. Nobody is at 203.0.113.9.
+type gatewayWithPorts struct {
+	noTunnel
+	on bool
+}
+
+func (g *gatewayWithPorts) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	_, port, _ := net.SplitHostPort(address)
+	if !g.on {
+		address = "127.0.0.1:" + port
+	}
+	return g.noTunnel.Listen(ctx, network, address)
+}
+
+func (g *gatewayWithPorts) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	err := errors.New("No route to host")
+	var conn net.Conn
+	if !strings.HasPrefix(address, "203.0.113.9:") {
+		conn, err = g.noTunnel.DialContext(ctx, network, address)
+	}
+	if err != nil {
+		return nil, &tunnel.OpenError{Address: address, Err: err}
+	}
+	return conn, nil
+}
+
+// At 127.0.0.1 every port of the gateway is reached.
+func TestCheckTestsGatewayPortsOfGatewayAddressedAsLoopback(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("127.0.0.2 may be no address")
+	}
+	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2222}
+	for _, c := range []struct {
+		name   string
+		on     bool
+		remote net.Addr
+		active string
+		says   string
+	}{
+		{"off", false, loopback, "", "off, it seems: the gateway listens on 127.0.0.1 only"},
+		{"on", true, loopback, "", "on, it seems: the gateway listens on all its addresses"},
+		{"off, behind a jump host", false, &net.TCPAddr{IP: net.IPv4zero}, "", "off, it seems: the gateway listens on 127.0.0.1 only"},
+		{"off, active address is loopback", false, loopback, "127.0.0.1", "off, it seems"},
+		{"on, in a container", true, &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9)}, "", "on, it seems: the gateway listens on all"},
+		{"off, in a container", false, &net.TCPAddr{IP: net.IPv4(203, 0, 113, 9)}, "", "off, it seems: ports on the gateway cannot be reached at 203.0.113.9"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := &checker{Options: Options{Settings: &settings.Settings{}}, tunnel: &gatewayWithPorts{on: c.on}, remote: c.remote}
+			if c.active != "" {
+				k.Settings.FTP.ActiveAddress = netip.MustParseAddr(c.active)
+			}
+			o := k.checkGatewayPorts(t.Context())
+			assert.Equal(t, noted, o.result)
+			assert.Contains(t, o.text, c.says)
+			assert.Equal(t, c.on, k.gatewayPorts)
+			assert.NotContains(t, o.text, "--active-address=127")
+		})
+	}
 }
 
 func TestCheckNamesPostQuantumKeyExchanges(t *testing.T) {

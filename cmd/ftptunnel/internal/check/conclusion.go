@@ -86,7 +86,7 @@ func (c *checker) concludeUntried() {
 	if c.answers.OnePortOnly() {
 		passive = "will not"
 	}
-	if c.answers.Listen != nil || !ftpfwd.OnGateway(c.server) && !(c.gatewayPorts && c.Settings.FTP.ActiveAddress.IsValid()) {
+	if c.answers.Listen != nil || !ftpfwd.OnGateway(c.server) && !(c.gatewayPorts && c.Settings.FTP.ActiveAddress.IsValid() && !c.Settings.FTP.ActiveAddress.IsLoopback()) {
 		active = "will not"
 	}
 	r.Works = passive != "will not" || active != "will not"

@@ -47,7 +47,7 @@ func (c *checker) checkForwarding(ctx context.Context) (control net.Conn) {
 		case hint.Prohibited(c.answers.Reach):
 			return pass("the gateway listens on %s: what active mode needs; untried, since it forbids connections to that address", bind)
 		case c.answers.Reach != nil:
-			return fail(fmt.Errorf("the gateway listens on %s, but what connects there does not arrive here: %w", bind, c.answers.Reach))
+			return c.fail(fmt.Errorf("the gateway listens on %s, but what connects there does not arrive here: %w", bind, c.answers.Reach))
 		}
 		return pass("the gateway listens on %s, and what connects there arrives here: what active mode needs", bind)
 	})
@@ -61,14 +61,14 @@ func (c *checker) checkForwarding(ctx context.Context) (control net.Conn) {
 // refusal reports why the gateway does not forward. Advice about what it
 // forbids follows when all its answers are known.
 func (c *checker) refusal(err error) outcome {
-	o := fail(err)
+	o := c.fail(err)
 	var open *tunnel.OpenError
 	switch {
 	case !errors.As(err, &open):
 	case open.Listen, hint.Prohibited(err):
 		o.advice = nil
 	case hint.Unresolved(err):
-		o.text = "the gateway cannot resolve the name: " + open.Err.Error()
+		o.text = "the gateway cannot resolve the name " + c.host + ": " + open.Err.Error()
 		o.advice = hint.FTPName(c.host)
 	}
 	return o
@@ -78,35 +78,66 @@ func (c *checker) refusal(err error) outcome {
 // listening ports. That it grants an address is no proof: sshd may listen on its
 // loopback all the same.
 func (c *checker) checkGatewayPorts(ctx context.Context) outcome {
-	at := c.Settings.FTP.ActiveAddress.String()
-	if !c.Settings.FTP.ActiveAddress.IsValid() {
-		at = c.gatewayAddress()
-	}
-	refused, unreached := c.listenAndDial(ctx, "0.0.0.0", at)
+	at := c.gatewayAddress()
+	first, cancel := context.WithTimeoutCause(ctx, stepLimit/2, errSlow)
+	defer cancel()
+	refused, unreached := c.listenAndDial(first, "0.0.0.0", at)
 	switch {
 	case refused != nil:
 		return note("the gateway does not listen on all its addresses: its ports serve only FTP servers on the gateway itself")
 	case hint.Prohibited(unreached):
 		return note("unknown: the gateway forbids connections to %s, which would show it", at)
-	case unreached != nil:
-		return note("off, it seems: ports on the gateway cannot be reached at %s, so they serve only FTP servers on the gateway itself", at)
-	}
-	c.gatewayPorts = true
-	return note("on: other hosts reach ports on the gateway; an FTP server behind it can use active mode with --active-address=%s, or with its address on that side", at)
-}
-
-// gatewayAddress returns an address of the gateway that is not a loopback
-// address, or else its name.
-func (c *checker) gatewayAddress() string {
-	if c.remote != nil {
-		if host, _, err := net.SplitHostPort(c.remote.String()); err == nil {
-			if ip, err := netip.ParseAddr(host); err == nil && !ip.IsLoopback() && !ip.IsUnspecified() {
-				return ip.Unmap().String()
-			}
+	case at == otherLoopback:
+		return c.gatewayPortsByLoopback(unreached)
+	case unreached == nil:
+		c.gatewayPorts = true
+		return note("on: other hosts reach ports on the gateway; an FTP server behind it can use active mode with --active-address=%s, or with its address on that side", at)
+	case !c.Settings.FTP.ActiveAddress.IsValid():
+		// Perhaps the gateway is in a container, or behind a forwarded port, and has
+		// another address than the one that this machine knows.
+		if _, unreached := c.listenAndDial(ctx, "0.0.0.0", otherLoopback); unreached == nil {
+			return c.gatewayPortsByLoopback(nil)
 		}
 	}
-	host, _, _ := net.SplitHostPort(c.report.Hops[len(c.report.Hops)-1].Address)
-	return host
+	return note("off, it seems: ports on the gateway cannot be reached at %s, so they serve only FTP servers on the gateway itself", at)
+}
+
+// otherLoopback is an address of a gateway at which only those of its ports can be
+// reached that listen on all addresses, at least on Linux: without GatewayPorts they
+// listen on 127.0.0.1. Elsewhere it may be no address at all.
+const otherLoopback = "127.0.0.2"
+
+// gatewayPortsByLoopback says what a connection to otherLoopback shows, given why it
+// does not arrive. It shows nothing about which other address other hosts can use.
+func (c *checker) gatewayPortsByLoopback(unreached error) outcome {
+	var open *tunnel.OpenError
+	switch {
+	case unreached == nil:
+		c.gatewayPorts = true
+		return note("on, it seems: the gateway listens on all its addresses; an FTP server behind it can use active mode with --active-address=ADDRESS, the gateway's address on that side")
+	case errors.As(unreached, &open) && strings.Contains(open.Err.Error(), "refused"):
+		return note("off, it seems: the gateway listens on 127.0.0.1 only, so its ports serve only FTP servers on the gateway itself")
+	}
+	return note("unknown: no address of the gateway is known here at which to test it; --active-address names one")
+}
+
+// gatewayAddress returns the address of the gateway at which to test whether other
+// hosts can reach its ports: the one that --active-address names, or that this
+// machine connected to. A loopback address shows nothing, as that of a forwarded
+// port or of a container, and the gateway may take a name for one.
+func (c *checker) gatewayAddress() string {
+	candidates := []netip.Addr{c.Settings.FTP.ActiveAddress}
+	if c.remote != nil {
+		if at, err := netip.ParseAddrPort(c.remote.String()); err == nil {
+			candidates = append(candidates, at.Addr().Unmap())
+		}
+	}
+	for _, ip := range candidates {
+		if ip.IsValid() && !ip.IsLoopback() && !ip.IsUnspecified() {
+			return ip.String()
+		}
+	}
+	return otherLoopback
 }
 
 // listenAndDial has the gateway listen on bind, and connect to that port at one

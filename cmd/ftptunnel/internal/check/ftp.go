@@ -11,6 +11,7 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 )
 
 // A control is a control connection.
@@ -31,9 +32,14 @@ func newControl(conn net.Conn) *control {
 	return &control{conn: conn, text: textproto.NewConn(limited{io.LimitReader(conn, maxReceived), conn})}
 }
 
+// close ends the session. The server has a place for the next client after that.
 func (f *control) close() {
-	if f != nil {
+	switch {
+	case f == nil:
+	case f.err != nil:
 		_ = f.conn.Close()
+	default:
+		greeting.Quit(f.conn)
 	}
 }
 
@@ -75,28 +81,13 @@ func (f *control) receive(ctx context.Context) (r reply, err error) {
 	return r, f.err
 }
 
-// greeting waits for the greeting and returns its first line, and as [greeting.Read]
-// does, what was sent instead.
-func (f *control) greeting(ctx context.Context) (line, instead string, err error) {
-	defer context.AfterFunc(ctx, func() { _ = f.conn.Close() })()
-	if _, err := f.text.R.Peek(1); err != nil {
-		return "", "", because(ctx, err)
-	}
-	buffered, _ := f.text.R.Peek(f.text.R.Buffered())
-	line, _, _ = strings.Cut(string(buffered), "\n")
-	instead, err = greeting.Read(f.text)
-	return line, instead, because(ctx, err)
-}
-
 // checkGreeting reports whether an FTP server greets, and asks for its features.
 func (c *checker) checkGreeting(ctx context.Context) bool {
 	c.step(ctx, "greeting", func(ctx context.Context) outcome {
-		line, instead, err := c.control.greeting(ctx)
-		switch {
-		case instead != "":
-			return fail(&greeting.Error{Server: c.server, Line: instead})
-		case err != nil:
-			return fail(greeting.NewError(ctx, c.server, err))
+		line, err := greeting.Read(ctx, c.server, c.control.text)
+		if err != nil {
+			c.control.err = err
+			return c.fail(err)
 		}
 		c.greeted = true
 		return pass("%s", line)
@@ -108,7 +99,7 @@ func (c *checker) checkGreeting(ctx context.Context) bool {
 		r, err := c.control.send(ctx, "FEAT")
 		switch {
 		case err != nil:
-			return fail(err)
+			return c.fail(err)
 		case !r.good(2):
 			return note("the FTP server lists none: %v", r)
 		}
@@ -144,7 +135,7 @@ func (c *checker) checkLogin(ctx context.Context) bool {
 	}
 	var err error
 	if c.password, err = c.ftpPassword(ctx); err != nil {
-		o := fail(err)
+		o := c.fail(err)
 		o.advice = []string{hint.FTPPassword}
 		c.report.add("login", 0, o)
 		return false
@@ -158,11 +149,11 @@ func (c *checker) sendUser(ctx context.Context) (reply, outcome) {
 	r, err := c.control.send(ctx, "USER "+c.User)
 	switch {
 	case err != nil:
-		return r, fail(err)
+		return r, c.fail(err)
 	case r.good(2):
 		return r, pass("%s needs no password: %v", c.User, r)
 	case r.code != 331:
-		o := fail(fmt.Errorf("the FTP server rejects user %s: %v", c.User, r))
+		o := c.fail(fmt.Errorf("the FTP server rejects user %s: %v", c.User, r))
 		o.advice = hint.FTPReply(r.code, r.text, hint.FTPUser)
 		return r, o
 	}
@@ -175,7 +166,7 @@ func (c *checker) sendPassword(ctx context.Context) outcome {
 	r, err := c.control.send(ctx, "PASS "+c.password)
 	answer := r.String()
 	if err != nil {
-		answer = err.Error()
+		answer = wording.Of(err)
 	}
 	if c.password != "" {
 		answer = strings.ReplaceAll(answer, c.password, "***")
@@ -183,7 +174,7 @@ func (c *checker) sendPassword(ctx context.Context) outcome {
 	if err == nil && r.good(2) {
 		return pass("%s is logged in: %s", c.User, answer)
 	}
-	o := fail(fmt.Errorf("the FTP server rejects the login of %s: %s", c.User, answer))
+	o := c.fail(fmt.Errorf("the FTP server rejects the login of %s: %s", c.User, answer))
 	o.advice = hint.FTPReply(r.code, r.text, hint.FTPLogin)
 	return o
 }
@@ -197,12 +188,9 @@ func (c *checker) logInAgain(ctx context.Context) error {
 		return err
 	}
 	c.control = newControl(conn)
-	_, instead, err := c.control.greeting(ctx)
-	switch {
-	case err != nil:
-		return greeting.NewError(ctx, c.server, err)
-	case instead != "":
-		return &greeting.Error{Server: c.server, Line: instead}
+	if _, err := greeting.Read(ctx, c.server, c.control.text); err != nil {
+		c.control.err = err
+		return err
 	}
 	r, o := c.sendUser(ctx)
 	if o.result != failed && r.code == 331 {

@@ -42,7 +42,7 @@ func (c *checker) checkModes(ctx context.Context) {
 		o := c.step(ctx, mode, func(ctx context.Context) outcome {
 			if c.control.err != nil {
 				if err := c.logInAgain(ctx); err != nil {
-					return fail(fmt.Errorf("cannot log in again: %w", err))
+					return c.fail(fmt.Errorf("cannot log in again: %w", err))
 				}
 			}
 			if mode == "EPSV" || mode == "PASV" {
@@ -59,18 +59,18 @@ func (c *checker) checkModes(ctx context.Context) {
 func (c *checker) tryPassive(ctx context.Context, mode string) outcome {
 	r, err := c.control.send(ctx, mode)
 	if err != nil {
-		return fail(err)
+		return c.fail(err)
 	}
 	named, found := ftpfwd.ParseAnnouncement(r.code, r.text)
 	switch {
 	case !r.good(2):
 		return c.refuses(mode, r)
 	case !found:
-		return fail(fmt.Errorf("the FTP server's reply has no port: %v", r))
+		return c.fail(fmt.Errorf("the FTP server's reply has no port: %v", r))
 	}
 	data, err := c.tunnel.DialContext(ctx, "tcp", net.JoinHostPort(c.host, fmt.Sprint(named.Port())))
 	if err != nil {
-		o := fail(fmt.Errorf("data connection: %w", err))
+		o := c.fail(fmt.Errorf("data connection: %w", err))
 		if c.answers.OnePortOnly() {
 			o.advice = nil // it was given before
 		}
@@ -123,7 +123,7 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 	r, err := c.control.send(ctx, ftpfwd.ActiveCommand(mode, netip.AddrPortFrom(address, l.Addr().(*net.TCPAddr).AddrPort().Port())))
 	switch {
 	case err != nil:
-		return fail(err)
+		return c.fail(err)
 	case !r.good(2):
 		return c.refuses(mode, r)
 	}
@@ -135,7 +135,7 @@ func (c *checker) tryActive(ctx context.Context, mode string) outcome {
 }
 
 func (c *checker) refuses(mode string, r reply) outcome {
-	o := fail(fmt.Errorf("the FTP server refuses %s: %v", mode, r))
+	o := c.fail(fmt.Errorf("the FTP server refuses %s: %v", mode, r))
 	o.advice = hint.FTPReply(r.code, r.text)
 	return o
 }
@@ -146,23 +146,23 @@ func (c *checker) list(ctx context.Context, open func() (net.Conn, error)) (repl
 	first, err := c.control.send(ctx, "LIST")
 	switch {
 	case err != nil:
-		return first, fail(fmt.Errorf("LIST: %w", err))
+		return first, c.fail(fmt.Errorf("LIST: %w", err))
 	case !first.good(1):
-		o := fail(fmt.Errorf("LIST: %v", first))
+		o := c.fail(fmt.Errorf("LIST: %v", first))
 		o.advice = hint.FTPReply(first.code, first.text)
 		return first, o
 	}
 	n, err := receiveAll(ctx, open)
 	if err != nil {
 		c.control.err = err // a reply is outstanding
-		return first, fail(fmt.Errorf("data connection: %w", err))
+		return first, c.fail(fmt.Errorf("data connection: %w", err))
 	}
 	last, err := c.control.receive(ctx)
 	switch {
 	case err != nil:
-		return first, fail(fmt.Errorf("the reply after LIST: %w", err))
+		return first, c.fail(fmt.Errorf("the reply after LIST: %w", err))
 	case !last.good(2):
-		return first, fail(fmt.Errorf("LIST: %v", last))
+		return first, c.fail(fmt.Errorf("LIST: %v", last))
 	}
 	return first, pass("the directory was listed: %d bytes", n)
 }

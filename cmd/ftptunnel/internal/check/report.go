@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 )
 
 // A verdict is the result of a step.
@@ -88,8 +88,8 @@ func skip(format string, args ...any) outcome {
 }
 
 // fail returns the outcome that err is the cause of, with the hints about err.
-func fail(err error) outcome {
-	return outcome{result: failed, text: err.Error(), advice: hint.For(err)}
+func (c *checker) fail(err error) outcome {
+	return outcome{result: failed, text: wording.Of(err), advice: c.Advise.For(err)}
 }
 
 func newReport(gateway, server string) *report {

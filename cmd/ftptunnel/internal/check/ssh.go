@@ -56,7 +56,7 @@ func (c *checker) checkConfiguration(ctx context.Context) []tunnel.Hop {
 	hops, err := sshconfig.Resolve(ctx, c.gateway, c.Settings.SSH)
 	took := time.Since(began)
 	if err != nil {
-		c.report.add("configuration", took, fail(err))
+		c.report.add("configuration", took, c.fail(err))
 		return nil
 	}
 	by := "ssh's files, read by ftptunnel itself: no OpenSSH client is installed"
@@ -187,5 +187,5 @@ func (w *walker) failed(err error) {
 			name = "authentication"
 		}
 	}
-	w.report.add(name, time.Since(w.since), fail(err))
+	w.report.add(name, time.Since(w.since), w.fail(err))
 }

@@ -15,6 +15,29 @@ import (
 	"golang.org/x/term"
 )
 
+// A StartError reports a command that cannot be run.
+type StartError struct {
+	Command string
+	Err     error
+}
+
+func (e *StartError) Error() string { return "cannot run " + e.Command + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *StartError) Unwrap() error { return e.Err }
+
+// Find finds out whether a command exists and may be run, without running it. If
+// not, it returns the exit status of a shell for that, and a [*StartError].
+func Find(command string) (status int, err error) {
+	if strings.Contains(command, "{") {
+		return 0, nil // a placeholder
+	}
+	if _, err := exec.LookPath(command); err != nil {
+		return startStatus(err), &StartError{command, err}
+	}
+	return 0, nil
+}
+
 // Run runs command and returns its exit status as a shell would report it. The
 // FTP port is at: FTP_HOST, FTP_PORT and FTP_URL in the environment say so, and
 // replace {host}, {port} and {url} in the arguments. Signals are passed on to the
@@ -33,7 +56,7 @@ func Run(command []string, at netip.AddrPort) (status int, err error) {
 	signal.Notify(signals, passedSignals()...)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
-		return startStatus(err), fmt.Errorf("cannot run %s: %w", args[0], err)
+		return startStatus(err), &StartError{args[0], err}
 	}
 	err = waitFor(cmd, signals)
 	var exit *exec.ExitError

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 )
@@ -36,7 +37,7 @@ func TestDocsHaveEveryMessageAndAttribute(t *testing.T) {
 		var out bytes.Buffer
 		e := everything
 		e.Kind = kind
-		New(&out, settings.Log{Level: settings.LevelLine, JSON: true}).write(e)
+		New(&out, settings.Log{Level: settings.LevelLine, JSON: true}, hint.Adviser{}).write(e)
 		var line map[string]any
 		require.NoError(t, json.Unmarshal(out.Bytes(), &line), out.String())
 		for name := range line {

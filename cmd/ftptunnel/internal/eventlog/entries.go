@@ -12,6 +12,7 @@ type entry struct {
 	level    slog.Level
 	msg      string
 	attrs    func(events.Event) []slog.Attr
+	advised  bool // with the hints about the event's error
 	bare     bool // without the attributes of who
 	verbatim bool // in a text log, the event's text only
 }
@@ -24,32 +25,32 @@ var entries = map[events.Kind]entry{
 	events.TransferEnded:   {level: slog.LevelInfo, msg: "transfer", attrs: ended},
 	events.SessionClosed:   {level: slog.LevelDebug, msg: "session closed", attrs: failure},
 	events.LinePassed:      {level: settings.LevelLine, msg: "line", attrs: line, bare: true},
-	events.Warned:          {level: slog.LevelWarn, attrs: warned}, // the message is the event's text
+	events.Warned:          {level: slog.LevelWarn, attrs: warned, advised: true}, // the message is the event's text
 	events.Changed:         {level: slog.LevelDebug, msg: "change", attrs: changed},
 
 	events.Connecting:     {level: slog.LevelDebug, msg: "connecting", attrs: host},
 	events.Connected:      {level: slog.LevelInfo, msg: "connected", attrs: connected},
-	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: advised},
+	events.ConnectionLost: {level: slog.LevelWarn, msg: "connection lost", attrs: host, advised: true},
 	events.ConnectFailed:  {level: slog.LevelWarn, msg: "cannot connect", attrs: retried},
-	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: warned},
+	events.SSHWarning:     {level: slog.LevelWarn, msg: "ssh warning", attrs: warned, advised: true},
 	events.Banner:         {level: slog.LevelInfo, msg: "banner", attrs: verbatim, verbatim: true},
 	events.CommandOutput:  {level: settings.LevelNotice, msg: "command output", attrs: verbatim, verbatim: true},
 	events.HostKeyNotice:  {level: settings.LevelNotice, msg: "host key", attrs: verbatim, verbatim: true},
 
 	events.GatewaySelected: {level: slog.LevelInfo, msg: "gateway selected", attrs: selected},
-	events.GatewaySkipped:  {level: slog.LevelWarn, msg: "gateway skipped", attrs: advised},
+	events.GatewaySkipped:  {level: slog.LevelWarn, msg: "gateway skipped", attrs: host, advised: true},
 	events.GatewayNotBack:  {level: slog.LevelDebug, msg: "gateway not back", attrs: retried},
-	events.GatewayGivenUp:  {level: slog.LevelError, msg: "gateway given up", attrs: advised},
+	events.GatewayGivenUp:  {level: slog.LevelError, msg: "gateway given up", attrs: host, advised: true},
 
 	events.ConfigChanged:    {level: slog.LevelInfo, msg: "configuration changed"},
 	events.ConfigUnchanged:  {level: slog.LevelInfo, msg: "configuration unchanged"},
-	events.ConfigRejected:   {level: slog.LevelError, msg: "configuration rejected", attrs: advised},
-	events.ConfigUnworkable: {level: slog.LevelError, msg: "no connection with the changed configuration", attrs: advised},
+	events.ConfigRejected:   {level: slog.LevelError, msg: "configuration rejected", attrs: host, advised: true},
+	events.ConfigUnworkable: {level: slog.LevelError, msg: "no connection with the changed configuration", attrs: host, advised: true},
 
 	events.PortExposed:   {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
 	events.Stopping:      {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
-	events.ServeFailed:   {level: slog.LevelError, msg: "forwarding failed", attrs: advised},
-	events.Failed:        {level: slog.LevelError, msg: "failed", attrs: advised},
+	events.ServeFailed:   {level: slog.LevelError, msg: "forwarding failed", attrs: host, advised: true},
+	events.Failed:        {level: slog.LevelError, msg: "failed", attrs: host, advised: true},
 	events.EventsDropped: {level: slog.LevelWarn, msg: "events dropped", attrs: dropped},
 }
 
@@ -114,15 +115,10 @@ func line(e events.Event) []slog.Attr {
 }
 
 func warned(e events.Event) []slog.Attr {
-	return append([]slog.Attr{slog.String("warning", e.Warning)}, advised(e)...)
+	return append([]slog.Attr{slog.String("warning", e.Warning)}, host(e)...)
 }
 
 func failure(e events.Event) []slog.Attr { return []slog.Attr{cause(e.Err)} }
-
-// advised returns an error with its hints.
-func advised(e events.Event) []slog.Attr {
-	return []slog.Attr{text("host", e.Host), cause(e.Err), hints(e.Err)}
-}
 
 func host(e events.Event) []slog.Attr { return []slog.Attr{text("host", e.Host), cause(e.Err)} }
 

@@ -18,6 +18,7 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/knownhosts"
 )
@@ -31,12 +32,13 @@ type Log struct {
 	out     io.Writer
 	level   slog.Level
 	json    bool
+	advise  hint.Adviser
 	handler slog.Handler
 }
 
-// New returns a log that writes to out.
-func New(out io.Writer, s settings.Log) *Log {
-	l := &Log{out: out, level: s.Level, json: s.JSON}
+// New returns a log that writes to out, with hints of advise.
+func New(out io.Writer, s settings.Log, advise hint.Adviser) *Log {
+	l := &Log{out: out, level: s.Level, json: s.JSON, advise: advise}
 	options := &slog.HandlerOptions{Level: l.level, ReplaceAttr: nameLevel}
 	if l.json {
 		l.handler = slog.NewJSONHandler(terminal.JSONWriter{Writer: out}, options)
@@ -103,13 +105,16 @@ func (l *Log) write(e events.Event) {
 	if entry.attrs != nil {
 		r.AddAttrs(entry.attrs(e)...)
 	}
+	if entry.advised {
+		r.AddAttrs(text("hint", strings.Join(l.advise.For(e.Err), "; ")))
+	}
 	_ = l.handler.Handle(context.Background(), r)
 }
 
-// JSON returns the line of e in a log in JSON.
-func JSON(e events.Event) string {
+// JSON returns the line of e in a log in JSON, with hints of advise.
+func JSON(e events.Event, advise hint.Adviser) string {
 	var line bytes.Buffer
-	New(&line, settings.Log{JSON: true}).write(e)
+	New(&line, settings.Log{JSON: true}, advise).write(e)
 	return line.String()
 }
 
@@ -134,18 +139,13 @@ func changedKey(err error) string {
 	return ""
 }
 
-// hints returns the hints about err in one attribute, or none if there are none.
-func hints(err error) slog.Attr {
-	return text("hint", strings.Join(hint.For(err), "; "))
-}
-
 // cause returns err in an attribute. It returns none for a context that was
 // cancelled.
 func cause(err error) slog.Attr {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return slog.Attr{}
 	}
-	return slog.String("error", err.Error())
+	return slog.String("error", wording.Of(err))
 }
 
 // text returns an attribute, or none if value is empty.

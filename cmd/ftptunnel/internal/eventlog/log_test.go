@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
@@ -44,7 +45,7 @@ var download = ftpfwd.Transfer{
 // logged returns what a log at a level writes about e.
 func logged(level slog.Level, asJSON bool, e ...events.Event) string {
 	var out bytes.Buffer
-	l := New(&out, settings.Log{Level: level, JSON: asJSON})
+	l := New(&out, settings.Log{Level: level, JSON: asJSON}, hint.Adviser{})
 	for _, e := range e {
 		if l.wants(e.Kind) {
 			l.write(e)
@@ -192,7 +193,7 @@ func TestBannerCannotForgeLines(t *testing.T) {
 }
 
 func TestFailureOfProgramIsALineOfJSON(t *testing.T) {
-	line := object(t, JSON(events.Event{Kind: events.Failed, Err: &settings.Error{Text: "wrong\n\x1b[2J", Hint: "type this"}}))
+	line := object(t, JSON(events.Event{Kind: events.Failed, Err: &settings.Error{Text: "wrong\n\x1b[2J", Hint: "type this"}}, hint.Adviser{}))
 	assert.Equal(t, "ERROR", line["level"])
 	assert.Equal(t, "failed", line["msg"])
 	assert.Equal(t, "wrong\n\x1b[2J", line["error"])

@@ -3,14 +3,18 @@ package forward
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 	"example.org/ftptunnel/ftpfwd"
+	"example.org/ftptunnel/tunnel"
 )
 
 // stopLimit is how long sessions have to end after the drain timeout, before the
@@ -28,7 +32,7 @@ type Service struct {
 }
 
 // Serve serves clients until ctx is done, or until no gateway can be used any
-// more, which is an error. Once ctx is done, transfers may finish within the
+// more or the only FTP server's name does not exist, which are errors. Once ctx is done, transfers may finish within the
 // drain timeout, or until hurry is closed. It returns when every session has
 // ended, and closes the listeners.
 func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
@@ -42,8 +46,10 @@ func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
 	}
 	watch.Go(func() { s.watch(ctx, cancel, hurry, ended, func() bool { return moveData(forwarders) }) })
 	for i, l := range s.Listeners {
+		f := forwarders[i]
+		f.Connect = s.connecter(len(s.Listeners) == 1 && f.Server != "", cancel)
 		servers.Go(func() {
-			if err := forwarders[i].Serve(ctx, l); err != nil {
+			if err := f.Serve(ctx, l); err != nil {
 				cancel(err)
 			}
 		})
@@ -105,13 +111,42 @@ func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hur
 	}
 }
 
+// connecter returns what makes control connections. If a wrong name on the command
+// line is to end the service, it does so the first time that the gateway reports
+// that the name of the server does not exist, unless the server has been reached
+// before: what is wrong then needs the user, and trying again does not help. A
+// server that is down, or a name server that does not answer, does not end it.
+func (s *Service) connecter(mayEnd bool, end context.CancelCauseFunc) func(context.Context, string) (ftpfwd.Route, error) {
+	var reached atomic.Bool
+	return func(ctx context.Context, server string) (ftpfwd.Route, error) {
+		route, err := s.Group.Connect(ctx, server)
+		switch {
+		case err == nil:
+			reached.Store(true)
+		case mayEnd && !reached.Load() && noSuchName(err):
+			end(err)
+		}
+		return route, wording.In(err)
+	}
+}
+
+// noSuchName reports whether every gateway that err is about reports that a name
+// does not exist.
+func noSuchName(err error) bool {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		return !slices.ContainsFunc(several.Unwrap(), func(err error) bool { return !noSuchName(err) })
+	}
+	var open *tunnel.OpenError
+	return errors.As(err, &open) && open.Jump == "" && open.Unresolved() == tunnel.NoSuchName
+}
+
 // forwarder returns a forwarder to server.
 func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 	f := s.Settings.FTP
 	return &ftpfwd.Forwarder{
 		Server:        server,
 		Targets:       f.Targets,
-		Connect:       s.Group.Connect,
 		Owner:         owner.Of,
 		Users:         f.Users,
 		MaxClients:    f.MaxClients,

@@ -22,37 +22,12 @@ func dialGreeted(ctx context.Context, t Tunnel, server string) (net.Conn, error)
 	if err := t.Ready(ctx); err != nil {
 		return nil, err
 	}
-	conn, err := t.DialContext(ctx, "tcp", server)
+	conn, err := greeting.Begin(ctx, t, server)
 	if err != nil {
-		return nil, err
+		return nil, err // not a nil *greeting.Conn
 	}
-	first := make([]byte, 4096)
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	n, err := conn.Read(first)
-	if !stop() || n == 0 {
-		_ = conn.Close()
-		return nil, greeting.NewError(ctx, server, err)
-	}
-	return &greetedConn{Conn: conn, first: first[:n]}, nil
+	return conn, nil
 }
-
-// A greetedConn is a connection whose first bytes have been read.
-type greetedConn struct {
-	net.Conn
-	first []byte
-}
-
-func (c *greetedConn) Read(p []byte) (int, error) {
-	if len(c.first) > 0 {
-		n := copy(p, c.first)
-		c.first = c.first[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
-}
-
-// CloseWrite sends an end of file.
-func (c *greetedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // A controlConn is a control connection. Its session ends when it is closed.
 type controlConn struct {
@@ -68,6 +43,6 @@ func (c *controlConn) Close() error {
 }
 
 // CloseWrite sends an end of file.
-func (c *controlConn) CloseWrite() error { return closeWrite(c.Conn) }
-
-func closeWrite(c net.Conn) error { return c.(interface{ CloseWrite() error }).CloseWrite() }
+func (c *controlConn) CloseWrite() error {
+	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
@@ -21,6 +22,9 @@ const nextAfter = 10 * time.Second
 func (g *Group) Connect(ctx context.Context, server string) (ftpfwd.Route, error) {
 	candidates := g.begin()
 	defer g.done()
+	if route, ok := g.takeSpare(candidates[0], server); ok {
+		return route, nil
+	}
 	if len(candidates) == 1 {
 		return g.through(ctx, candidates[0], greeting.Limit, server, dial)
 	}
@@ -34,7 +38,7 @@ func (g *Group) Connect(ctx context.Context, server string) (ftpfwd.Route, error
 		case ctx.Err() != nil:
 			return ftpfwd.Route{}, err
 		}
-		failed = greeting.Join(failed, fmt.Errorf("through %s: %w", m.name, err))
+		failed = greeting.Join(failed, g.named(m, err))
 	}
 	if errors.Is(failed, tunnel.ErrLost) { // wait for it to reconnect
 		return g.through(ctx, candidates[0], greeting.Limit, server, dial)
@@ -55,6 +59,12 @@ func (g *Group) through(ctx context.Context, m *member, limit time.Duration, ser
 		m.release(through)
 		return ftpfwd.Route{}, err
 	}
+	return g.route(m, through, conn), nil
+}
+
+// route returns the route of a session whose control connection is conn. The
+// session's use of through ends with that.
+func (g *Group) route(m *member, through *connection, conn net.Conn) ftpfwd.Route {
 	g.count(m, 1)
 	ended := func() {
 		g.count(m, -1)
@@ -63,41 +73,62 @@ func (g *Group) through(ctx context.Context, m *member, limit time.Duration, ser
 	return ftpfwd.Route{
 		Conn: &controlConn{Conn: conn, ended: ended}, Network: through.Tunnel, Gateway: m.name,
 		Key: fmt.Sprint(m.name, " ", through.number), // a changed configuration may lead elsewhere
-	}, nil
+	}
 }
 
-// Choose makes the first gateway through which all servers greet the current one.
-// If there is none, it is the first that can be connected to, and the error is a
-// [*SilentError]. If none can be connected to, there is no current gateway.
+// Choose makes the first gateway through which all servers greet the current one,
+// and keeps the connections for the first clients. If there is none, it is the
+// first that can be connected to, and the error is a [*SilentError]. If none can be
+// connected to, there is no current gateway, and the error names all of them.
 func (g *Group) Choose(ctx context.Context) error {
 	var fallback *member
-	var failed error
+	var first, failed error // of the fallback; of all
 	for _, m := range g.members {
-		through, err := m.gateway.use(ctx)
-		connected := err == nil
-		if connected {
-			err = greeting.CheckAll(ctx, through, g.servers)
-			m.release(through)
-		}
+		connected, err := g.tryFirst(ctx, m)
 		switch {
 		case err == nil:
-			g.makeCurrent(m, nil)
 			return nil
 		case ctx.Err() != nil:
 			return err
 		case connected && fallback == nil:
-			fallback, failed = m, &SilentError{err}
-		case failed == nil:
-			failed = err
+			fallback, first = m, err
 		}
+		failed = greeting.Join(failed, g.named(m, err))
 		if m.failure() == nil && len(g.members) > 1 {
 			g.publish(events.Event{Kind: events.GatewaySkipped, Gateway: m.name, Err: err})
 		}
 	}
 	if fallback != nil {
 		g.makeCurrent(fallback, nil)
+		return &SilentError{Err: failed, first: first}
 	}
 	return failed
+}
+
+// tryFirst makes m the current gateway if all servers greet through it.
+func (g *Group) tryFirst(ctx context.Context, m *member) (connected bool, err error) {
+	through, err := m.gateway.use(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer m.release(through)
+	spares, err := g.greet(ctx, m, through)
+	if err != nil {
+		return true, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.setCurrent(m, nil)
+	g.keep(spares)
+	return true, nil
+}
+
+// named returns err with the name of m if there are several gateways.
+func (g *Group) named(m *member, err error) error {
+	if len(g.members) == 1 {
+		return err
+	}
+	return fmt.Errorf("through %s: %w", m.name, err)
 }
 
 // Open chooses a gateway before any client has connected. If there is only one, it
@@ -111,7 +142,7 @@ func (g *Group) Open(ctx context.Context) error {
 	err := g.Choose(ctx)
 	var silent *SilentError
 	var open *tunnel.OpenError
-	if errors.As(err, &silent) && !(errors.As(err, &open) && open.Prohibited) && ctx.Err() == nil {
+	if errors.As(err, &silent) && !(errors.As(silent.first, &open) && open.Prohibited) && ctx.Err() == nil {
 		return nil
 	}
 	return err
@@ -129,8 +160,11 @@ func (g *Group) connect(ctx context.Context, m *member) error {
 }
 
 // A SilentError reports that a gateway is connected, but some FTP server does not
-// greet through it.
-type SilentError struct{ Err error }
+// greet through any.
+type SilentError struct {
+	Err   error // of all gateways
+	first error // of the one that is connected
+}
 
 func (e *SilentError) Error() string { return e.Err.Error() }
 

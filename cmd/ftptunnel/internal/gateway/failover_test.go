@@ -77,7 +77,7 @@ func TestOpenFailsIfOneGatewayIsDown(t *testing.T) {
 func TestChooseNeedsGreetingWithOneGatewayToo(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.greets = "SSH-2.0-OpenSSH_9.2\r\n"
-		assert.ErrorContains(t, r.group("gw").Choose(r.t.Context()), "does not greet as an FTP server")
+		assert.EqualError(t, r.group("gw").Choose(r.t.Context()), `127.0.0.1:21 does not greet as an FTP server: "SSH-2.0-OpenSSH_9.2"`)
 		assert.Equal(t, 1, r.connections())
 	})
 }
@@ -178,7 +178,9 @@ func TestPermanentErrorsRemoveGatewaysUntilGroupEnds(t *testing.T) {
 
 		r.loses("second", errAuth)
 		<-g.Done()
-		assert.Equal(t, errAuth, g.Err())
+		assert.ErrorIs(t, g.Err(), errAuth)
+		assert.ErrorContains(t, g.Err(), "through first: ")
+		assert.ErrorContains(t, g.Err(), "; through second: ")
 		_, err := g.Connect(r.t.Context(), ftpServer)
 		assert.ErrorIs(t, err, errAuth)
 	})

@@ -119,6 +119,13 @@ func (g *gateway) useNow() (*connection, *attempt, error) {
 	return nil, g.attempt, nil
 }
 
+// share adds a use of conn, which the caller uses.
+func (g *gateway) share(conn *connection) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	conn.users++
+}
+
 // release ends a use of conn.
 func (g *gateway) release(conn *connection) {
 	g.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/tunnel"
 )
 
@@ -21,10 +22,12 @@ type Group struct {
 	switched chan struct{} // has a value if the current gateway has changed
 
 	mu         sync.Mutex
-	current    *member       // nil until one has been chosen
-	connecting int           // calls of Connect that are running
-	err        error         // why no gateway can be used any more
-	ended      chan struct{} // closed when err is set
+	current    *member           // nil until one has been chosen
+	connecting int               // calls of Connect that are running
+	spares     map[string]*spare // by server
+	probing    *probe            // of a better gateway; nil if there is none
+	err        error             // why no gateway can be used any more
+	ended      chan struct{}     // closed when err is set
 }
 
 // A member is a gateway in a group.
@@ -37,7 +40,7 @@ func newGroup(members []*member, servers []string, publish func(events.Event)) *
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Group{
 		members: members, servers: servers, publish: publish, stop: cancel,
-		switched: make(chan struct{}, 1), ended: make(chan struct{}),
+		switched: make(chan struct{}, 1), ended: make(chan struct{}), spares: make(map[string]*spare),
 	}
 	for _, m := range members {
 		m.whenFailed(func(err error) { g.failed(m, err) })
@@ -64,9 +67,15 @@ func (g *Group) failed(m *member, err error) {
 	if len(g.members) > 1 {
 		g.publish(events.Event{Kind: events.GatewayGivenUp, Gateway: m.name, Err: err})
 	}
-	if !slices.ContainsFunc(g.members, func(m *member) bool { return m.failure() == nil }) {
-		g.end(err)
+	var all error
+	for _, m := range g.members {
+		failure := m.failure()
+		if failure == nil {
+			return
+		}
+		all = greeting.Join(all, g.named(m, failure))
 	}
+	g.end(all)
 }
 
 // end sets why no gateway can be used any more.
@@ -81,10 +90,17 @@ func (g *Group) end(err error) {
 
 // begin returns the gateways to try for a client, the current one first. Until
 // done is called, the group does not return to a better gateway.
+// A probe of a better one ends first: the server may have one place only.
 func (g *Group) begin() []*member {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.connecting++
+	if p := g.probing; p != nil {
+		p.cancel()
+		g.mu.Unlock()
+		<-p.ended
+		g.mu.Lock()
+	}
 	candidates := slices.Clone(g.members)
 	if i := slices.Index(candidates, g.current); i > 0 {
 		candidates = slices.Insert(slices.Delete(candidates, i, i+1), 0, g.current)

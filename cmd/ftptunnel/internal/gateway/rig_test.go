@@ -1,9 +1,9 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -24,97 +24,6 @@ const ftpServer = "127.0.0.1:21"
 // errAuth is an error that trying again does not change.
 var errAuth = &tunnel.HopError{Op: "authenticate", Err: &tunnel.AuthError{}}
 
-// A sshHost is a fake SSH server in front of the FTP server.
-type sshHost struct {
-	connects func(ctx context.Context) error // what an attempt to connect does, if not nil
-
-	mu      sync.Mutex
-	down    error // connections are lost, for this reason
-	stuck   bool  // nothing is answered
-	refuses error // connections to the FTP server fail
-	tunnels []*fakeTunnel
-}
-
-func (h *sshHost) set(change func(h *sshHost)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	change(h)
-}
-
-// opened returns how many connections there were, and how many there are.
-func (h *sshHost) opened() (all, now int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, t := range h.tunnels {
-		if t.Err() == nil {
-			now++
-		}
-	}
-	return len(h.tunnels), now
-}
-
-// A fakeTunnel is a connection to a sshHost.
-type fakeTunnel struct {
-	*memnet.Network
-	host *sshHost
-	done chan struct{}
-
-	mu  sync.Mutex
-	err error
-}
-
-func (t *fakeTunnel) Ready(ctx context.Context) error {
-	t.host.mu.Lock()
-	down, stuck := t.host.down, t.host.stuck
-	t.host.mu.Unlock()
-	if stuck {
-		return nil // as long as the keepalive has not noticed
-	}
-	if down != nil {
-		return fmt.Errorf("%w: %w", tunnel.ErrLost, down)
-	}
-	return t.Err()
-}
-
-func (t *fakeTunnel) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	t.host.mu.Lock()
-	down, stuck, refuses := t.host.down, t.host.stuck, t.host.refuses
-	t.host.mu.Unlock()
-	switch {
-	case t.Err() != nil:
-		return nil, t.Err()
-	case refuses != nil:
-		return nil, refuses
-	case stuck, down != nil:
-		<-ctx.Done()
-		return nil, fmt.Errorf("%w: %w", tunnel.ErrLost, ctx.Err())
-	}
-	return t.Network.DialContext(ctx, network, address)
-}
-
-func (t *fakeTunnel) Done() <-chan struct{} { return t.done }
-
-func (t *fakeTunnel) Err() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.err
-}
-
-func (t *fakeTunnel) Close() error {
-	t.end(tunnel.ErrClosed)
-	return nil
-}
-
-// end ends the tunnel for good.
-func (t *fakeTunnel) end(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.err == nil {
-		t.err = err
-		close(t.done)
-	}
-}
-
 // A rig is a pool of gateways to fake hosts, in front of one FTP server.
 type rig struct {
 	t       *testing.T
@@ -127,6 +36,8 @@ type rig struct {
 	config map[string]string // HostName by gateway
 	events []events.Event
 	served int // connections to the FTP server
+	places int // clients that it serves at the same time; 0 for any number
+	taken  int
 }
 
 // inBubble runs test with a rig of the named gateways, on a clock of its own.
@@ -162,14 +73,31 @@ func (r *rig) serve(l net.Listener, server *sync.WaitGroup) {
 		}
 		r.mu.Lock()
 		r.served++
+		full := r.places > 0 && r.taken == r.places
+		if !full {
+			r.taken++
+		}
 		r.mu.Unlock()
 		server.Go(func() {
+			defer conn.Close()
+			if full {
+				_, _ = io.WriteString(conn, "421 too many users\r\n")
+				return
+			}
 			_, _ = io.WriteString(conn, r.greets)
-			_, _ = io.Copy(io.Discard, conn)
-			_ = conn.Close()
+			for lines := bufio.NewScanner(conn); lines.Scan() && lines.Text() != "QUIT"; {
+			}
+			time.Sleep(freesAfter)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.taken--
 		})
 	}
 }
+
+// freesAfter is how long the FTP server takes to free the place of a client that
+// has left; it closes the connection then.
+const freesAfter = 300 * time.Millisecond
 
 func (r *rig) resolve(_ context.Context, name string) ([]tunnel.Hop, error) {
 	r.mu.Lock()
@@ -232,11 +160,19 @@ func (r *rig) group(names ...string) *Group {
 	return g
 }
 
-// chosen returns a group that has chosen a gateway.
-func (r *rig) chosen(names ...string) *Group {
+// probed returns a group that has chosen a gateway, and has a spare.
+func (r *rig) probed(names ...string) *Group {
 	r.t.Helper()
 	g := r.group(names...)
 	require.NoError(r.t, g.Choose(r.t.Context()))
+	return g
+}
+
+// chosen returns a group that has chosen a gateway, and whose spare was used.
+func (r *rig) chosen(names ...string) *Group {
+	r.t.Helper()
+	g := r.probed(names...)
+	r.through(g)
 	return g
 }
 

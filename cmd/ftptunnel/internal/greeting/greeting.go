@@ -1,5 +1,8 @@
 // Package greeting finds out whether an FTP server answers at an address, by
 // waiting for its greeting (220, RFC 959, 5.4).
+//
+// [Wait] returns a connection whose greeting can be read again, so that it can
+// serve a client: a server may have one place only.
 package greeting
 
 import (
@@ -9,67 +12,62 @@ import (
 	"io"
 	"net"
 	"net/textproto"
-	"strings"
-	"sync"
 	"time"
 )
 
 // Limit bounds the wait for a greeting.
 const Limit = 30 * time.Second
 
-const (
-	maxReceived = 64 << 10 // bytes of a greeting
-	maxQuoted   = 200      // bytes of one that an error quotes
-)
-
-var errTooLong = fmt.Errorf("it sent %d kB without a greeting", maxReceived>>10)
-
-// A bounded reader returns errTooLong instead of what is beyond its limit.
-type bounded struct {
-	from io.Reader
-	left int
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left == 0 {
-		return 0, errTooLong
-	}
-	n, err := b.from.Read(p[:min(len(p), b.left)])
-	b.left -= n
-	return n, err
-}
-
 // An Error reports that what answers at an address does not greet as an FTP
 // server does.
 type Error struct {
 	Server string // host:port
 	Line   string // what it sent first, if it sent something else than a greeting
-	Err    error  // otherwise, why there is no greeting
+	Code   int    // of Line, if that is a reply
+	Err    error  // why there is no greeting; nil if Line is the reason
 }
 
 func (e *Error) Error() string {
-	if e.Line != "" {
-		return fmt.Sprintf("%s does not greet as an FTP server: %q", e.Server, e.Line[:min(len(e.Line), maxQuoted)])
+	line := e.Line[:min(len(e.Line), maxQuoted)]
+	switch {
+	case e.Busy():
+		return fmt.Sprintf("the FTP server at %s accepts no clients now: %q", e.Server, line)
+	case e.Rejects():
+		return fmt.Sprintf("the FTP server at %s rejects the gateway: %q", e.Server, line)
+	case e.Line == "":
+		return fmt.Sprintf("no greeting from an FTP server at %s: %v", e.Server, e.Err)
+	case e.Err != nil:
+		return fmt.Sprintf("%s does not greet as an FTP server: %q, then %v", e.Server, line, e.Err)
 	}
-	return fmt.Sprintf("no greeting from an FTP server at %s: %v", e.Server, e.Err)
+	return fmt.Sprintf("%s does not greet as an FTP server: %q", e.Server, line)
 }
+
+// Busy reports whether the server is an FTP server that accepts no clients for
+// now (RFC 959, 4.2: a transient negative reply).
+func (e *Error) Busy() bool { return e.Code/100 == 4 }
+
+// Rejects reports whether the server does not accept clients from the gateway (a
+// permanent negative reply).
+func (e *Error) Rejects() bool { return e.Code/100 == 5 }
 
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// NewError returns an error for server, from which no greeting could be read
-// because of err or, if ctx is done, because of that.
-func NewError(ctx context.Context, server string, err error) *Error {
+// newError returns an error for server, which sent line before err or, if ctx is
+// done, before that.
+func newError(ctx context.Context, server, line string, err error) *Error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	switch {
+	case errors.Is(err, context.DeadlineExceeded) && line != "":
+		err = errors.New("nothing more in time")
 	case errors.Is(err, context.DeadlineExceeded):
 		err = errors.New("it sent nothing in time")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = errors.New("it closed the connection")
 	}
-	return &Error{Server: server, Err: err}
+	return &Error{Server: server, Line: line, Err: err}
 }
 
 // A Dialer connects to a server.
@@ -77,43 +75,46 @@ type Dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Check connects to server, waits for its greeting until ctx is done, at most
-// for [Limit], and closes the connection with QUIT. If something other than an
-// FTP server answers, the error is an [*Error].
-func Check(ctx context.Context, d Dialer, server string) error {
+// Wait connects to server and waits for its greeting until ctx is done, at most
+// for [Limit]. The connection that it returns returns the greeting again. If
+// something other than an FTP server answers, the error is an [*Error].
+func Wait(ctx context.Context, d Dialer, server string) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, Limit)
 	defer cancel()
 	conn, err := d.DialContext(ctx, "tcp", server)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	c := textproto.NewConn(struct {
-		io.Reader
-		io.WriteCloser
-	}{&bounded{conn, maxReceived}, conn})
-	defer c.Close()
-	instead, err := Read(c)
+	c := &Conn{Conn: conn}
+	_, err = Read(ctx, server, textproto.NewConn(c.recorder()))
+	var other *Error
 	switch {
-	case err != nil:
-		return NewError(ctx, server, err)
-	case instead != "":
-		return &Error{Server: server, Line: instead}
+	case err == nil:
+		return c, nil
+	case errors.As(err, &other) && other.Code != 0:
+		c.Quit()
+	default:
+		_ = c.Close()
 	}
-	return c.PrintfLine("QUIT")
+	return nil, err
 }
 
-// CheckAll is [Check] for several servers at the same time. Its error joins
-// those of all servers.
-func CheckAll(ctx context.Context, d Dialer, servers []string) error {
-	errs := make([]error, len(servers))
-	var checks sync.WaitGroup
-	for i, server := range servers {
-		checks.Go(func() { errs[i] = Check(ctx, d, server) })
+// Begin is [Wait], but the first bytes count as a greeting, whatever they are.
+func Begin(ctx context.Context, d Dialer, server string) (*Conn, error) {
+	conn, err := d.DialContext(ctx, "tcp", server)
+	if err != nil {
+		return nil, err
 	}
-	checks.Wait()
-	return Join(errs...)
+	c := &Conn{Conn: conn}
+	first := make([]byte, 4096)
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	n, err := conn.Read(first)
+	if !stop() || n == 0 {
+		_ = conn.Close()
+		return nil, newError(ctx, server, "", err)
+	}
+	c.first.Write(first[:n])
+	return c, nil
 }
 
 // Join returns the errors of errs that are not nil, on one line.
@@ -128,26 +129,4 @@ func Join(errs ...error) (joined error) {
 		}
 	}
 	return joined
-}
-
-// Read reads a greeting. If the server sent something else, it returns the
-// first line of that.
-func Read(c *textproto.Conn) (instead string, err error) {
-	code, text := 120, "" // a 120 announces a further reply: "ready in nnn minutes"
-	for code == 120 {
-		start, err := c.R.Peek(3)
-		if err != nil {
-			return "", err
-		}
-		if strings.Trim(string(start), "0123456789") != "" {
-			return c.ReadLine()
-		}
-		if code, text, err = c.ReadResponse(0); err != nil {
-			return "", err
-		}
-	}
-	if code != 220 {
-		return fmt.Sprintf("%d %s", code, text), nil
-	}
-	return "", nil
 }

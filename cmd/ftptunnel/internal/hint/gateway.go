@@ -23,7 +23,9 @@ func forOpen(e *tunnel.OpenError) []string {
 			"check AllowTcpForwarding, DisableForwarding and PermitListen in the gateway's sshd_config (or restrict, permitlisten in authorized_keys)",
 			"passive mode needs no listening port on the gateway",
 		}
-	case unresolved(e):
+	case e.Unresolved() == tunnel.Unavailable:
+		return []string{gateway + " cannot resolve " + host + " now: check its name servers, or give an address"}
+	case e.Unresolved() == tunnel.NoSuchName:
 		return []string{gateway + " cannot resolve " + host + ": give a name that it can resolve, or an address"}
 	case e.Prohibited:
 		lines := []string{"check AllowTcpForwarding, DisableForwarding and PermitOpen in the sshd_config of " + gateway + " (or restrict, permitopen in authorized_keys)"}
@@ -44,30 +46,13 @@ func everyPort(host string) string { return net.JoinHostPort(host, "*") }
 // Prohibited reports whether the gateway's policy is the cause of err.
 func Prohibited(err error) bool {
 	var open *tunnel.OpenError
-	return errors.As(err, &open) && open.Prohibited && !unresolved(open)
+	return errors.As(err, &open) && open.Prohibited && open.Unresolved() == tunnel.Resolved
 }
 
 // Unresolved reports whether err is that the gateway cannot resolve a name.
 func Unresolved(err error) bool {
 	var open *tunnel.OpenError
-	return errors.As(err, &open) && unresolved(open)
-}
-
-// unresolved looks for a resolver's words: there is no code for this case (RFC
-// 4254, 5.1), and Dropbear uses that of a prohibited connection.
-func unresolved(e *tunnel.OpenError) bool {
-	if e.Err == nil {
-		return false
-	}
-	for _, words := range []string{
-		"Name or service not known", "name resolution", "No address associated", "nodename nor servname", // getaddrinfo
-		"Error resolving", // Dropbear
-	} {
-		if strings.Contains(e.Err.Error(), words) {
-			return true
-		}
-	}
-	return false
+	return errors.As(err, &open) && open.Unresolved() != tunnel.Resolved
 }
 
 // ActiveAddress is about an address of the gateway that the FTP server cannot

@@ -8,18 +8,24 @@ package hint
 import (
 	"errors"
 	"slices"
+	"strings"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/child"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/knownhosts"
 	"example.org/ftptunnel/tunnel"
+	"example.org/ftptunnel/tunnel/sshconfig"
 )
+
+// An Adviser gives hints that repeat what was typed.
+type Adviser struct{ Typed settings.CommandLine }
 
 // For returns the hints about err, each an order on a line of its own. There
 // may be none.
-func For(err error) []string {
+func (a Adviser) For(err error) []string {
 	var (
 		setting  *settings.Error
 		listen   *forward.ListenError
@@ -32,15 +38,19 @@ func For(err error) []string {
 		hop      *tunnel.HopError
 		identity *tunnel.IdentityError
 		silent   *tunnel.SilentError
+		config   *sshconfig.Error
+		login    *ftpfwd.LoginError
+		hungUp   *ftpfwd.HangUpError
+		program  *child.StartError
 	)
 	var several interface{ Unwrap() []error }
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ftpfwd.ErrNoGoodbye):
-		return []string{"look for an idle timeout: the FTP server's own, or ChannelTimeout in the gateway's sshd_config"}
+	case errors.As(err, &hungUp):
+		return forHangUp(hungUp)
 	case errors.As(err, &several):
-		return forEach(several.Unwrap())
+		return a.forEach(several.Unwrap())
 	case errors.As(err, &setting):
 		return []string{setting.Hint}
 	case errors.As(err, &listen):
@@ -54,23 +64,31 @@ func For(err error) []string {
 	case errors.As(err, &open):
 		return forOpen(open)
 	case errors.As(err, &notFTP):
-		return []string{"check that " + notFTP.Server + " is the FTP server's address, as the gateway sees it, or name another: ftptunnel gateway ftp-host:port"}
+		return a.forGreeting(notFTP)
+	case errors.As(err, &login):
+		return forLogin(login)
 	case errors.As(err, &host):
-		return forHostKey(host, err)
+		return a.forHostKey(host, err)
 	case errors.As(err, &hop):
-		return forHop(hop)
+		return a.forHop(hop)
 	case errors.As(err, &identity):
 		return forIdentity(identity)
 	case errors.As(err, &silent) && silent.Never:
 		return []string{"if it answers no keepalives, turn them off: -o ServerAliveInterval=0"}
+	case errors.As(err, &config):
+		return a.forConfig(config)
+	case errors.Is(err, sshconfig.ErrSlow):
+		return []string{"look for a slow Match exec in the ssh configuration, or for CanonicalizeHostname without a name server"}
+	case errors.As(err, &program):
+		return []string{"check the command behind --: " + strings.Join(a.Typed.Child, " ")}
 	}
 	return nil
 }
 
 // forEach returns the hints about each of errs, each hint once.
-func forEach(errs []error) (lines []string) {
+func (a Adviser) forEach(errs []error) (lines []string) {
 	for _, err := range errs {
-		for _, line := range For(err) {
+		for _, line := range a.For(err) {
 			if !slices.Contains(lines, line) {
 				lines = append(lines, line)
 			}

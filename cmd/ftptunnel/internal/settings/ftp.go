@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/owner"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -40,7 +41,7 @@ func (in Input) ftp() (FTP, error) {
 	for _, t := range in.Targets {
 		target, err := ftpfwd.ParseTarget(t)
 		if err != nil {
-			return f, &Error{fmt.Sprintf("--allow-target: %v", err), "such as ftp.internal, *.internal:21, 10.0.0.0/8 or [fd00::/8]:21"}
+			return f, &Error{"--allow-target: " + wording.Of(err), "such as ftp.internal, *.internal:21, 10.0.0.0/8 or [fd00::/8]:21"}
 		}
 		f.Targets = append(f.Targets, target)
 	}
@@ -52,7 +53,7 @@ func (in Input) ftp() (FTP, error) {
 		return f, err
 	}
 	if f.Users, err = owner.IDs(in.Users); err != nil && len(in.Users) > 0 {
-		err = &Error{"--allow-user: " + err.Error(), "name a user of this machine, or any"}
+		err = &Error{"--allow-user: " + wording.Of(err), "name a user of this machine, or any"}
 	}
 	return f, err
 }

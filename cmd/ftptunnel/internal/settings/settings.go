@@ -20,6 +20,8 @@ const DefaultListen = "127.0.0.1:2121"
 
 // Input is a tunnel's settings as people write them. Start with [Defaults].
 type Input struct {
+	Command CommandLine // what was typed, for hints
+
 	Gateway string   // [user@]gateway, or several of them separated by commas, in order of preference
 	Server  string   // ftp-host[:port]; if empty, Listen and Dynamic name the servers, or it is localhost:21
 	Listen  []string // -L: [bind:]port:ftp-host:ftp-port
@@ -57,7 +59,8 @@ func Defaults() Input {
 
 // Settings are checked settings. They do not change after Parse.
 type Settings struct {
-	Gateways []string // at least one, in order of preference
+	Command  CommandLine // what was typed, for hints
+	Gateways []string    // at least one, in order of preference
 	SSH      sshconfig.Options
 	Forwards []Forward // at least one
 	FTP      FTP
@@ -98,7 +101,7 @@ func (e *Error) Error() string { return e.Text }
 // neither Listen nor Dynamic is given. The error is an [*Error], unless the users of
 // this machine cannot be looked up.
 func (in Input) Parse(listen string) (*Settings, error) {
-	s := &Settings{SSH: in.SSH, Log: Log{JSON: in.LogFormat == "json", Level: in.level()}}
+	s := &Settings{Command: in.Command, SSH: in.SSH, Log: Log{JSON: in.LogFormat == "json", Level: in.level()}}
 	if err := in.check(); err != nil {
 		return nil, err
 	}
@@ -147,9 +150,9 @@ func (in Input) check() error {
 	case in.SSH.Port < 0 || in.SSH.Port > 65535:
 		return &Error{fmt.Sprintf("no such port: %d", in.SSH.Port), "-p takes 1 to 65535"}
 	case len(in.Listen) > 0 && in.Server != "":
-		return &Error{"both -L and " + in.Server + " name the FTP server", "leave out one of them: ftptunnel -L " + in.Listen[0] + " " + in.Gateway}
+		return &Error{"both -L and " + in.Server + " name the FTP server", "leave out one of them: " + in.Command.With(in.Gateway).String()}
 	case len(in.Dynamic) > 0 && in.Server != "":
-		return &Error{"with -D each login names its FTP server, and " + in.Server + " names one too", "leave it out: ftptunnel -D " + in.Dynamic[0] + " " + in.Gateway}
+		return &Error{"with -D each login names its FTP server, and " + in.Server + " names one too", "leave it out: " + in.Command.With(in.Gateway).String()}
 	case len(in.Targets) > 0 && len(in.Dynamic) == 0:
 		return &Error{"--allow-target needs -D: only there a login names its FTP server", "-D 2121 --allow-target=" + in.Targets[0]}
 	}
