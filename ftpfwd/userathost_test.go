@@ -86,11 +86,20 @@ func TestCommandsBeforeLoginAreAnsweredByForwarder(t *testing.T) {
 	})
 }
 
+// warnedOnce checks that the session has one warning, of this kind.
+func (r *rig) warnedOnce(w Warning) {
+	r.t.Helper()
+	warnings := r.events(Warned)
+	require.Len(r.t, warnings, 1)
+	assert.Equal(r.t, w, warnings[0].Warning)
+}
+
 func TestImplicitTLSBeforeLoginReceives421(t *testing.T) {
 	withLoginRouting(t, nil, func(r *rig) {
 		r.client.sendBytes("\x16\x03\x01\x02")
 		assert.Contains(r.t, r.client.receive(), "421 this port takes plain FTP")
 		r.client.expectEOF()
+		r.warnedOnce(NotFTP)
 	})
 }
 
@@ -137,6 +146,7 @@ func TestNamedServerOfAnotherProtocolEndsSession(t *testing.T) {
 	withLoginRouting(t, nil, func(r *rig) {
 		r.nameServer("USER bob@ftp.example.com", "SSH-2.0-OpenSSH_9.2")
 		assert.Contains(r.t, r.client.receive(), `421 this is not an FTP server: it begins with "SSH-2.0-`)
+		r.warnedOnce(NotFTP)
 	})
 }
 
@@ -155,6 +165,7 @@ func TestClientReceives421WhenNamedServerDoesNotGreet(t *testing.T) {
 			r.client.send("USER bob@ftp.example.com")
 			advance(r.forwarder.dialTimeout() + time.Second)
 			r.client.expect("421 the FTP server does not greet")
+			r.warnedOnce(ServerUnreachable)
 			r.client.expectEOF()
 		})
 	})
@@ -163,6 +174,7 @@ func TestClientReceives421WhenNamedServerDoesNotGreet(t *testing.T) {
 			r.nameServer("USER bob@ftp.example.com", "220-Hello")
 			_ = r.server.conn.Close()
 			r.client.expect("421 the FTP server does not greet")
+			r.warnedOnce(ServerUnreachable)
 		})
 	})
 }

@@ -112,6 +112,15 @@ func TestCheckDoesNotWaitForASilentServer(t *testing.T) {
 	assert.Equal(t, "no greeting from an FTP server at ftp.internal:21: no answer for 20s", c.last().Text)
 }
 
+// The server has a place for the next client when a check has ended.
+func TestCheckEndsItsSessionWithQUIT(t *testing.T) {
+	var received ftptest.Record
+	c := newChecker(t, &ftptest.Server{Received: received.Add})
+	require.True(t, c.checkGreeting(t.Context()))
+	c.control.close()
+	assert.Equal(t, []string{"FEAT", "QUIT"}, received.Lines())
+}
+
 // A gatewayWithPorts is a gateway with the given GatewayPorts: without, its ports
 // listen on 127.0.0.1 whatever is asked for. Nobody is at 203.0.113.9.
 type gatewayWithPorts struct {
