@@ -3,6 +3,8 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -82,11 +84,15 @@ func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hur
 // forwarder returns a forwarder to server.
 func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 	f := s.Settings.FTP
+	ownerOf := userOf
+	if f.Users == nil {
+		ownerOf = nil // everybody may connect
+	}
 	return &ftpfwd.Forwarder{
 		Server:        server,
 		Targets:       f.Targets,
 		Connect:       s.Group.Connect,
-		Owner:         owner.Of,
+		Owner:         ownerOf,
 		Users:         f.Users,
 		MaxClients:    f.MaxClients,
 		ServerMode:    f.ServerMode,
@@ -97,6 +103,15 @@ func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 		DrainTimeout:  f.DrainTimeout,
 		Observe:       s.observe,
 	}
+}
+
+// userOf returns the user who owns a connection, as [ftpfwd.Forwarder] asks for.
+func userOf(conn net.Conn) (string, error) {
+	id, err := owner.Of(conn)
+	if errors.Is(err, owner.ErrGone) {
+		err = fmt.Errorf("%w: %w", ftpfwd.ErrOwnerGone, err)
+	}
+	return id, err
 }
 
 // observe publishes an event of a session. If there is only one gateway, it names
