@@ -90,7 +90,7 @@ func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 	}
 	return &ftpfwd.Forwarder{
 		Server:        server,
-		Targets:       f.Targets,
+		Targets:       ftpfwd.Targets{Allowed: f.Targets, FarEnd: s.farEnd},
 		Connect:       s.Group.Connect,
 		Owner:         ownerOf,
 		Users:         f.Users,
@@ -103,6 +103,15 @@ func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 		DrainTimeout:  f.DrainTimeout,
 		Observe:       s.observe,
 	}
+}
+
+// farEnd returns the names and addresses that the gateways are known by.
+func (s *Service) farEnd() []string {
+	names := s.Group.Names()
+	if a := s.Settings.FTP.ActiveAddress; a.IsValid() {
+		names = append(names, a.String())
+	}
+	return names
 }
 
 // userOf returns the user who owns a connection, as [ftpfwd.Forwarder] asks for.

@@ -100,6 +100,8 @@ func (t *fakeTunnel) Err() error {
 	return t.err
 }
 
+func (t *fakeTunnel) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 22} }
+
 func (t *fakeTunnel) Close() error {
 	t.end(tunnel.ErrClosed)
 	return nil
