@@ -23,6 +23,7 @@ func TestParseDestination(t *testing.T) {
 		"ssh://[::1]:2222":         {host: "::1", port: 2222},
 		"ssh://u%40x;k=v@h":        {user: "u@x", host: "h"},
 		`WORK\me@h`:                {user: `WORK\me`, host: "h"},
+		"a b@h":                    {user: "a b", host: "h"},
 		"work/gate":                {host: "work/gate"},
 		"xn--bcher-kva.example":    {host: "xn--bcher-kva.example"},
 		"ssh://u:not-a-password@h": {user: "u:not-a-password", host: "h"},
@@ -45,6 +46,9 @@ func TestParseDestinationExplainsInvalidDestinations(t *testing.T) {
 		"a b":            "invalid characters",
 		"h\n":            "invalid characters",
 		"$(id)@h":        "invalid characters",
+		"a -b@h":         "invalid characters",
+		"a\tb@h":         "invalid characters",
+		`a\@h`:           "invalid characters",
 		"h:22":           "-p 22 h",
 		"u@h:2222":       "-p 2222 u@h",
 		"[::1]:22":       "-p 22 [::1]",
@@ -90,7 +94,7 @@ func TestSplitJumpSplitsBeforeTheLastHost(t *testing.T) {
 // ssh 9.2 rejects all of these.
 func TestSplitJumpRejectsWhatSSHRejects(t *testing.T) {
 	for _, in := range []string{
-		"", "::1", "[::1", "b/22", "b:0", "b:70000", "@b", "a@", "a,,b", ",b", "b,", " a", "a:b:c", "-x", "a;b", "a,fe80::1", "a b",
+		"", "::1", "[::1", "b/22", "b:0", "b:70000", "@b", "a@", "a,,b", ",b", "b,", " a", "a:b:c", "-x", "a;b", "a,fe80::1", "a b", "u;v@b", "$(x)@b", "u -v@b",
 		"ssh://", "ssh://b/c", "[]", "[a]b", "a]",
 	} {
 		_, _, err := splitJump(in)

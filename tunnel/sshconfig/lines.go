@@ -3,33 +3,39 @@ package sshconfig
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// An inspector rejects the lines of configuration files that package ssh_config
-// may read differently from ssh.
-type inspector struct {
-	home          string
-	proxyCommands []proxyCommand // those seen so far; see checkProxyCommand
+// A lineReader reads configuration files as ssh does. It rejects every line that
+// it might read differently, also those that do not concern the host.
+type lineReader struct {
+	local         account
+	host          string   // whose settings it reads
+	settings      settings // those of the lines so far, of which the first win
+	proxyCommands []string // the places of all ProxyCommands, file:line
 }
 
-// A proxyCommand is a ProxyCommand and its place, file:line.
-type proxyCommand struct{ place, command string }
+// A configFile is a text that is being read.
+type configFile struct {
+	configText
+	depth   int  // of Include
+	never   bool // it is included by a section that does not apply
+	applies bool // whether the section that is being read does
+}
 
 // A configLine is a line of a configuration file that sets something.
 type configLine struct {
-	text    configText
-	depth   int    // of Include
+	file    *configFile
 	place   string // file:line
 	name    string // the keyword as written
 	keyword string // the keyword in lower case
-	rest    string // all that follows the keyword
+	rest    string // all that follows the keyword, without the blanks at its end
 
 	value     string // rest up to a #
 	bare      string // value without the blanks at its end
@@ -46,26 +52,26 @@ func unsupported(place, what string) error {
 
 func (l configLine) unsupported(what string) error { return unsupported(l.place, what) }
 
-// inspect returns an [*Error] with file and line for the first line of text, or
-// of the files that it includes, that may be misread.
-func (i *inspector) inspect(text configText, depth int) error {
+// read reads f. It returns an [*Error] with file and line for the first line of
+// f, or of the files that it includes, that may be misread.
+func (r *lineReader) read(f *configFile) error {
 	number := 0
-	for line := range bytes.Lines(text.text) {
+	for line := range bytes.Lines(f.text) {
 		number++
 		content := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
 		if content = strings.TrimLeft(content, " \t"); content == "" || content[0] == '#' {
 			continue
 		}
-		place := fmt.Sprintf("%s:%d", text.name, number)
-		if text.commandLine {
+		place := fmt.Sprintf("%s:%d", f.name, number)
+		if f.commandLine {
 			place = fmt.Sprintf("-o:%d: %s", number, content)
 		}
 		l, err := parseLine(place, content)
 		if err != nil {
 			return err
 		}
-		l.text, l.depth = text, depth
-		if err := i.line(l); err != nil {
+		l.file = f
+		if err := r.line(l); err != nil {
 			return err
 		}
 	}
@@ -77,89 +83,155 @@ func parseLine(place, content string) (configLine, error) {
 	if parts == nil || !utf8.ValidString(content) || strings.ContainsFunc(content, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
 		return configLine{}, unsupported(place, "not of the form keyword, blank, value")
 	}
-	l := configLine{place: place, name: parts[1], keyword: strings.ToLower(parts[1]), rest: parts[2]}
+	l := configLine{place: place, name: parts[1], keyword: strings.ToLower(parts[1]), rest: strings.TrimRight(parts[2], " \t")}
 	l.value, l.comment, l.commented = strings.Cut(l.rest, "#")
 	l.bare = strings.TrimRight(l.value, " \t")
 	return l, nil
 }
 
-func (i *inspector) line(l configLine) error {
+func (r *lineReader) line(l configLine) error {
 	if strings.HasPrefix(l.keyword, "gssapi") || slices.Contains(ignoredKeywords, l.keyword) {
 		return nil
 	}
 	form, supported := valueForms[l.keyword]
 	switch {
 	case form == anything:
-		return i.command(l)
+		return r.command(l)
 	case l.commented && l.bare == l.value:
 		return l.unsupported(fmt.Sprintf("%s: a # inside a value (%s#%s)", l.name, l.value, l.comment))
-	case l.text.commandLine && !supported:
+	case l.file.commandLine && !supported:
 		return l.unsupported(l.name + " on the command line")
 	case supported:
-		if !matches(form, l.bare) || implementedAlgorithms[l.keyword] != nil && !allImplemented(l.keyword, l.bare) {
-			return l.unsupported(l.name + " " + l.bare)
-		}
-		return nil
+		return r.set(l, form)
 	}
-	return i.structure(l)
+	return r.structure(l)
 }
 
-// command inspects a line whose value can be any text. All that matters is
-// whether there is a value, except for a ProxyCommand: see checkProxyCommand.
-func (i *inspector) command(l configLine) error {
-	if l.keyword == "proxycommand" {
-		i.proxyCommands = append(i.proxyCommands, proxyCommand{l.place, strings.TrimRight(l.rest, " \t\f")})
+// set reads a line that sets a value of a form.
+func (r *lineReader) set(l configLine, form string) error {
+	value, ok := l.bare, true
+	switch form {
+	case argument, plainArgument, arguments:
+		value, ok = unquote(l.bare, form == arguments)
 	}
-	if none := strings.Trim(l.bare, `"`); strings.EqualFold(none, "none") && none != l.rest {
-		return l.unsupported(l.name + " " + l.rest)
+	if !ok || !matches(form, value) || implementedAlgorithms[l.keyword] != nil && !allImplemented(l.keyword, value) {
+		return l.unsupported(l.name + " " + l.bare)
+	}
+	// Unlike any other "none", this one does not override later values.
+	if l.file.applies && !(l.keyword == "connecttimeout" && strings.EqualFold(value, "none")) {
+		r.settings.add(l.keyword, value)
 	}
 	return nil
 }
 
-// structure inspects a line that decides which other lines apply.
-func (i *inspector) structure(l configLine) error {
+// unquote returns the one word of a value, or all of them with a blank between
+// them. It reports whether this shows where they begin and end.
+func unquote(value string, several bool) (string, bool) {
+	words, err := splitArguments(value)
+	if err != nil || len(words) == 0 {
+		return "", false
+	}
+	if !several {
+		return words[0], len(words) == 1
+	}
+	return strings.Join(words, " "), !slices.ContainsFunc(words, func(w string) bool { return w == "" || strings.ContainsAny(w, " \t") })
+}
+
+// command reads a line whose value can be any text.
+func (r *lineReader) command(l configLine) error {
+	if l.keyword == "proxycommand" {
+		r.proxyCommands = append(r.proxyCommands, l.place)
+	}
+	value := strings.TrimLeft(l.rest, " \t=")
+	if none := strings.Trim(l.bare, `"`); value == "" || strings.EqualFold(none, "none") && none != l.rest {
+		return l.unsupported(l.name + " " + l.rest)
+	}
+	if l.file.applies {
+		r.settings.add(l.keyword, value)
+	}
+	return nil
+}
+
+// structure reads a line that decides which other lines apply.
+func (r *lineReader) structure(l configLine) error {
 	switch l.keyword {
 	case "host":
 		if !matches(pattern+`( +`+pattern+`)*`, l.bare) {
 			return l.unsupported("Host with a ?, quotes, a backslash or a tab: " + l.bare)
 		}
+		l.file.applies = !l.file.never && matchesHost(strings.Fields(l.bare), r.host)
 	case "match":
 		if !strings.EqualFold(l.bare, "all") {
 			return l.unsupported("Match with conditions: " + l.bare)
 		}
+		l.file.applies = !l.file.never
 	case "canonicalizehostname":
 		if !strings.EqualFold(l.bare, "no") {
 			return l.unsupported("CanonicalizeHostname " + l.bare)
 		}
 	case "include":
-		return i.include(l)
+		return r.include(l)
 	default:
 		return l.unsupported("unknown keyword " + l.name)
 	}
 	return nil
 }
 
-// include inspects the files that an Include names.
-func (i *inspector) include(l configLine) error {
+// matchesHost reports whether host matches one of patterns, and none that begins
+// with an exclamation mark.
+func matchesHost(patterns []string, host string) (matched bool) {
+	for _, p := range patterns {
+		if excluded, negated := strings.CutPrefix(p, "!"); negated && matchesPattern(excluded, host) {
+			return false
+		}
+		matched = matched || matchesPattern(p, host)
+	}
+	return matched
+}
+
+// matchesPattern reports whether s matches a pattern, in which a * is any text.
+func matchesPattern(pattern, s string) bool {
+	parts := strings.Split(pattern, "*")
+	last := len(parts) - 1
+	if last == 0 {
+		return pattern == s
+	}
+	s, found := strings.CutPrefix(s, parts[0])
+	for _, part := range parts[1:last] {
+		if found {
+			_, s, found = strings.Cut(s, part)
+		}
+	}
+	return found && strings.HasSuffix(s, parts[last])
+}
+
+// include reads the files that an Include names. Whoever can write them can make
+// this user run any command, so they must be this user's or root's.
+func (r *lineReader) include(l configLine) error {
+	names, err := splitArguments(l.rest)
 	switch {
 	case l.commented:
 		return l.unsupported("Include with a comment in its line")
-	case l.depth == maxIncludes:
+	case l.file.depth == maxIncludes:
 		return l.unsupported(fmt.Sprintf("Include at a depth of more than %d", maxIncludes))
-	case !matches(word+`( `+word+`)*`, l.value) || strings.ContainsAny(l.value, "%$["):
-		return l.unsupported("Include " + l.value)
+	case err != nil || slices.Contains(names, ""):
+		return l.unsupported("Include " + l.rest)
 	}
-	for name := range strings.SplitSeq(l.value, " ") {
-		files, err := i.included(l, name)
+	for _, name := range names {
+		files, err := r.included(l, name)
 		if err != nil {
 			return err
 		}
 		for _, file := range files {
-			content, err := os.ReadFile(file)
+			text, err := readText(file, ownOnly)
 			if err != nil {
-				return l.unsupported("Include: " + err.Error())
+				return &Error{l.place + ": Include: " + err.Error()}
 			}
-			if err := i.inspect(configText{name: file, text: content, system: l.text.system}, l.depth+1); err != nil {
+			included := &configFile{
+				configText: configText{name: file, text: text, system: l.file.system},
+				depth:      l.file.depth + 1, never: !l.file.applies, applies: l.file.applies,
+			}
+			if err := r.read(included); err != nil {
 				return err
 			}
 		}
@@ -167,21 +239,25 @@ func (i *inspector) include(l configLine) error {
 	return nil
 }
 
-// maxIncludes is how many levels of Include package ssh_config follows.
-const maxIncludes = 5
+// maxIncludes is how many levels of Include ssh follows.
+const maxIncludes = 16
 
-// included returns the files that package ssh_config includes for name.
-func (i *inspector) included(l configLine, name string) ([]string, error) {
-	rest, inHome := strings.CutPrefix(name, "~/")
+// included returns the files that an Include of name includes.
+func (r *lineReader) included(l configLine, name string) ([]string, error) {
 	path := name
 	switch {
+	case strings.ContainsAny(name, "%$[") || strings.Contains(name, `\`) && runtime.GOOS != "windows":
+		return nil, l.unsupported("Include " + name)
 	case filepath.IsAbs(name):
-	case inHome:
-		path = filepath.Join(i.home, rest)
-	case name[0] == '~' || l.text.system || strings.HasPrefix(filepath.Clean(l.text.name), "/etc/ssh"):
-		return nil, l.unsupported("Include of a relative name: " + name)
+	case name[0] == '~':
+		var err error
+		if path, err = r.local.expandTilde(name); err != nil {
+			return nil, l.unsupported("Include: " + err.Error())
+		}
+	case l.file.system:
+		path = filepath.Join(systemFolder(), name)
 	default:
-		path = filepath.Join(i.home, ".ssh", name)
+		path = filepath.Join(r.local.home, ".ssh", name)
 	}
 	if strings.ContainsAny(filepath.Dir(path), "*?") {
 		return nil, l.unsupported("Include with a pattern for a folder: " + name)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +104,15 @@ var configCases = []configCase{
 	{name: "included odd line ends", text: "Include FOLDER/crlf.inc\n"},
 	{name: "included without end of line", text: "Include FOLDER/short.inc\nUser x\n"},
 
+	{name: "paths of Windows", text: `IdentityFile C:\Users\x\.ssh\key` + "\n" + `CertificateFile "C:\Users\First Last\key-cert.pub"` + "\n" + `UserKnownHostsFile C:\k1 "C:\\k2"` + "\n"},
+	{name: "escapes in paths", text: `IdentityFile /a\ b\\c\"d\e` + "\n" + `IdentityFile '/a\'b"c'` + "\n" + `IdentityFile /a" b "'c d'e # f` + "\n" + `IdentityAgent "/run/a b"` + "\n" + `RevokedHostKeys /r\s` + "\n"},
+	{name: "Windows user", text: `User WORK\me` + "\n"},
+	{name: "included in apostrophes and quotes", text: "Include 'FOLDER/one.conf' \"FOLDER/two.conf\"\n"},
+	{name: "ProxyCommand with two equals signs", text: "ProxyCommand == nc %h\n"},
+	{name: "known hosts command with a hash", text: "KnownHostsCommand /bin/k %H # %h\n"},
+	{name: "patterns with several stars", text: "Host *b*\n User no\nHost **\n User yes\nHost a*a\n Port 2\n"},
+	{name: "included in a section that does not apply", text: "Host b\n Include FOLDER/one.conf\n Port 2\nHost a\n User x\n"},
+
 	// What it rejects.
 	{name: "Fedora's own file", text: "Host *\n User x\n\nMatch final all\n  GSSAPIAuthentication yes\n  ForwardX11Trusted yes\n", rejected: true},
 	{name: "Match host", text: "Match host a,b\n Port 2\n", rejected: true},
@@ -114,10 +124,10 @@ var configCases = []configCase{
 	{name: "hosts with tab", text: "Host b\ta\n Port 2\n", rejected: true},
 	{name: "hash in a value", text: "User bob#1\n", rejected: true},
 	{name: "hash in a host", text: "Host a#b a\nUser x\n", rejected: true},
-	{name: "value in quotes", text: "User \"x y\"\n", rejected: true},
+	{name: "value in quotes", text: "User \"x y\"\n"},
 	{name: "value in quotes with hash", text: "IdentityFile \"/a # b\"\n", rejected: true},
-	{name: "backslash", text: "User a\\\\b\n", rejected: true},
-	{name: "apostrophes", text: "User 'a'\n", rejected: true},
+	{name: "backslash", text: "User a\\\\b\n"},
+	{name: "apostrophes", text: "User 'a'\n"},
 	{name: "minutes", text: "ConnectTimeout 1m\n", rejected: true},
 	{name: "minutes of another host", text: "Host b\n ServerAliveInterval 2m\n", rejected: true},
 	{name: "addition to a list", text: "HostKeyAlgorithms +ssh-rsa\n", rejected: true},
@@ -128,11 +138,11 @@ var configCases = []configCase{
 	{name: "removal of MACs", text: "MACs -hmac-sha1*\n", rejected: true},
 	{name: "old name of signatures", text: "PubkeyAcceptedKeyTypes ssh-rsa\n", rejected: true},
 	{name: "key exchange that is not implemented", text: "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256\n", rejected: true},
-	{name: "known hosts command with quotes", text: "KnownHostsCommand /bin/k \"%H\"\n", rejected: true},
+	{name: "known hosts command with quotes", text: "KnownHostsCommand /bin/k \"%H\"\n"},
 	{name: "revoked host keys with a token", text: "RevokedHostKeys /r-%h\n", rejected: true},
 	{name: "pattern in a list", text: "HostKeyAlgorithms ssh-*\n", rejected: true},
 	{name: "service as port", text: "Port ssh\n", rejected: true},
-	{name: "ProxyCommand with a hash", text: "ProxyCommand sh -c \"nc #\"\n", rejected: true},
+	{name: "ProxyCommand with a hash", text: "ProxyCommand sh -c \"nc #\"\n"},
 	{name: "both ways through a proxy", text: "ProxyJump b\nHost a\n ProxyCommand nc\n", rejected: true},
 	{name: "ProxyCommand none and ProxyJump", text: "ProxyCommand none\nProxyJump b\n", rejected: true},
 	{name: "canonical names", text: "CanonicalizeHostname yes\nCanonicalDomains example.invalid\nCanonicalizeFallbackLocal yes\n", rejected: true},
@@ -144,10 +154,14 @@ var configCases = []configCase{
 	{name: "included Match", text: "Include FOLDER/match.conf\n", rejected: true},
 	{name: "included pattern and hidden file", text: "Include FOLDER/*.cfg\n", rejected: true},
 	{name: "included with comment", text: "Include FOLDER/one.conf # c\n", rejected: true},
-	{name: "included with two blanks", text: "Include FOLDER/one.conf  FOLDER/two.conf\n", rejected: true},
-	{name: "included with blank at the end", text: "Include FOLDER/one.conf \nUser x\n", rejected: true},
-	{name: "included with tab", text: "Include FOLDER/two.conf\tFOLDER/one.conf\n", rejected: true},
-	{name: "included in quotes", text: "Include \"FOLDER/one.conf\"\n", rejected: true},
+	{name: "included with two blanks", text: "Include FOLDER/one.conf  FOLDER/two.conf\n"},
+	{name: "included with blank at the end", text: "Include FOLDER/one.conf \nUser x\n"},
+	{name: "included with tab", text: "Include FOLDER/two.conf\tFOLDER/one.conf\n"},
+	{name: "included in quotes", text: "Include \"FOLDER/one.conf\"\n"},
+	{name: "no path", text: "IdentityFile \"\"\n", rejected: true},
+	{name: "two paths", text: "IdentityFile /a /b\n", rejected: true},
+	{name: "path with an open quote", text: "IdentityFile \"/a b\n", rejected: true},
+	{name: "blanks in a list of paths", text: "UserKnownHostsFile \"/a b\" /c\n", rejected: true},
 	{name: "included folder pattern", text: "Include FOLDER*/one.conf\n", rejected: true},
 }
 
@@ -236,8 +250,104 @@ func TestBuiltInReaderRejectsWhatSSHRejects(t *testing.T) {
 }
 
 func TestBuiltInReaderRejectsSectionsInSettings(t *testing.T) {
-	for _, settings := range [][]string{{"Host=a", "Port=1"}, {"Match all"}, {"Include /x"}, {"User=a\nPort=2"}, {"User=\"a\""}, {"User"}} {
+	for _, settings := range [][]string{{"Host=a", "Port=1"}, {"Match all"}, {"Include /x"}, {"User=a\nPort=2"}, {"User=\"a"}, {"User"}} {
 		_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: "none", Settings: settings})
 		assert.ErrorAs(t, err, new(*Error), settings)
+	}
+}
+
+// The files that ssh itself must own: the user's and all that are included. The
+// file of -F and the system's may be anybody's.
+func TestBuiltInReaderRejectsFilesThatOthersCanWrite(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such mode on Windows")
+	}
+	included := writeConfig(t, "User x\n")
+	config := writeConfig(t, "ProxyCommand touch ran\nInclude "+included+"\n")
+	resolve := func(ssh string) error {
+		_, err := Resolve(t.Context(), "a", Options{ConfigFile: config, SSH: ssh})
+		return err
+	}
+	change := func(mode os.FileMode, owner int) {
+		require.NoError(t, os.Chmod(included, mode))
+		if os.Getuid() == 0 {
+			require.NoError(t, os.Chown(included, owner, -1))
+		}
+	}
+	check := func(wrong bool, what string) {
+		for name, ssh := range readers() {
+			err := resolve(ssh)
+			if !wrong {
+				assert.NoError(t, err, "%s: %s", name, what)
+				continue
+			}
+			assert.ErrorContains(t, err, "Bad owner or permissions on "+included, "%s: %s", name, what)
+			assert.ErrorAs(t, err, new(*Error))
+		}
+	}
+	for mode, wrong := range map[os.FileMode]bool{0o600: false, 0o444: false, 0o755: false, 0o622: true, 0o602: true, 0o666: true} {
+		change(mode, os.Getuid())
+		check(wrong, mode.String())
+	}
+	change(0o660, os.Getuid()) // some distributions accept a group of one
+	assert.ErrorContains(t, resolve("none"), "Bad owner or permissions on "+included)
+	if os.Getuid() == 0 {
+		change(0o600, 65534)
+		check(true, "another user's")
+		change(0o644, 0)
+	} else {
+		change(0o644, os.Getuid())
+	}
+	require.NoError(t, os.Chmod(config, 0o666))
+	check(false, "the file of -F")
+
+	// The user's own file is not that of -F.
+	home := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(home, ".ssh"), 0o700))
+	own := filepath.Join(home, ".ssh", "config")
+	require.NoError(t, os.WriteFile(own, []byte("User x\n"), 0o600))
+	_, err := readConfig(target{host: "a"}, Options{}, account{home: home, name: "me"})
+	if err != nil {
+		assert.NotContains(t, err.Error(), own)
+	}
+	require.NoError(t, os.Chmod(own, 0o666))
+	_, err = readConfig(target{host: "a"}, Options{}, account{home: home, name: "me"})
+	assert.ErrorContains(t, err, "Bad owner or permissions on "+own)
+}
+
+// What ssh refuses on its command line, a ProxyCommand would pass to a shell.
+func TestResolveRejectsNamesThatAShellWouldRun(t *testing.T) {
+	const bad = "$(touch${IFS}x)"
+	for _, c := range []struct {
+		destination string
+		opts        Options
+	}{
+		{"a", Options{User: bad}},
+		{"a", Options{User: "-x"}},
+		{"a", Options{User: "b;id"}},
+		{"a", Options{Settings: []string{"User=" + bad}}},
+		{"a", Options{Settings: []string{"user  a;id"}}},
+		{"a", Options{Settings: []string{"User=\"a`id`\""}}},
+		{"a", Options{Settings: []string{"HostName=" + bad}}},
+		{"a", Options{Settings: []string{"HostName = %h;id"}}},
+		{"a", Options{Settings: []string{"Port=" + bad}}},
+		{"a", Options{Settings: []string{"ProxyJump=" + bad}}},
+		{"a", Options{Jump: bad}},
+		{"a", Options{Jump: bad + "@b"}},
+		{bad, Options{}},
+		{bad + "@a", Options{}},
+		{"ssh://" + bad + "@a", Options{}},
+	} {
+		for name, ssh := range readers() {
+			c.opts.SSH = ssh
+			c.opts.ConfigFile = writeConfig(t, "ProxyCommand echo %n %h %p %r\n")
+			_, err := Resolve(t.Context(), c.destination, c.opts)
+			assert.Error(t, err, "%s: %s %+v", name, c.destination, c.opts)
+		}
+	}
+	for _, user := range []string{"bob", "a b", `WORK\me`, "a@b", "$x"} {
+		hops, err := Resolve(t.Context(), "h", Options{User: user, ConfigFile: "none"})
+		require.NoError(t, err)
+		assert.Equal(t, user, hops[0].User)
 	}
 }
