@@ -102,6 +102,43 @@ func TestSplitJumpRejectsWhatSSHRejects(t *testing.T) {
 	}
 }
 
+// What ssh refuses on its command line, a ProxyCommand would pass to a shell.
+func TestResolveRejectsNamesThatAShellWouldRun(t *testing.T) {
+	const bad = "$(touch${IFS}x)"
+	for _, c := range []struct {
+		destination string
+		opts        Options
+	}{
+		{"a", Options{User: bad}},
+		{"a", Options{User: "-x"}},
+		{"a", Options{User: "b;id"}},
+		{"a", Options{Settings: []string{"User=" + bad}}},
+		{"a", Options{Settings: []string{"user  a;id"}}},
+		{"a", Options{Settings: []string{"User=\"a`id`\""}}},
+		{"a", Options{Settings: []string{"HostName=" + bad}}},
+		{"a", Options{Settings: []string{"HostName = %h;id"}}},
+		{"a", Options{Settings: []string{"Port=" + bad}}},
+		{"a", Options{Settings: []string{"ProxyJump=" + bad}}},
+		{"a", Options{Jump: bad}},
+		{"a", Options{Jump: bad + "@b"}},
+		{bad, Options{}},
+		{bad + "@a", Options{}},
+		{"ssh://" + bad + "@a", Options{}},
+	} {
+		for name, ssh := range readers() {
+			c.opts.SSH = ssh
+			c.opts.ConfigFile = writeConfig(t, "ProxyCommand echo %n %h %p %r\n")
+			_, err := Resolve(t.Context(), c.destination, c.opts)
+			assert.Error(t, err, "%s: %s %+v", name, c.destination, c.opts)
+		}
+	}
+	for _, user := range []string{"bob", "a b", `WORK\me`, "a@b", "$x"} {
+		hops, err := Resolve(t.Context(), "h", Options{User: user, ConfigFile: "none"})
+		require.NoError(t, err)
+		assert.Equal(t, user, hops[0].User)
+	}
+}
+
 func checkTarget(t *testing.T, got target) {
 	t.Helper()
 	assert.NotEmpty(t, got.host)

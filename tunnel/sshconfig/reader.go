@@ -122,7 +122,7 @@ func asError(err error) error {
 
 // commandLine returns the settings of the command line's single letters.
 func commandLine(opts Options) settings {
-	s := settings{"identityfile": opts.IdentityFiles}
+	s := settings{"identityfile": slices.Clone(opts.IdentityFiles)}
 	set := func(keyword, value string) {
 		if value != "" {
 			s[keyword] = []string{value}

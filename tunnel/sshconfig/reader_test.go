@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -253,101 +252,5 @@ func TestBuiltInReaderRejectsSectionsInSettings(t *testing.T) {
 	for _, settings := range [][]string{{"Host=a", "Port=1"}, {"Match all"}, {"Include /x"}, {"User=a\nPort=2"}, {"User=\"a"}, {"User"}} {
 		_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: "none", Settings: settings})
 		assert.ErrorAs(t, err, new(*Error), settings)
-	}
-}
-
-// The files that ssh itself must own: the user's and all that are included. The
-// file of -F and the system's may be anybody's.
-func TestBuiltInReaderRejectsFilesThatOthersCanWrite(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("files have no such mode on Windows")
-	}
-	included := writeConfig(t, "User x\n")
-	config := writeConfig(t, "ProxyCommand touch ran\nInclude "+included+"\n")
-	resolve := func(ssh string) error {
-		_, err := Resolve(t.Context(), "a", Options{ConfigFile: config, SSH: ssh})
-		return err
-	}
-	change := func(mode os.FileMode, owner int) {
-		require.NoError(t, os.Chmod(included, mode))
-		if os.Getuid() == 0 {
-			require.NoError(t, os.Chown(included, owner, -1))
-		}
-	}
-	check := func(wrong bool, what string) {
-		for name, ssh := range readers() {
-			err := resolve(ssh)
-			if !wrong {
-				assert.NoError(t, err, "%s: %s", name, what)
-				continue
-			}
-			assert.ErrorContains(t, err, "Bad owner or permissions on "+included, "%s: %s", name, what)
-			assert.ErrorAs(t, err, new(*Error))
-		}
-	}
-	for mode, wrong := range map[os.FileMode]bool{0o600: false, 0o444: false, 0o755: false, 0o622: true, 0o602: true, 0o666: true} {
-		change(mode, os.Getuid())
-		check(wrong, mode.String())
-	}
-	change(0o660, os.Getuid()) // some distributions accept a group of one
-	assert.ErrorContains(t, resolve("none"), "Bad owner or permissions on "+included)
-	if os.Getuid() == 0 {
-		change(0o600, 65534)
-		check(true, "another user's")
-		change(0o644, 0)
-	} else {
-		change(0o644, os.Getuid())
-	}
-	require.NoError(t, os.Chmod(config, 0o666))
-	check(false, "the file of -F")
-
-	// The user's own file is not that of -F.
-	home := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(home, ".ssh"), 0o700))
-	own := filepath.Join(home, ".ssh", "config")
-	require.NoError(t, os.WriteFile(own, []byte("User x\n"), 0o600))
-	_, err := readConfig(target{host: "a"}, Options{}, account{home: home, name: "me"})
-	if err != nil {
-		assert.NotContains(t, err.Error(), own)
-	}
-	require.NoError(t, os.Chmod(own, 0o666))
-	_, err = readConfig(target{host: "a"}, Options{}, account{home: home, name: "me"})
-	assert.ErrorContains(t, err, "Bad owner or permissions on "+own)
-}
-
-// What ssh refuses on its command line, a ProxyCommand would pass to a shell.
-func TestResolveRejectsNamesThatAShellWouldRun(t *testing.T) {
-	const bad = "$(touch${IFS}x)"
-	for _, c := range []struct {
-		destination string
-		opts        Options
-	}{
-		{"a", Options{User: bad}},
-		{"a", Options{User: "-x"}},
-		{"a", Options{User: "b;id"}},
-		{"a", Options{Settings: []string{"User=" + bad}}},
-		{"a", Options{Settings: []string{"user  a;id"}}},
-		{"a", Options{Settings: []string{"User=\"a`id`\""}}},
-		{"a", Options{Settings: []string{"HostName=" + bad}}},
-		{"a", Options{Settings: []string{"HostName = %h;id"}}},
-		{"a", Options{Settings: []string{"Port=" + bad}}},
-		{"a", Options{Settings: []string{"ProxyJump=" + bad}}},
-		{"a", Options{Jump: bad}},
-		{"a", Options{Jump: bad + "@b"}},
-		{bad, Options{}},
-		{bad + "@a", Options{}},
-		{"ssh://" + bad + "@a", Options{}},
-	} {
-		for name, ssh := range readers() {
-			c.opts.SSH = ssh
-			c.opts.ConfigFile = writeConfig(t, "ProxyCommand echo %n %h %p %r\n")
-			_, err := Resolve(t.Context(), c.destination, c.opts)
-			assert.Error(t, err, "%s: %s %+v", name, c.destination, c.opts)
-		}
-	}
-	for _, user := range []string{"bob", "a b", `WORK\me`, "a@b", "$x"} {
-		hops, err := Resolve(t.Context(), "h", Options{User: user, ConfigFile: "none"})
-		require.NoError(t, err)
-		assert.Equal(t, user, hops[0].User)
 	}
 }

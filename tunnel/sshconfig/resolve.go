@@ -68,9 +68,9 @@ const maxHops = 16
 // if a file of -i does not exist.
 //
 // Names of hosts and users on the command line and of jump hosts may have no
-// characters that a shell could take for more than a word. Where ssh does not,
-// the built-in reader reads no file that another user but root owns or can
-// write: see ssh's "Bad owner or permissions".
+// characters that a shell could take for more than a word. As ssh does, the
+// built-in reader rejects the user's configuration file, and an included one, if
+// somebody else but root owns it or can write it.
 //
 // The built-in reader returns an [*Error] with file and line for every line
 // that it might read differently from ssh. It accepts unknown values of ignored

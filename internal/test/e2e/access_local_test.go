@@ -55,12 +55,13 @@ func (s *site) approaches(host string) (all []approach) {
 }
 
 // linkLocal returns the address of an interface of the client's host, with its
-// scope.
+// scope: the interface's number, since the test's own host has no such name.
 func (s *site) linkLocal(device string) string {
 	s.t.Helper()
-	for field := range strings.FieldsSeq(s.succeeds("ip", "-6", "-o", "addr", "show", "dev", device, "scope", "link")) {
+	fields := strings.Fields(s.succeeds("ip", "-6", "-o", "addr", "show", "dev", device, "scope", "link"))
+	for _, field := range fields {
 		if prefix, err := netip.ParsePrefix(field); err == nil {
-			return prefix.Addr().WithZone(device).String()
+			return prefix.Addr().WithZone(strings.TrimSuffix(fields[0], ":")).String()
 		}
 	}
 	s.t.Fatal("no link-local address on " + device)
