@@ -37,6 +37,23 @@ func TestAddressOfReplyIsDialledInReplyNetworks(t *testing.T) {
 	}, func(r *rig) { r.forwarder.ReplyNetworks = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} })
 }
 
+// Whatever the networks, a server does not lead to what listens on the loopback of
+// the host that dials.
+func TestAddressOfReplyIsNeverLoopback(t *testing.T) {
+	f := Forwarder{ReplyNetworks: []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::ffff:0:0/96"),
+	}}
+	for _, address := range []string{"127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::ffff:0.0.0.0"} {
+		assert.False(t, f.followsReply(netip.MustParseAddr(address)), address)
+	}
+	for _, address := range []string{"10.9.9.9", "2001:db8::1", "::ffff:10.1.2.3"} {
+		assert.True(t, f.followsReply(netip.MustParseAddr(address)), address)
+	}
+	s := &session{f: &f, target: newTarget("ftp.internal:21")}
+	assert.Equal(t, "ftp.internal:4000", s.serverEndpoint(netip.MustParseAddrPort("127.0.0.1:4000")).address)
+	assert.Equal(t, "10.9.9.9:4000", s.serverEndpoint(netip.MustParseAddrPort("10.9.9.9:4000")).address)
+}
+
 // Pure-FTPd accepts one transfer after the other on the port of a PASV.
 func TestListenerServesSeveralTransfersOneAtATime(t *testing.T) {
 	withRig(t, func(r *rig) {

@@ -55,8 +55,8 @@ type Forwarder struct {
 	ActiveAddress netip.Addr
 
 	// ReplyNetworks are those in which the address that a server's 227 names is
-	// dialled. Elsewhere, and by default, it is the host of the control
-	// connection.
+	// dialled, unless it is one of the loopback or unspecified. Elsewhere, and by
+	// default, it is the host of the control connection.
 	ReplyNetworks []netip.Prefix
 
 	// ForeignPorts passes on a PORT or EPRT that names another address than the
@@ -118,8 +118,13 @@ func (f *Forwarder) connect(ctx context.Context, server string) (Route, error) {
 }
 
 // followsReply reports whether data connections go to an address that a server
-// names in a 227.
+// names in a 227. They never go to the far end's own loopback: that of the
+// control connection's host is dialled by its name.
 func (f *Forwarder) followsReply(address netip.Addr) bool {
+	address = address.Unmap()
+	if address.IsLoopback() || address.IsUnspecified() {
+		return false
+	}
 	return slices.ContainsFunc(f.ReplyNetworks, func(n netip.Prefix) bool { return n.Contains(address) })
 }
 

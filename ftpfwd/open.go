@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -28,7 +29,7 @@ func (s *session) passive(ctx context.Context, c command, line []byte, whole boo
 		s.refuse(c, "501 "+c.verb+" refused: the line is too long")
 		return
 	}
-	if family := familyOf(s.clientEnd); c.verb == "EPSV" && portNumber(c.argument) && c.argument != family {
+	if family := familyOf(s.clientEnd); c.verb == "EPSV" && strings.Trim(c.argument, "0123456789") == "" && c.argument != "" && c.argument != family {
 		s.refuse(c, "522 EPSV refused: the network protocol of this connection is another, use ("+family+")")
 		return
 	}

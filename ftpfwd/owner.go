@@ -9,8 +9,10 @@ import (
 	"slices"
 )
 
-// ErrOwnerGone is what an error of [Forwarder.Owner] wraps if the owner of a
-// connection cannot be found any more, because its client has closed it.
+// ErrOwnerGone is wrapped by the error of [Forwarder].Owner if the owner of a
+// connection is not known because its process has closed the connection already.
+// It may have been anybody's. An owner that is not known for another reason, and
+// that of a connection which is still open, is an error that does not wrap it.
 var ErrOwnerGone = errors.New("the client has closed the connection")
 
 // An OwnerError reports that a connection was rejected because of the user whose

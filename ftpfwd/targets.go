@@ -5,21 +5,31 @@ import (
 	"net"
 	"net/netip"
 	globs "path"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Targets are the servers that clients may name. If empty, all are allowed but
-// the far end's own loopback and port 22; otherwise, those that are listed.
-type Targets []Target
+// Targets says which servers clients may name.
+type Targets struct {
+	// Allowed are the servers that may be named, on any host. If empty, all may
+	// but port 22 and the far end itself.
+	Allowed []Target
+
+	// FarEnd, if not nil, returns the names and addresses that the far end is
+	// known by, besides those of its loopback. Sessions call it concurrently.
+	FarEnd func() []string
+}
 
 // A Target is a host name, a pattern of one with * and ?, or a network, with or
 // without a port.
 type Target struct {
 	pattern string       // lower case; empty for a network
 	network netip.Prefix // of addresses; names are not looked up here
-	port    string       // empty for any but 22
+	port    uint16       // zero for any but 22
 }
+
+const sshPort = 22
 
 // ParseTarget parses a target: ftp.internal, *.internal, 10.0.0.0/8, fd00::1,
 // each with or without :port, for which IPv6 is in brackets: [fd00::/8]:21.
@@ -27,12 +37,12 @@ func ParseTarget(s string) (Target, error) {
 	var t Target
 	host := s
 	if h, p, err := net.SplitHostPort(s); err == nil {
-		host, t.port = h, p
+		host = h
+		if t.port, err = portNumber(p); err != nil && p != "" {
+			return Target{}, fmt.Errorf("%q: no such port", s)
+		}
 	}
 	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	if t.port != "" && !portNumber(t.port) {
-		return Target{}, fmt.Errorf("%q: no such port", s)
-	}
 	if n, err := netip.ParsePrefix(host); err == nil {
 		t.network = n.Masked()
 		return t, nil
@@ -65,57 +75,109 @@ func (t Targets) check(address string) error {
 }
 
 func (t Targets) refuses(address string) (reason string) {
-	host, port, err := net.SplitHostPort(address)
+	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return "is no server's address"
 	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	addr, err := netip.ParseAddr(host)
-	addr = addr.Unmap()
-	named := err != nil
-	for _, one := range t {
-		if one.allows(host, addr, port) {
-			return ""
-		}
+	port, err := portNumber(service)
+	if err != nil {
+		return "is no server's address"
 	}
+	h := parseHost(host)
+	allowed := slices.ContainsFunc(t.Allowed, func(one Target) bool { return one.allows(h, port) })
 	switch {
-	case len(t) > 0:
+	case allowed:
+		return ""
+	case len(t.Allowed) > 0:
 		return "is not among the servers that may be named here"
-	case port == "22":
+	case port == sshPort:
 		return "is an SSH server's port"
-	case named && (host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasPrefix(host, "localhost.") || strings.HasPrefix(host, "ip6-l")),
-		!named && (addr.IsLoopback() || addr.IsUnspecified()):
+	case h.isLoopback(), t.FarEnd != nil && slices.ContainsFunc(t.FarEnd(), h.is):
 		return "is the gateway itself, which may not be named here"
 	}
 	return ""
 }
 
-func (t Target) allows(host string, addr netip.Addr, port string) bool {
-	if t.port != port && (t.port != "" || port == "22") {
+func (t Target) allows(h namedHost, port uint16) bool {
+	if t.port != port && (t.port != 0 || port == sshPort) {
 		return false
 	}
 	if t.pattern == "" {
-		return t.network.Contains(addr)
+		return t.network.Contains(h.addr)
 	}
-	matched, _ := globs.Match(t.pattern, host)
-	return matched && !addr.IsValid()
+	matched, _ := globs.Match(t.pattern, h.name)
+	return matched && !h.addr.IsValid()
+}
+
+// A namedHost is a host as somebody has written it.
+type namedHost struct {
+	name string     // in lower case, without a dot at its end
+	addr netip.Addr // if name is one; an IPv4 address in its own form, and without a zone
+}
+
+func parseHost(s string) namedHost {
+	h := namedHost{name: strings.TrimSuffix(strings.ToLower(s), ".")}
+	if addr, err := netip.ParseAddr(h.name); err == nil {
+		h.addr = addr.Unmap().WithZone("")
+	}
+	return h
+}
+
+// is reports whether s is another way to write h.
+func (h namedHost) is(s string) bool {
+	other := parseHost(s)
+	return h.addr == other.addr && (h.addr.IsValid() || h.name == other.name)
+}
+
+// isLoopback reports whether h is the far end's own loopback, or leads to it: by
+// an address, or by a name that systems have for it.
+func (h namedHost) isLoopback() bool {
+	if h.addr.IsValid() {
+		return h.addr.IsLoopback() || h.addr.IsUnspecified()
+	}
+	if strings.HasPrefix(h.name, "ip6-l") { // ip6-localhost, ip6-loopback
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(h.name, "."), func(label string) bool {
+		switch label {
+		case "localhost", "localhost4", "localhost6", "loopback", // with or without a domain
+			"_outbound", "_localdnsstub", "_localdnsproxy": // systemd
+			return true
+		}
+		return false
+	})
 }
 
 // hostName reports whether s is a host name or an IP address in full. The far
-// end's resolver takes a number, or two or three with dots, for an address too
-// (127.1, 0x7f000001): those are not names.
+// end's resolver takes more for an address, some of them its own: one to four
+// numbers with dots, each decimal, octal or hexadecimal (127.1, 0177.0x1,
+// 0x7f000001). So no name ends with a number.
 func hostName(s string) bool {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		return addr.Zone() == ""
 	}
-	letters := strings.Trim(strings.ToLower(s), ".0123456789")
-	if s == "" || letters == "" || strings.HasPrefix(strings.ToLower(s), "0x") || len(s) > 255 {
-		return false
-	}
-	return strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
+	name := strings.TrimSuffix(strings.ToLower(s), ".")
+	labels := strings.Split(name, ".")
+	return len(name) <= 253 && !slices.Contains(labels, "") && !isNumber(labels[len(labels)-1]) &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_") == ""
 }
 
-func portNumber(s string) bool {
+// isNumber reports whether a resolver may take a label in lower case for a number.
+func isNumber(label string) bool {
+	digits := "0123456789"
+	if hexadecimal, ok := strings.CutPrefix(label, "0x"); ok {
+		label, digits = hexadecimal, digits+"abcdef"
+	} else if binary, ok := strings.CutPrefix(label, "0b"); ok {
+		label, digits = binary, "01"
+	}
+	return strings.Trim(label, digits) == ""
+}
+
+// portNumber parses the number of a port.
+func portNumber(s string) (uint16, error) {
 	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0
+	if err == nil && n == 0 {
+		err = strconv.ErrRange
+	}
+	return uint16(n), err
 }

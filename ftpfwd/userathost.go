@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 )
 
@@ -138,14 +139,15 @@ func (s *session) greeted() {
 // parseLogin splits user@host[:port]. The user's name may contain an @.
 func parseLogin(login string) (user, address string, err error) {
 	user, named, ok := cutLast(login)
-	host, port, plain := strings.Trim(named, "[]"), "21", !strings.HasSuffix(named, "]")
+	host, service, plain := strings.Trim(named, "[]"), "21", !strings.HasSuffix(named, "]")
 	if strings.Contains(named, ":") && plain {
-		host, port, err = net.SplitHostPort(named)
+		host, service, err = net.SplitHostPort(named)
 	}
-	if !ok || user == "" || err != nil || !hostName(host) || !portNumber(port) {
+	port, noPort := portNumber(service)
+	if !ok || user == "" || err != nil || !hostName(host) || noPort != nil {
 		return "", "", fmt.Errorf("log in as user@ftp-host or user@ftp-host:port, not as %q", login)
 	}
-	return user, net.JoinHostPort(host, port), nil
+	return user, net.JoinHostPort(host, strconv.Itoa(int(port))), nil
 }
 
 // cutLast cuts at the last @.

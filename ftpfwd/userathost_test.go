@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,7 +22,7 @@ func withLoginRouting(t *testing.T, targets []string, test func(r *rig)) {
 			for _, s := range targets {
 				target, err := ParseTarget(s)
 				require.NoError(t, err)
-				r.forwarder.Targets = append(r.forwarder.Targets, target)
+				r.forwarder.Targets.Allowed = append(r.forwarder.Targets.Allowed, target)
 			}
 			r.forwarder.Remote = oneHost{r.far}
 		})
@@ -51,6 +52,8 @@ func TestLoginNamesItsServer(t *testing.T) {
 		"USER bob@[2001:db8::1]:21":         "USER bob",
 		"USER bob@2001:db8::1":              "",
 		"USER bob@[2001:db8::1]":            "USER bob",
+		"USER bob@127.0x1":                  "",
+		"USER bob@0177.0x1:21":              "",
 	} {
 		withLoginRouting(t, nil, func(r *rig) {
 			if user == "" {
@@ -188,9 +191,24 @@ func TestLoginOfRejectedTargetMayBeRepeated(t *testing.T) {
 	})
 }
 
+// A port has several forms, and one meaning.
+func TestLoginDoesNotNameGatewayOrItsSSHPort(t *testing.T) {
+	withLoginRouting(t, nil, func(r *rig) {
+		r.forwarder.Targets.FarEnd = func() []string { return []string{"gateway", "10.0.0.1"} }
+		for _, named := range []string{"ftp.example.com:022", "ftp.example.com:22"} {
+			r.client.send("USER bob@" + named)
+			r.client.expect("530 ftp.example.com:22 is an SSH server's port")
+		}
+		for _, named := range []string{"gateway", "GATEWAY.:2121", "10.0.0.1", "[::ffff:10.0.0.1]", "localhost", "[::1]:21"} {
+			r.client.send("USER bob@" + named)
+			assert.Contains(r.t, r.client.receive(), "is the gateway itself, which may not be named here", named)
+		}
+	})
+}
+
 // A login names a server that can be dialled, and nothing more.
 func FuzzLogin(f *testing.F) {
-	for _, login := range []string{"bob@ftp.example.com", "bob@example.com@[::1]:2121", "bob@h:21", "@h", "bob@", "bob@127.1", "bob@h:0", "b@[fe80::1%lo]"} {
+	for _, login := range []string{"bob@ftp.example.com", "bob@example.com@[::1]:2121", "bob@h:21", "@h", "bob@", "bob@127.1", "bob@h:0", "b@[fe80::1%lo]", "bob@127.0x1", "bob@h:022"} {
 		f.Add(login)
 	}
 	f.Fuzz(func(t *testing.T, login string) {
@@ -203,7 +221,9 @@ func FuzzLogin(f *testing.F) {
 		host, port, err := net.SplitHostPort(address)
 		require.NoError(t, err)
 		require.True(t, hostName(host), host)
-		require.True(t, portNumber(port), port)
+		number, err := portNumber(port)
+		require.NoError(t, err)
+		require.Equal(t, strconv.Itoa(int(number)), port, "a port has one form")
 		if !(Targets{}).allowed(address) {
 			return
 		}

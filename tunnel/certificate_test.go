@@ -75,6 +75,33 @@ func TestCertificateBesideIdentityFileIsOffered(t *testing.T) {
 	}
 }
 
+// Nothing in a certificate is secret, whoever owns it.
+func TestCertificateOfAnotherUserMayBeReadable(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file to another user")
+	}
+	checkLeaks(t)
+	ca := newAuthority(t)
+	h := ca.startSSHD(t)
+	private, public := newKey(t)
+	key := writeKey(t, private, "")
+	certificate := key + "-cert.pub"
+	writePublic(t, certificate, ca.certify(t, public, ssh.UserCert, h.User))
+	for _, file := range []string{key, certificate} {
+		require.NoError(t, os.Chmod(file, 0o444))
+		require.NoError(t, os.Chown(file, 65534, -1))
+	}
+	h.IdentityFiles = []string{key}
+	for _, configured := range [][]string{nil, {certificate}} {
+		h.CertificateFiles = configured
+		w := newRecorder()
+		cfg := insecureConfig(h)
+		cfg.Observe = w.observe
+		mustOpen(t, cfg)
+		assert.Empty(t, w.of(Warning))
+	}
+}
+
 func TestConfiguredCertificateUsesKeyOfFileOrAgent(t *testing.T) {
 	checkLeaks(t)
 	ca := newAuthority(t)

@@ -54,6 +54,19 @@ func TestOpenReturnsWhenContextIsDone(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
+// Only a connection that the tunnel makes itself has an address that it knows.
+func TestRemoteAddrIsThatOfTheConnectionToTheGateway(t *testing.T) {
+	checkLeaks(t)
+	s, key := newServer(t, &sshtest.Server{})
+	tun := mustOpen(t, insecureConfig(hopTo(s, key)))
+	assert.Equal(t, s.Addr().String(), tun.RemoteAddr().String())
+	tun.Close()
+	assert.Nil(t, tun.RemoteAddr())
+
+	tun = mustOpen(t, insecureConfig(hopTo(s, key), hopTo(s, key)))
+	assert.Nil(t, tun.RemoteAddr(), "the jump host connects")
+}
+
 func TestConnectTimeoutExcludesPrompts(t *testing.T) {
 	checkLeaks(t)
 	s := &sshtest.Server{Password: "secret"}

@@ -116,6 +116,36 @@ func TestUnusableIdentityFileCausesWarning(t *testing.T) {
 	assert.Empty(t, w.of(Warning))
 }
 
+// A mounted secret belongs to another user, who lets this one read it.
+func TestIdentityFileOfAnotherUserMayBeReadable(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file to another user")
+	}
+	checkLeaks(t)
+	private, public := newKey(t)
+	s := &sshtest.Server{Keys: []ssh.PublicKey{public}}
+	startServer(t, s)
+	for _, passphrase := range []string{"", "sesame"} {
+		key := writeKey(t, private, passphrase)
+		cfg := insecureConfig(hopTo(s, key))
+		for _, mode := range []os.FileMode{0o440, 0o444, 0o666} {
+			require.NoError(t, os.Chmod(key, mode))
+			require.NoError(t, os.Chown(key, os.Getuid(), -1))
+			var exposed *IdentityError
+			_, err := readIdentity(key)
+			require.ErrorAs(t, err, &exposed, "%v: one's own", mode)
+			assert.True(t, exposed.Exposed)
+
+			require.NoError(t, os.Chown(key, 65534, -1))
+			w := newRecorder()
+			cfg.Observe = w.observe
+			cfg.Ask = (&script{answers: []string{"sesame"}}).ask
+			mustOpen(t, cfg).Close()
+			assert.Empty(t, w.of(Warning), mode)
+		}
+	}
+}
+
 // Some servers list both algorithms but accept only the first.
 func TestRSAKeysSignWithSHA512(t *testing.T) {
 	checkLeaks(t)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -78,11 +77,12 @@ func readIdentity(path string) (*identity, error) {
 	return id, nil
 }
 
-// checkMode returns an error if others can read the private key in the file
-// path, as ssh does. Files have no such mode on Windows.
+// checkMode returns an error if the private key in the file path is this user's
+// own and others can read it, as ssh does. A file of another user's, such as a
+// mounted secret, is for that user to protect.
 func checkMode(path string) error {
 	info, err := os.Stat(path)
-	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+	if err == nil && isOwn(info) && info.Mode().Perm()&0o077 != 0 {
 		return &IdentityError{File: path, Exposed: true, Err: fmt.Errorf("others can read it (its mode is %04o)", info.Mode().Perm())}
 	}
 	return err

@@ -159,6 +159,18 @@ func checkNetwork(network string) error {
 	return net.UnknownNetworkError(network)
 }
 
+// RemoteAddr returns the address of the gateway that the tunnel is connected to.
+// It returns nil while the tunnel is not connected, and if the gateway is reached
+// through a jump host or a ProxyCommand, which look it up themselves.
+func (t *Tunnel) RemoteAddr() net.Addr {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.link == nil || t.link.via != nil || t.link.hop.ProxyCommand != "" {
+		return nil
+	}
+	return t.link.conn.RemoteAddr()
+}
+
 // Done returns a channel that is closed when the tunnel has ended: after
 // [Tunnel.Close], or after an error that is permanent.
 func (t *Tunnel) Done() <-chan struct{} { return t.done }

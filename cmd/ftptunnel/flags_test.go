@@ -70,9 +70,17 @@ func TestFlagsHaveTheirSSHMeaning(t *testing.T) {
 // hint.
 func TestInvalidCommandLinesExitWith2AndHint(t *testing.T) {
 	for line, says := range map[string]string{
-		"":                                "no gateway given",
-		"gw a b":                          "too many arguments",
-		"-4 -6 gw":                        "contradict",
+		"":               "no gateway given",
+		"gw a b":         "too many arguments",
+		"-4 -6 gw":       "contradict",
+		"-q -v gw":       "-q and -v contradict each other",
+		"gw1,gw1 ftp":    `gw1 is given twice in "gw1,gw1"`,
+		"a,b@c,,d gw":    "empty gateway name",
+		"a,b@c,d,b@c gw": `b@c is given twice`,
+		"--active-address=10.1.2.3 --server-mode=passive gw": "--active-address is for active mode",
+		"--pasv-address=reply --server-mode=active gw":       "--pasv-address is for passive mode",
+		"-L +2121:a:21 gw":                "cannot parse -L",
+		"gw ftp:+21":                      "not the address of an FTP server",
 		"--log-format=xml gw":             `unknown log format "xml"`,
 		"-p 70000 gw":                     "no such port: 70000",
 		"-p x gw":                         `--port takes a number, not "x"`,
@@ -129,11 +137,11 @@ func TestInvalidCommandLinesExitWith2AndHint(t *testing.T) {
 }
 
 func TestDataFlagsSetForwarderOptions(t *testing.T) {
-	p, err := parsed(t, "--server-mode=active", "--active-address=10.1.2.3", "--pasv-address=10.1.0.0/16, fd00::/8", "--fxp",
+	p, err := parsed(t, "--server-mode=client", "--active-address=10.1.2.3", "--pasv-address=10.1.0.0/16, fd00::/8", "--fxp",
 		"--data-timeout=1m", "-D", "2121", "--allow-target=*.internal", "--allow-target=10.0.0.0/8:21", "gw")
 	require.NoError(t, err)
 	f := p.settings.FTP
-	assert.Equal(t, ftpfwd.Active, f.ServerMode)
+	assert.Equal(t, ftpfwd.Exact, f.ServerMode)
 	assert.Equal(t, "10.1.2.3", f.ActiveAddress.String())
 	assert.Equal(t, "[10.1.0.0/16 fd00::/8]", fmt.Sprint(f.ReplyNetworks))
 	assert.True(t, f.ForeignPorts)

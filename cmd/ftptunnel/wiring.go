@@ -53,7 +53,7 @@ func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	}
 	stream.Flush(patience) // a script that waits for the port may then read the log
 	for _, l := range s.Listeners {
-		show(p.stdout, forward.URL(l.Addr())+"\n")
+		show(p.stdout, l.URL()+"\n")
 	}
 	return s.Serve(ctx, hurry)
 }
@@ -85,7 +85,7 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 	serving, end := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(serving, nil) }()
-	status, err := child.Run(command, forward.Address(s.Listeners[0].Addr()))
+	status, err := child.Run(command, s.Listeners[0].Address())
 	end()
 	if err := <-served; err != nil {
 		stream.Publish(events.Event{Kind: events.ServeFailed, Err: err})

@@ -76,7 +76,11 @@ func (a account) expandTilde(name string) (string, error) {
 	if !found {
 		return name, nil
 	}
-	other, rest, _ := strings.Cut(rest, "/")
+	end := strings.IndexFunc(rest, func(r rune) bool { return r == '/' || r == filepath.Separator })
+	if end < 0 {
+		end = len(rest)
+	}
+	other, rest := rest[:end], rest[end:]
 	if other == "" {
 		return filepath.Join(a.home, rest), nil
 	}

@@ -33,22 +33,40 @@ func (t target) String() string {
 	return s
 }
 
-// check returns an error for the names that ssh rejects on its command line:
-// those that look like options, or that a shell in the user's configuration
-// could run as commands.
+// check returns an error if ssh rejects t on its command line.
 func (t target) check() error {
-	switch {
-	case t.host == "":
+	if t.host == "" {
 		return errors.New("no host name")
-	case t.host[0] == '-' || strings.ContainsAny(t.host, "'`\"$\\;&<>|(){}") || strings.ContainsFunc(t.host, isSpaceOrControl):
-		return fmt.Errorf("host name %q contains invalid characters", t.host)
-	case strings.HasPrefix(t.user, "-") || strings.ContainsAny(t.user, "'`\";&<>|(){}") || strings.ContainsFunc(t.user, isSpaceOrControl):
-		return fmt.Errorf("user name %q contains invalid characters", t.user)
+	}
+	return errors.Join(checkHost(t.host), checkUser(t.user))
+}
+
+// checkHost returns an error for a host name that looks like an option, or that
+// a shell could take for more than a word: as a token of a ProxyCommand, it
+// reaches one.
+func checkHost(name string) error {
+	if strings.HasPrefix(name, "-") || strings.ContainsAny(name, "'`\"$\\;&<>|(){}") ||
+		strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return fmt.Errorf("host name %q contains invalid characters", name)
 	}
 	return nil
 }
 
-func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+// checkUser is checkHost for a user's name, which may have a domain of Windows
+// before it, and blanks.
+func checkUser(name string) error {
+	blank := false
+	for _, r := range name {
+		if blank && r == '-' || unicode.IsControl(r) {
+			return fmt.Errorf("user name %q contains invalid characters", name)
+		}
+		blank = unicode.IsSpace(r)
+	}
+	if strings.HasPrefix(name, "-") || strings.ContainsAny(name, "'`\";&<>|(){}") || strings.HasSuffix(name, `\`) {
+		return fmt.Errorf("user name %q contains invalid characters", name)
+	}
+	return nil
+}
 
 // parseDestination parses [user@]host and ssh://[user@]host[:port].
 func parseDestination(s string) (target, error) {

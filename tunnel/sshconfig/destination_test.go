@@ -23,6 +23,7 @@ func TestParseDestination(t *testing.T) {
 		"ssh://[::1]:2222":         {host: "::1", port: 2222},
 		"ssh://u%40x;k=v@h":        {user: "u@x", host: "h"},
 		`WORK\me@h`:                {user: `WORK\me`, host: "h"},
+		"a b@h":                    {user: "a b", host: "h"},
 		"work/gate":                {host: "work/gate"},
 		"xn--bcher-kva.example":    {host: "xn--bcher-kva.example"},
 		"ssh://u:not-a-password@h": {user: "u:not-a-password", host: "h"},
@@ -45,6 +46,9 @@ func TestParseDestinationExplainsInvalidDestinations(t *testing.T) {
 		"a b":            "invalid characters",
 		"h\n":            "invalid characters",
 		"$(id)@h":        "invalid characters",
+		"a -b@h":         "invalid characters",
+		"a\tb@h":         "invalid characters",
+		`a\@h`:           "invalid characters",
 		"h:22":           "a name with a port",
 		"u@h:2222":       "a name with a port",
 		"[::1]:22":       "a name with a port",
@@ -90,11 +94,48 @@ func TestSplitJumpSplitsBeforeTheLastHost(t *testing.T) {
 // ssh 9.2 rejects all of these.
 func TestSplitJumpRejectsWhatSSHRejects(t *testing.T) {
 	for _, in := range []string{
-		"", "::1", "[::1", "b/22", "b:0", "b:70000", "@b", "a@", "a,,b", ",b", "b,", " a", "a:b:c", "-x", "a;b", "a,fe80::1", "a b",
+		"", "::1", "[::1", "b/22", "b:0", "b:70000", "@b", "a@", "a,,b", ",b", "b,", " a", "a:b:c", "-x", "a;b", "a,fe80::1", "a b", "u;v@b", "$(x)@b", "u -v@b",
 		"ssh://", "ssh://b/c", "[]", "[a]b", "a]",
 	} {
 		_, _, err := splitJump(in)
 		assert.Error(t, err, in)
+	}
+}
+
+// What ssh refuses on its command line, a ProxyCommand would pass to a shell.
+func TestResolveRejectsNamesThatAShellWouldRun(t *testing.T) {
+	const bad = "$(touch${IFS}x)"
+	for _, c := range []struct {
+		destination string
+		opts        Options
+	}{
+		{"a", Options{User: bad}},
+		{"a", Options{User: "-x"}},
+		{"a", Options{User: "b;id"}},
+		{"a", Options{Settings: []string{"User=" + bad}}},
+		{"a", Options{Settings: []string{"user  a;id"}}},
+		{"a", Options{Settings: []string{"User=\"a`id`\""}}},
+		{"a", Options{Settings: []string{"HostName=" + bad}}},
+		{"a", Options{Settings: []string{"HostName = %h;id"}}},
+		{"a", Options{Settings: []string{"Port=" + bad}}},
+		{"a", Options{Settings: []string{"ProxyJump=" + bad}}},
+		{"a", Options{Jump: bad}},
+		{"a", Options{Jump: bad + "@b"}},
+		{bad, Options{}},
+		{bad + "@a", Options{}},
+		{"ssh://" + bad + "@a", Options{}},
+	} {
+		for name, ssh := range readers() {
+			c.opts.SSH = ssh
+			c.opts.ConfigFile = writeConfig(t, "ProxyCommand echo %n %h %p %r\n")
+			_, err := Resolve(t.Context(), c.destination, c.opts)
+			assert.Error(t, err, "%s: %s %+v", name, c.destination, c.opts)
+		}
+	}
+	for _, user := range []string{"bob", "a b", `WORK\me`, "a@b", "$x"} {
+		hops, err := Resolve(t.Context(), "h", Options{User: user, ConfigFile: "none"})
+		require.NoError(t, err)
+		assert.Equal(t, user, hops[0].User)
 	}
 }
 

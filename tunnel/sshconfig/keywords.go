@@ -5,11 +5,15 @@ import (
 	"strings"
 )
 
-// Forms of values that package ssh_config reads as ssh does: without quotes and
-// backslashes, and without a list where ssh expects a word.
+// Forms of values that are read as ssh reads them: without quotes and backslashes,
+// except where the three forms of arguments allow them, and without a list where
+// ssh expects a word.
 const (
+	argument      = `.+`         // one, without its quotes
+	plainArgument = `[^%$]+`     // the same; only new versions expand tokens and variables in it
+	arguments     = `\S+( \S+)*` // several
+
 	word     = `[^\s"'\\]+`
-	words    = word + `([ \t]+` + word + `)*`
 	plain    = `[^\s"'\\%$]+` // only new versions expand tokens and variables in these
 	number   = `[0-9]{1,9}`
 	boolean  = `(?i:yes|no|true|false)`
@@ -26,20 +30,20 @@ var valueForms = map[string]string{
 	"bindaddress":                  plain,
 	"bindinterface":                plain,
 	"casignaturealgorithms":        names,
-	"certificatefile":              word,
+	"certificatefile":              argument,
 	"ciphers":                      names,
 	"connecttimeout":               `(?i:none)|` + number,
-	"globalknownhostsfile":         words,
+	"globalknownhostsfile":         arguments,
 	"hashknownhosts":               boolean,
 	"hostkeyalgorithms":            names,
 	"hostkeyalias":                 plain,
 	"hostname":                     word,
 	"identitiesonly":               boolean,
-	"identityagent":                word,
-	"identityfile":                 word,
+	"identityagent":                argument,
+	"identityfile":                 argument,
 	"kbdinteractiveauthentication": boolean,
 	"kexalgorithms":                names,
-	"knownhostscommand":            words,
+	"knownhostscommand":            anything,
 	"macs":                         names,
 	"numberofpasswordprompts":      number,
 	"passwordauthentication":       boolean,
@@ -52,12 +56,12 @@ var valueForms = map[string]string{
 	"pubkeyauthentication":         `(?i:yes|no|true|false|unbound|host-bound)`,
 	"refuseconnection":             anything,
 	"requiredrsasize":              number,
-	"revokedhostkeys":              plain,
+	"revokedhostkeys":              plainArgument,
 	"serveralivecountmax":          number,
 	"serveraliveinterval":          number,
 	"stricthostkeychecking":        `(?i:yes|no|true|false|off|ask|accept-new)`,
-	"user":                         plain,
-	"userknownhostsfile":           words,
+	"user":                         plainArgument,
+	"userknownhostsfile":           arguments,
 }
 
 // ignoredKeywords are the other keywords of ssh, except those that begin with

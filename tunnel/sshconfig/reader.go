@@ -3,52 +3,40 @@ package sshconfig
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/kevinburke/ssh_config"
 )
 
 // readConfig is the built-in reader, which is used where there is no OpenSSH
 // client. It returns what "ssh -G" would print for t, as far as [tunnel.Hop]
 // needs it.
-//
-// Package ssh_config parses the files. It reads parts of the language
-// differently from ssh, without an error, so an [inspector] looks at every line
-// first and rejects what package ssh_config may read differently.
 func readConfig(t target, opts Options, local account) (settings, error) {
 	texts, err := configTexts(opts, local)
 	if err != nil {
 		return nil, err
 	}
-	look := inspector{home: local.home}
-	layers := []settings{commandLine(opts)} // highest precedence first
+	r := lineReader{local: local, host: t.host, settings: commandLine(opts)} // highest precedence first
 	for _, text := range texts {
-		if err := look.inspect(text, 0); err != nil {
+		if err := r.read(&configFile{configText: text, applies: true}); err != nil {
 			return nil, err
 		}
-		layer, err := parseText(text, t.host)
-		if err != nil {
-			return nil, err
-		}
-		layers = append(layers, layer)
 		if text.commandLine {
-			layers = append(layers, commandLine(Options{User: t.user, Port: t.port}))
+			for keyword, values := range commandLine(Options{User: t.user, Port: t.port}) {
+				r.settings.add(keyword, values...)
+			}
 		}
 	}
-	s := settings{}
-	for _, layer := range layers {
-		s.add(layer)
-	}
+	s := r.settings
 	if opts.Jump != "" {
 		delete(s, "proxycommand")
 	}
-	if err := look.checkProxyCommand(s, t); err != nil {
-		return nil, err
+	if s.first("proxycommand") != "" && s.first("proxyjump") != "" {
+		return nil, unsupported(strings.Join(r.proxyCommands, ", "), fmt.Sprintf("both ProxyCommand and ProxyJump for %s, of which the first wins", t.host))
 	}
 	s.complete(t, local)
 	return s, s.expand(t, local)
@@ -69,33 +57,72 @@ func configTexts(opts Options, local account) ([]configText, error) {
 		return nil, option("-o", "-o: more than one line", nil)
 	}
 	texts := []configText{{name: "-o", text: []byte(lines), commandLine: true}}
-	read := func(name string, required, system bool) error {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, fs.ErrNotExist) && !required {
-			return nil
-		}
-		if err != nil {
-			return inFile("configuration file", err)
-		}
-		texts = append(texts, configText{name: name, text: append(text, '\n'), system: system})
-		return nil
-	}
 	if strings.EqualFold(opts.ConfigFile, "none") {
 		return texts, nil
 	}
 	if opts.ConfigFile != "" {
-		err := read(opts.ConfigFile, true, false)
-		return texts, err
+		text, err := readText(opts.ConfigFile, openToAll)
+		return append(texts, configText{name: opts.ConfigFile, text: text}), asError(err)
 	}
-	err := errors.Join(
-		read(filepath.Join(local.home, ".ssh", "config"), false, false),
-		read(filepath.Join(systemFolder(), "ssh_config"), false, true))
-	return texts, err
+	for _, text := range []configText{
+		{name: filepath.Join(local.home, ".ssh", "config")},
+		{name: filepath.Join(systemFolder(), "ssh_config"), system: true},
+	} {
+		rule := ownOnly
+		if text.system {
+			rule = openToAll
+		}
+		var err error
+		text.text, err = readText(text.name, rule)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, asError(err)
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}
+
+// A rule says who may be able to write a configuration file. The rules are ssh's:
+// the file of -F and the system's are the choice of whoever is trusted anyway.
+type rule int
+
+const (
+	ownOnly   rule = iota // the user's own, or root's, and nobody else can write it
+	openToAll             // anybody's
+)
+
+// readText returns the content of a configuration file, with a newline at its end.
+func readText(name string, who rule) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if who == ownOnly && !isOwn(info) {
+		return nil, &Error{Text: "Bad owner or permissions on " + name + ": it must be yours or root's, and nobody else may write it"}
+	}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}
+
+// asError returns err, which reading a file may have returned, as an [*Error].
+func asError(err error) error {
+	if err == nil || errors.As(err, new(*Error)) {
+		return err
+	}
+	return inFile("configuration file", err)
 }
 
 // commandLine returns the settings of the command line's single letters.
 func commandLine(opts Options) settings {
-	s := settings{"identityfile": opts.IdentityFiles}
+	s := settings{"identityfile": slices.Clone(opts.IdentityFiles)}
 	set := func(keyword, value string) {
 		if value != "" {
 			s[keyword] = []string{value}
@@ -110,33 +137,14 @@ func commandLine(opts Options) settings {
 	return s
 }
 
-// parseText returns the values that text sets for host.
-func parseText(text configText, host string) (settings, error) {
-	config, err := ssh_config.DecodeBytes(text.text)
-	if err != nil {
-		return nil, inFile(text.name, err)
-	}
-	s := settings{}
-	for keyword := range valueForms {
-		if s[keyword], err = config.GetAll(host, keyword); err != nil {
-			return nil, inFile(text.name, err)
-		}
-	}
-	// Unlike any other "none", this one does not override later values.
-	s["connecttimeout"] = slices.DeleteFunc(s["connecttimeout"], func(v string) bool { return strings.EqualFold(v, "none") })
-	return s, nil
-}
-
-// add adds the values of a layer of lower precedence. The first value of a
-// keyword wins, except that identity and certificate files accumulate.
-func (s settings) add(layer settings) {
-	for keyword, values := range layer {
-		switch {
-		case keyword == "identityfile" || keyword == "certificatefile":
-			s[keyword] = append(s[keyword], values...)
-		case len(s[keyword]) == 0 && len(values) > 0:
-			s[keyword] = values[:1]
-		}
+// add adds values of lower precedence. The first value of a keyword wins, except
+// that identity and certificate files accumulate.
+func (s settings) add(keyword string, values ...string) {
+	switch {
+	case keyword == "identityfile" || keyword == "certificatefile":
+		s[keyword] = append(s[keyword], values...)
+	case len(s[keyword]) == 0 && len(values) > 0:
+		s[keyword] = values[:1]
 	}
 }
 
@@ -191,28 +199,5 @@ func (s settings) expand(t target, local account) error {
 		return inFile("IdentityAgent of "+t.host, err)
 	}
 	s["identityagent"] = []string{agent}
-	return nil
-}
-
-// checkProxyCommand returns an error if the ProxyCommand in s may not be the
-// one that ssh would run. Package ssh_config takes a # in it for the beginning
-// of a comment.
-func (i *inspector) checkProxyCommand(s settings, t target) error {
-	if s.first("proxycommand") == "" {
-		return nil
-	}
-	var places []string
-	read := false
-	for _, line := range i.proxyCommands {
-		places = append(places, line.place)
-		read = read || line.command == s.first("proxycommand")
-	}
-	at := strings.Join(places, ", ")
-	switch {
-	case s.first("proxyjump") != "":
-		return unsupported(at, fmt.Sprintf("both ProxyCommand and ProxyJump for %s, of which the first wins", t.host))
-	case !read:
-		return unsupported(at, fmt.Sprintf("ProxyCommand of %s with a #", t.host))
-	}
 	return nil
 }

@@ -103,6 +103,15 @@ var configCases = []configCase{
 	{name: "included odd line ends", text: "Include FOLDER/crlf.inc\n"},
 	{name: "included without end of line", text: "Include FOLDER/short.inc\nUser x\n"},
 
+	{name: "paths of Windows", text: `IdentityFile C:\Users\x\.ssh\key` + "\n" + `CertificateFile "C:\Users\First Last\key-cert.pub"` + "\n" + `UserKnownHostsFile C:\k1 "C:\\k2"` + "\n"},
+	{name: "escapes in paths", text: `IdentityFile /a\ b\\c\"d\e` + "\n" + `IdentityFile '/a\'b"c'` + "\n" + `IdentityFile /a" b "'c d'e # f` + "\n" + `IdentityAgent "/run/a b"` + "\n" + `RevokedHostKeys /r\s` + "\n"},
+	{name: "Windows user", text: `User WORK\me` + "\n"},
+	{name: "included in apostrophes and quotes", text: "Include 'FOLDER/one.conf' \"FOLDER/two.conf\"\n"},
+	{name: "ProxyCommand with two equals signs", text: "ProxyCommand == nc %h\n"},
+	{name: "known hosts command with a hash", text: "KnownHostsCommand /bin/k %H # %h\n"},
+	{name: "patterns with several stars", text: "Host *b*\n User no\nHost **\n User yes\nHost a*a\n Port 2\n"},
+	{name: "included in a section that does not apply", text: "Host b\n Include FOLDER/one.conf\n Port 2\nHost a\n User x\n"},
+
 	// What it rejects.
 	{name: "Fedora's own file", text: "Host *\n User x\n\nMatch final all\n  GSSAPIAuthentication yes\n  ForwardX11Trusted yes\n", rejected: true},
 	{name: "Match host", text: "Match host a,b\n Port 2\n", rejected: true},
@@ -114,10 +123,10 @@ var configCases = []configCase{
 	{name: "hosts with tab", text: "Host b\ta\n Port 2\n", rejected: true},
 	{name: "hash in a value", text: "User bob#1\n", rejected: true},
 	{name: "hash in a host", text: "Host a#b a\nUser x\n", rejected: true},
-	{name: "value in quotes", text: "User \"x y\"\n", rejected: true},
+	{name: "value in quotes", text: "User \"x y\"\n"},
 	{name: "value in quotes with hash", text: "IdentityFile \"/a # b\"\n", rejected: true},
-	{name: "backslash", text: "User a\\\\b\n", rejected: true},
-	{name: "apostrophes", text: "User 'a'\n", rejected: true},
+	{name: "backslash", text: "User a\\\\b\n"},
+	{name: "apostrophes", text: "User 'a'\n"},
 	{name: "minutes", text: "ConnectTimeout 1m\n", rejected: true},
 	{name: "minutes of another host", text: "Host b\n ServerAliveInterval 2m\n", rejected: true},
 	{name: "addition to a list", text: "HostKeyAlgorithms +ssh-rsa\n", rejected: true},
@@ -128,11 +137,11 @@ var configCases = []configCase{
 	{name: "removal of MACs", text: "MACs -hmac-sha1*\n", rejected: true},
 	{name: "old name of signatures", text: "PubkeyAcceptedKeyTypes ssh-rsa\n", rejected: true},
 	{name: "key exchange that is not implemented", text: "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256\n", rejected: true},
-	{name: "known hosts command with quotes", text: "KnownHostsCommand /bin/k \"%H\"\n", rejected: true},
+	{name: "known hosts command with quotes", text: "KnownHostsCommand /bin/k \"%H\"\n"},
 	{name: "revoked host keys with a token", text: "RevokedHostKeys /r-%h\n", rejected: true},
 	{name: "pattern in a list", text: "HostKeyAlgorithms ssh-*\n", rejected: true},
 	{name: "service as port", text: "Port ssh\n", rejected: true},
-	{name: "ProxyCommand with a hash", text: "ProxyCommand sh -c \"nc #\"\n", rejected: true},
+	{name: "ProxyCommand with a hash", text: "ProxyCommand sh -c \"nc #\"\n"},
 	{name: "both ways through a proxy", text: "ProxyJump b\nHost a\n ProxyCommand nc\n", rejected: true},
 	{name: "ProxyCommand none and ProxyJump", text: "ProxyCommand none\nProxyJump b\n", rejected: true},
 	{name: "canonical names", text: "CanonicalizeHostname yes\nCanonicalDomains example.invalid\nCanonicalizeFallbackLocal yes\n", rejected: true},
@@ -144,10 +153,14 @@ var configCases = []configCase{
 	{name: "included Match", text: "Include FOLDER/match.conf\n", rejected: true},
 	{name: "included pattern and hidden file", text: "Include FOLDER/*.cfg\n", rejected: true},
 	{name: "included with comment", text: "Include FOLDER/one.conf # c\n", rejected: true},
-	{name: "included with two blanks", text: "Include FOLDER/one.conf  FOLDER/two.conf\n", rejected: true},
-	{name: "included with blank at the end", text: "Include FOLDER/one.conf \nUser x\n", rejected: true},
-	{name: "included with tab", text: "Include FOLDER/two.conf\tFOLDER/one.conf\n", rejected: true},
-	{name: "included in quotes", text: "Include \"FOLDER/one.conf\"\n", rejected: true},
+	{name: "included with two blanks", text: "Include FOLDER/one.conf  FOLDER/two.conf\n"},
+	{name: "included with blank at the end", text: "Include FOLDER/one.conf \nUser x\n"},
+	{name: "included with tab", text: "Include FOLDER/two.conf\tFOLDER/one.conf\n"},
+	{name: "included in quotes", text: "Include \"FOLDER/one.conf\"\n"},
+	{name: "no path", text: "IdentityFile \"\"\n", rejected: true},
+	{name: "two paths", text: "IdentityFile /a /b\n", rejected: true},
+	{name: "path with an open quote", text: "IdentityFile \"/a b\n", rejected: true},
+	{name: "blanks in a list of paths", text: "UserKnownHostsFile \"/a b\" /c\n", rejected: true},
 	{name: "included folder pattern", text: "Include FOLDER*/one.conf\n", rejected: true},
 }
 
@@ -252,7 +265,7 @@ func TestBuiltInReaderRejectsWhatSSHRejects(t *testing.T) {
 }
 
 func TestBuiltInReaderRejectsSectionsInSettings(t *testing.T) {
-	for _, settings := range [][]string{{"Host=a", "Port=1"}, {"Match all"}, {"Include /x"}, {"User=a\nPort=2"}, {"User=\"a\""}, {"User"}} {
+	for _, settings := range [][]string{{"Host=a", "Port=1"}, {"Match all"}, {"Include /x"}, {"User=a\nPort=2"}, {"User=\"a"}, {"User"}} {
 		_, err := Resolve(t.Context(), "a", Options{ConfigFile: "none", SSH: "none", Settings: settings})
 		assert.ErrorAs(t, err, new(*Error), settings)
 	}

@@ -56,12 +56,20 @@ const maxHops = 16
 // control sockets. Unlike ssh, which prints a warning, Resolve returns an error
 // if a file of -i cannot be read or has no key.
 //
+// Names of hosts and users on the command line and of jump hosts may have no
+// characters that a shell could take for more than a word. As ssh does, the
+// built-in reader rejects the user's configuration file, and an included one, if
+// somebody else but root owns it or can write it.
+//
 // The built-in reader returns an [*Error] with file and line for every line
 // that it might read differently from ssh. It accepts unknown values of ignored
 // keywords, which ssh rejects.
 func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Hop, error) {
 	t, err := parseDestination(destination)
 	if err != nil {
+		return nil, err
+	}
+	if err := opts.checkNames(); err != nil {
 		return nil, err
 	}
 	local, err := thisAccount()
@@ -84,6 +92,35 @@ func Resolve(ctx context.Context, destination string, opts Options) ([]tunnel.Ho
 		return nil, err
 	}
 	return r.hops(ctx, t, opts, nil)
+}
+
+// checkNames returns an error for the names in opts that a command line may not
+// have: see checkHost. Those of the configuration files may have any; whoever
+// writes these may as well write a ProxyCommand.
+func (o Options) checkNames() error {
+	if err := checkUser(o.User); err != nil {
+		return option("-l", "-l: "+err.Error(), err)
+	}
+	for _, setting := range o.Settings {
+		check := checkUser
+		parts := keywordAndRest.FindStringSubmatch(strings.TrimLeft(setting, " \t"))
+		switch {
+		case parts == nil:
+			continue // ssh rejects it, and so does the built-in reader
+		case strings.EqualFold(parts[1], "HostName"):
+			check = checkHost
+		case !strings.EqualFold(parts[1], "User"):
+			continue
+		}
+		name := parts[2]
+		if words, err := splitArguments(name); err == nil && len(words) > 0 {
+			name = words[0]
+		}
+		if err := check(name); err != nil {
+			return option("-o", "-o: "+err.Error(), err)
+		}
+	}
+	return nil
 }
 
 // A resolver resolves the hops of one destination.

@@ -30,7 +30,7 @@ func TestOnePortServesServersThatLoginsName(t *testing.T) {
 		for _, h := range []*lab.Host{s.Gateway, s.Inner} {
 			lab.VSFTPD(s.t, h, lab.VSFTPDConfig{IPv6: true}).WriteFile(s.t, "name", h.Name)
 		}
-		s.startDynamic()
+		s.startDynamic("--allow-target=*", "--allow-target=10.0.0.0/8", "--allow-target=fd78::/64")
 		for server, name := range map[string]string{"gateway": "gateway", "inner": "inner", "10.78.0.2": "inner", "[fd78::2]": "inner", "inner6:21": "inner"} {
 			assert.Equal(s.t, name, s.curl(urlTo(server)+"/pub/name"), server)
 			assert.Equal(s.t, name, s.curl("-P", "-", urlTo(server)+"/pub/name"), server)
@@ -50,7 +50,10 @@ func TestLoginsNameOnlyAllowedServers(t *testing.T) {
 	const denied = 67
 	status := func(server string) int { return s.run("curl", "-sS", urlTo(server)+"/pub/").status }
 	p := s.startDynamic()
-	for _, server := range []string{"localhost", "127.0.0.1", "[::1]", "inner:22", "127.1"} {
+	for _, server := range []string{
+		"localhost", "127.0.0.1", "[::1]", "inner:22", "127.1", "127.0x1", "0177.0x1", "127.0.0x0.1", "0.0x0", "inner:022",
+		"gateway", "Gateway.", "10.77.0.2", "[::ffff:10.77.0.2]", // the name that was given, and the address to which it led
+	} {
 		assert.Equal(t, denied, status(server), "%s: %s", server, p.Stderr)
 	}
 	p.Stderr.Await(t, "hint=\"allow it: --allow-target=localhost:21\"")

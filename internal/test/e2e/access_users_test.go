@@ -57,7 +57,7 @@ func TestOtherUserGetsNoDataOfClient(t *testing.T) {
 	lab.Require(t, "nc", "setpriv")
 	s := throughSSHD(t)
 	s.vsftpd(s.Gateway)
-	p := s.start("--allow-user=any", "gateway")
+	p := s.start("--allow-user=bob", "gateway")
 	c := s.login()
 	port, err := c.open("EPSV")
 	require.NoError(t, err)

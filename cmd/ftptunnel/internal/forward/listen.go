@@ -24,23 +24,44 @@ func (e *ListenError) Error() string {
 // Unwrap returns Err.
 func (e *ListenError) Unwrap() error { return e.Err }
 
+// A Listener is an open port.
+type Listener struct {
+	net.Listener
+	network string // tcp4, tcp6, or tcp for both
+}
+
 // Listeners are open ports, in the order of the settings' forwards.
-type Listeners []net.Listener
+type Listeners []Listener
 
 // Listen opens the ports of all forwards, or none. If it cannot open one, the
 // error is a [*ListenError].
 func Listen(ctx context.Context, forwards []settings.Forward) (Listeners, error) {
 	var listeners Listeners
 	for _, f := range forwards {
+		network := family(f.Listen)
 		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", f.Listen)
+		l, err := lc.Listen(ctx, network, f.Listen)
 		if err != nil {
 			listeners.Close()
 			return nil, &ListenError{f.Listen, err}
 		}
-		listeners = append(listeners, l)
+		listeners = append(listeners, Listener{l, network})
 	}
 	return listeners, nil
+}
+
+// family returns the network of an address to listen on. As with ssh, 0.0.0.0 is
+// all IPv4 addresses and :: all IPv6 addresses; only no address at all is both.
+func family(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case err != nil: // a name, or none
+		return "tcp"
+	case addr.Unmap().Is4():
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 // Close closes all listeners.
@@ -53,7 +74,7 @@ func (ls Listeners) Close() {
 // Exposed returns the addresses that other hosts can connect to.
 func (ls Listeners) Exposed() (addresses []string) {
 	for _, l := range ls {
-		if !addrOf(l.Addr()).Addr().IsLoopback() {
+		if !l.at().Addr().IsLoopback() {
 			addresses = append(addresses, l.Addr().String())
 		}
 	}
@@ -61,19 +82,22 @@ func (ls Listeners) Exposed() (addresses []string) {
 }
 
 // Address returns the address and port at which a client on this machine
-// reaches a listener.
-func Address(a net.Addr) netip.AddrPort {
-	at := addrOf(a)
-	if at.Addr().IsUnspecified() {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
+// reaches l.
+func (l Listener) Address() netip.AddrPort {
+	at := l.at()
+	switch {
+	case !at.Addr().IsUnspecified():
+		return at
+	case l.network == "tcp6":
+		return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port())
 	}
-	return at
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
 }
 
 // URL returns the URL to give to a client.
-func URL(a net.Addr) string { return "ftp://" + Address(a).String() }
+func (l Listener) URL() string { return "ftp://" + l.Address().String() }
 
-func addrOf(a net.Addr) netip.AddrPort {
-	at := a.(*net.TCPAddr).AddrPort()
+func (l Listener) at() netip.AddrPort {
+	at := l.Addr().(*net.TCPAddr).AddrPort()
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }

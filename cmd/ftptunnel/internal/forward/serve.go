@@ -3,6 +3,8 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -144,10 +146,14 @@ func noSuchName(err error) bool {
 // forwarder returns a forwarder to server.
 func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 	f := s.Settings.FTP
+	ownerOf := userOf
+	if f.Users == nil {
+		ownerOf = nil // everybody may connect
+	}
 	return &ftpfwd.Forwarder{
 		Server:        server,
-		Targets:       f.Targets,
-		Owner:         owner.Of,
+		Targets:       ftpfwd.Targets{Allowed: f.Targets, FarEnd: s.farEnd},
+		Owner:         ownerOf,
 		Users:         f.Users,
 		MaxClients:    f.MaxClients,
 		ServerMode:    f.ServerMode,
@@ -158,6 +164,24 @@ func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 		DrainTimeout:  f.DrainTimeout,
 		Observe:       s.observe,
 	}
+}
+
+// farEnd returns the names and addresses that the gateways are known by.
+func (s *Service) farEnd() []string {
+	names := s.Group.Names()
+	if a := s.Settings.FTP.ActiveAddress; a.IsValid() {
+		names = append(names, a.String())
+	}
+	return names
+}
+
+// userOf returns the user who owns a connection, as [ftpfwd.Forwarder] asks for.
+func userOf(conn net.Conn) (string, error) {
+	id, err := owner.Of(conn)
+	if errors.Is(err, owner.ErrGone) {
+		err = fmt.Errorf("%w: %w", ftpfwd.ErrOwnerGone, err)
+	}
+	return id, err
 }
 
 // observe publishes an event of a session. If there is only one gateway, it names

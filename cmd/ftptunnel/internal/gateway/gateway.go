@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 
 	"example.org/ftptunnel/ftpfwd"
@@ -17,6 +18,7 @@ type Tunnel interface {
 	Ready(ctx context.Context) error // nil once connected, or why the next attempt failed
 	Done() <-chan struct{}           // closed when it has ended and does not reconnect
 	Err() error                      // why it has ended
+	RemoteAddr() net.Addr            // of the gateway; nil if it is not known
 	Close() error
 }
 

@@ -78,6 +78,8 @@ func (t *fakeTunnel) DialContext(ctx context.Context, network, address string) (
 	return t.Network.DialContext(ctx, network, address)
 }
 
+func (t *fakeTunnel) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 22} }
+
 func (t *fakeTunnel) Done() <-chan struct{} { return t.done }
 
 func (t *fakeTunnel) Err() error {

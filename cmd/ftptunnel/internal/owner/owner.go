@@ -7,9 +7,17 @@
 package owner
 
 import (
+	"errors"
 	"os/user"
 	"slices"
 )
+
+// ErrGone is wrapped by the error of [Of] if the process at the other end has
+// closed the connection already: the kernel still has its socket, but no longer
+// whose it was. That is how an honest client that sends little and closes at once
+// looks, and another user's process that does the same. A connection of another
+// user that is still open is never ErrGone, nor one from another host.
+var ErrGone = errors.New("its owner is gone")
 
 // Any allows every user, in the list of [IDs].
 const Any = "any"

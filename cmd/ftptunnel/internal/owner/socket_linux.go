@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,10 +37,20 @@ type (
 const (
 	anyState = 1<<32 - 1
 	noCookie = 1<<32 - 1
+
+	synSent = 2 // the state of a socket whose connection is not accepted yet
 )
 
+// errNoSocket reports that no socket here is the other end of a connection.
+var errNoSocket = errors.New("there is no such socket")
+
 // Of returns the ID of the user who owns the other end of conn, or "" if that is
-// on another host. It is an error if the owner cannot be found.
+// on another host. It is an error if the owner cannot be found. It wraps
+// [ErrGone] if that is because the other end has closed the connection.
+//
+// That no socket is found is no proof of another host: only a peer is there whose
+// address is none of this machine's, and nobody on another host reaches a
+// listener on the loopback.
 //
 // It looks up one socket by both of its addresses. A library that lists sockets
 // and takes the first with these two ports would be wrong here: the same ports
@@ -55,47 +64,89 @@ func Of(conn net.Conn) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	peer, here = unmapped(peer), unmapped(here)
-	info, err := findSocket(peer, here)
+	info, err := findSocket(plain(peer), plain(here), zoneIndex(peer.Addr()))
+	if errors.Is(err, errNoSocket) {
+		var local bool
+		local, err = isLocal(plain(peer).Addr())
+		switch {
+		case err != nil:
+		case !local && !plain(here).Addr().IsLoopback():
+			return "", nil
+		default:
+			info, err = findBoundSocket(plain(peer), plain(here))
+		}
+	}
 	switch {
-	case errors.Is(err, unix.ENOENT) && !peer.Addr().IsLoopback():
-		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("look up the socket of %v: %w", peer, err)
 	case info.INode == 0:
-		// The process has closed it: its user is no longer known.
-		return "", fmt.Errorf("the socket of %v is closed and has no owner", peer)
+		return "", fmt.Errorf("the socket of %v: %w", peer, ErrGone)
 	}
 	return strconv.FormatUint(uint64(info.User), 10), nil
 }
 
-func unmapped(a netip.AddrPort) netip.AddrPort {
+// plain returns a without zone, and an IPv4 address in its own form.
+func plain(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
+// zoneIndex returns the index of the interface that the zone of a names, or 0.
+func zoneIndex(a netip.Addr) int {
+	if i, err := net.InterfaceByName(a.Zone()); err == nil {
+		return i.Index
+	}
+	index, _ := strconv.Atoi(a.Zone()) // how package net writes one without a name
+	return index
+}
+
+// findBoundSocket is findSocket for a socket that may be bound to an interface:
+// the kernel returns one only for the index of that.
+func findBoundSocket(local, remote netip.AddrPort) (*socketInfo, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range interfaces {
+		info, err := findSocket(local, remote, i.Index)
+		if !errors.Is(err, errNoSocket) {
+			return info, err
+		}
+	}
+	return nil, errNoSocket
+}
+
 // findSocket returns the kernel's record of the socket at local that is
-// connected to remote, or ENOENT.
-func findSocket(local, remote netip.AddrPort) (*socketInfo, error) {
+// connected to remote, or errNoSocket. It finds a socket that is bound to an
+// interface, as all with link-local addresses are, by the index of that only.
+func findSocket(local, remote netip.AddrPort, index int) (*socketInfo, error) {
 	request := socketRequest{Family: unix.AF_INET6, Protocol: unix.IPPROTO_TCP, States: anyState}
 	if local.Addr().Is4() {
 		request.Family = unix.AF_INET
 	}
-	request.ID = socketID{Cookie: [2]uint32{noCookie, noCookie}}
+	request.ID = socketID{Interface: uint32(index), Cookie: [2]uint32{noCookie, noCookie}}
 	byteorder.BigEndian.PutUint16(request.ID.SourcePort[:], local.Port())
 	byteorder.BigEndian.PutUint16(request.ID.TargetPort[:], remote.Port())
 	copy(request.ID.Source[:], local.Addr().AsSlice())
 	copy(request.ID.Target[:], remote.Addr().AsSlice())
-	info, err := askDiagnostics(&request)
+	answer, err := ask(unix.NETLINK_SOCK_DIAG, unix.SOCK_DIAG_BY_FAMILY, request)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, errNoSocket
+	}
 	if err != nil {
 		return nil, err
 	}
-	// If there is no such connection, the kernel returns a listener's socket.
+	var info socketInfo
+	if err := byteorder.Read(bytes.NewReader(answer), byteorder.NativeEndian, &info); err != nil {
+		return nil, err
+	}
+	// If there is no such connection, the kernel returns a listener's socket. One
+	// that is still connecting is not the one that was accepted.
 	source := info.end(info.ID.Source, info.ID.SourcePort)
 	target := info.end(info.ID.Target, info.ID.TargetPort)
-	if source != local || target != remote {
-		return nil, unix.ENOENT
+	if source != local || target != remote || info.State == synSent {
+		return nil, errNoSocket
 	}
-	return info, nil
+	return &info, nil
 }
 
 // end returns one end of the connection. A socket for both IPv6 and IPv4, such
@@ -106,41 +157,4 @@ func (i *socketInfo) end(address [16]byte, port [2]byte) netip.AddrPort {
 		ip = netip.AddrFrom4([4]byte(address[:4]))
 	}
 	return netip.AddrPortFrom(ip, byteorder.BigEndian.Uint16(port[:]))
-}
-
-// askDiagnostics sends one request to sock_diag(7) and returns the answer.
-func askDiagnostics(request *socketRequest) (*socketInfo, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	var message bytes.Buffer
-	header := syscall.NlMsghdr{
-		Len:  uint32(syscall.NLMSG_HDRLEN + byteorder.Size(request)),
-		Type: unix.SOCK_DIAG_BY_FAMILY, Flags: unix.NLM_F_REQUEST,
-	}
-	_ = byteorder.Write(&message, byteorder.NativeEndian, header)
-	_ = byteorder.Write(&message, byteorder.NativeEndian, request)
-	if err := unix.Sendto(fd, message.Bytes(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return nil, err
-	}
-	answer := make([]byte, 4096)
-	n, _, err := unix.Recvfrom(fd, answer, 0)
-	if err != nil {
-		return nil, err
-	}
-	messages, err := syscall.ParseNetlinkMessage(answer[:n])
-	if err != nil || len(messages) != 1 {
-		return nil, fmt.Errorf("%d messages from sock_diag: %w", len(messages), errors.Join(err, unix.EPROTO))
-	}
-	m := messages[0]
-	if m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= 4 {
-		return nil, syscall.Errno(-int32(byteorder.NativeEndian.Uint32(m.Data)))
-	}
-	var info socketInfo
-	if err := byteorder.Read(bytes.NewReader(m.Data), byteorder.NativeEndian, &info); err != nil {
-		return nil, err
-	}
-	return &info, nil
 }

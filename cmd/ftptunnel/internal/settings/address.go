@@ -106,6 +106,6 @@ func isHost(s string) bool { return s != "" && !strings.ContainsAny(s, "[]/@ ") 
 
 // isPort reports whether s is a port number, least or more.
 func isPort(s string, least int) bool {
-	n, err := strconv.Atoi(s)
-	return err == nil && n >= least && n <= 65535
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && int(n) >= least
 }

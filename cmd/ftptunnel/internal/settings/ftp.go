@@ -18,7 +18,7 @@ type FTP struct {
 	ActiveAddress netip.Addr
 	ReplyNetworks []netip.Prefix
 	ForeignPorts  bool
-	Targets       ftpfwd.Targets
+	Targets       []ftpfwd.Target
 	Users         []string // IDs, as package owner has them; nil for any
 	MaxClients    int
 	DataTimeout   time.Duration

@@ -111,11 +111,10 @@ func (in Input) Parse(listen string) (*Settings, error) {
 	case in.IPv6:
 		s.SSH.AddressFamily = "inet6"
 	}
-	s.Gateways = strings.Split(in.Gateway, ",")
-	if len(s.Gateways) > 1 && slices.Contains(s.Gateways, "") {
-		return nil, &Error{fmt.Sprintf("empty gateway name in %q", in.Gateway), "ftptunnel gateway1,gateway2"}
-	}
 	var err error
+	if s.Gateways, err = in.gateways(); err != nil {
+		return nil, err
+	}
 	if s.FTP, err = in.ftp(); err != nil {
 		return nil, err
 	}
@@ -123,6 +122,20 @@ func (in Input) Parse(listen string) (*Settings, error) {
 		return nil, err
 	}
 	return s, s.checkActive()
+}
+
+// gateways returns the names of the gateways.
+func (in Input) gateways() ([]string, error) {
+	names := strings.Split(in.Gateway, ",")
+	for i, name := range names {
+		switch {
+		case name == "" && len(names) > 1:
+			return nil, &Error{fmt.Sprintf("empty gateway name in %q", in.Gateway), "ftptunnel gateway1,gateway2"}
+		case slices.Contains(names[:i], name):
+			return nil, &Error{fmt.Sprintf("%s is given twice in %q", name, in.Gateway), "name each gateway once: ftptunnel gateway1,gateway2"}
+		}
+	}
+	return names, nil
 }
 
 // level returns the lowest level that is logged.
@@ -145,6 +158,12 @@ func (in Input) check() error {
 		return &Error{"no gateway given", "ftptunnel [user@]gateway [ftp-host[:port]]"}
 	case in.IPv4 && in.IPv6:
 		return &Error{"-4 and -6 contradict each other", "give one of them, or neither"}
+	case in.Quiet && in.Verbose > 0:
+		return &Error{"-q and -v contradict each other", "give one of them, or neither"}
+	case in.ActiveAddress != "" && in.ServerMode == "passive":
+		return &Error{"--active-address is for active mode, and --server-mode=passive excludes it", "leave out one of them"}
+	case in.PASVAddress != "control" && in.ServerMode == "active":
+		return &Error{"--pasv-address is for passive mode, and --server-mode=active excludes it", "leave out one of them"}
 	case in.LogFormat != "text" && in.LogFormat != "json":
 		return &Error{fmt.Sprintf("unknown log format %q", in.LogFormat), "--log-format=text or --log-format=json"}
 	case in.SSH.Port < 0 || in.SSH.Port > 65535:
