@@ -25,7 +25,7 @@ import socket, sys
 host, port, source, device = sys.argv[1:]
 family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
 s = socket.socket(family, kind)
-s.settimeout(5)
+s.settimeout(1)
 try:
     if device:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
@@ -34,6 +34,7 @@ try:
     s.connect(address)
 except OSError:
     sys.exit(3)
+s.settimeout(20)
 print(s.recv(1000).decode())
 `
 
@@ -58,7 +59,11 @@ func (s *site) approaches(host string) (all []approach) {
 // scope: the interface's number, since the test's own host has no such name.
 func (s *site) linkLocal(device string) string {
 	s.t.Helper()
-	fields := strings.Fields(s.succeeds("ip", "-6", "-o", "addr", "show", "dev", device, "scope", "link"))
+	var fields []string
+	eventually(s.t, "a link-local address that the kernel connects from", func() bool {
+		fields = strings.Fields(s.succeeds("ip", "-6", "-o", "addr", "show", "dev", device, "scope", "link", "-tentative"))
+		return len(fields) > 0
+	})
 	for _, field := range fields {
 		if prefix, err := netip.ParsePrefix(field); err == nil {
 			return prefix.Addr().WithZone(strings.TrimSuffix(fields[0], ":")).String()
@@ -84,6 +89,7 @@ func (s *site) greeting(user string, a approach, port string) string {
 // Any user may give a connection on this machine another look: the address of
 // another interface, a socket that is bound to one, a link-local address.
 func TestLocalUserIsRecognizedByEveryWayOfConnecting(t *testing.T) {
+	t.Parallel()
 	lab.Require(t, "setpriv", python)
 	s := throughSSHD(t)
 	s.vsftpd(s.Gateway)
@@ -120,6 +126,7 @@ func TestLocalUserIsRecognizedByEveryWayOfConnecting(t *testing.T) {
 // A data port is open to the owner of its control connection only, by whichever
 // address it is reached.
 func TestOtherUserGetsNoDataOverLinkLocalAddress(t *testing.T) {
+	t.Parallel()
 	lab.Require(t, "setpriv", python)
 	s := throughSSHD(t)
 	s.vsftpd(s.Gateway).WriteFile(t, "secret", "secret")
