@@ -58,7 +58,7 @@ func (s *session) takeAddress() {
 
 // announced deals with a line that names the port where the server listens.
 func (s *session) announced(ctx context.Context, p *dataPath, line []byte, l replyLine, a announcement) disposition {
-	p.server = s.serverEndpoint(a.addr)
+	p.server, p.named = s.serverEndpoint(a.addr), a.addr
 	s.warnForeignAddress(a)
 	native := p.native() && !a.loose && a.extended == (p.asked.verb == "EPSV") // some servers reply 227 to EPSV
 	return s.accepted(ctx, p, line, l, native)

@@ -36,14 +36,15 @@ type dataPath struct {
 	failed     failures // why other methods failed
 
 	client, server endpoint
-	live           *dataConn // one at a time (RFC 959, 3.3); others are rejected
-	broken         failure   // why the last attempt to open a connection failed, until another succeeds
-	used           bool      // a connection has arrived
-	commanded      bool      // a transfer command has gone out
-	waiting        int       // transfers for which the server may still connect
-	gather         waitState // of a transfer command, for its client to connect
-	timers         *timers   // of the session
-	idle           timer     // for the first connection
+	named          netip.AddrPort // the address in the server's 227, if it is not the one that is dialled
+	live           *dataConn      // one at a time (RFC 959, 3.3); others are rejected
+	broken         failure        // why the last attempt to open a connection failed, until another succeeds
+	used           bool           // a connection has arrived
+	commanded      bool           // a transfer command has gone out
+	waiting        int            // transfers for which the server may still connect
+	gather         waitState      // of a transfer command, for its client to connect
+	timers         *timers        // of the session
+	idle           timer          // for the first connection
 	gatherBy       timer
 	candidate      candidate
 }
@@ -177,8 +178,11 @@ func (p *dataPath) listenRemotely(s *session, l net.Listener) {
 // what is connected to inside its network (RFC 2577, 4).
 func (s *session) serverEndpoint(a netip.AddrPort) endpoint {
 	host := s.target.host
-	if s.f.followsReply(a.Addr()) {
+	switch {
+	case s.f.followsReply(a.Addr()):
 		host = a.Addr().String()
+	case s.at.IsValid():
+		host = s.at.String()
 	}
 	return endpoint{address: net.JoinHostPort(host, strconv.Itoa(int(a.Port())))}
 }

@@ -32,6 +32,11 @@ type Forwarder struct {
 	// network of the route that it returns.
 	Connect func(ctx context.Context, server string) (Route, error)
 
+	// Lookup returns the addresses of a host name, as far as this machine knows
+	// them, and may be nil. It is asked only when a server's name has led a data
+	// connection nowhere, and the server names an address of its own.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
 	// Owner returns the user whose process made a connection to a listener of
 	// Local, by a name of its own choice, or "" if the process is on another
 	// host; an error rejects the connection. Only owners among Users are

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -130,12 +131,21 @@ func (s *session) dial(ctx context.Context, d *dataConn, side Side, e endpoint) 
 	if side == Server && len(d.path.left) > 0 && d.transfer == nil {
 		limit = min(limit, retryDialAtMost)
 	}
+	host, named := s.target.host, d.path.named
 	s.spawn(func() {
-		ctx, cancel := context.WithTimeout(ctx, limit)
+		first, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		conn, err := e.dial(ctx, network)
-		if !s.post(dialled{d, side, conn, err}) && conn != nil {
-			_ = conn.Close()
+		result := dialled{data: d, side: side}
+		result.conn, result.err = e.dial(first, network)
+		if result.err != nil && side == Server {
+			second, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			if conn, ok := s.f.dialNamed(second, network, host, named); ok {
+				result.conn, result.err, result.at = conn, nil, named.Addr().Unmap()
+			}
+		}
+		if !s.post(result) && result.conn != nil {
+			_ = result.conn.Close()
 		}
 	})
 }
@@ -156,6 +166,7 @@ type dialled struct {
 	side Side
 	conn net.Conn
 	err  error
+	at   netip.Addr // where the server was reached, if not where its name led
 }
 
 // apply gives a data connection its other side, or asks for another method, or
@@ -172,6 +183,9 @@ func (e dialled) apply(ctx context.Context, s *session) {
 		*d.conn(e.side) = e.conn
 		if e.side == Server {
 			s.learn(p.method, true)
+		}
+		if e.at.IsValid() {
+			s.at, p.server = e.at, endpoint{address: p.named.String()}
 		}
 		if e.side == Server && p.state == dialing {
 			s.pathReady(ctx, p)

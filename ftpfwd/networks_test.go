@@ -71,3 +71,14 @@ func (n *listenBounded) Listen(ctx context.Context, network, address string) (ne
 	}
 	return n.Network.Listen(ctx, network, address)
 }
+
+// anotherHost is a far network in which the server's name leads to the server only
+// the first time, as where it has several addresses.
+type anotherHost struct{ resolving }
+
+func (n anotherHost) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if port, named := strings.CutPrefix(address, "ftp.example:"); named && port != "21" {
+		return nil, errors.New("connection refused")
+	}
+	return n.resolving.DialContext(ctx, network, strings.Replace(address, "ftp.example", "127.0.0.1", 1))
+}

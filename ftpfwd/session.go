@@ -24,6 +24,7 @@ type session struct {
 	owner          string         // the user who owns the client's connection; empty if that does not matter
 	local, remote  Network        // remote is nil until the server is connected
 	target         *target        // the FTP server; nil until the client has named it
+	at             netip.Addr     // where its data ports are, if its name has several addresses
 	routing        *loginRouting  // not nil if the login names the server
 	methods        *serverMethods // that work with this server; nil until it is connected
 	unsupported    serverMethods  // that the server has refused in this session

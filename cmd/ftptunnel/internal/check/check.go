@@ -104,6 +104,7 @@ func (c *checker) walk(ctx context.Context) {
 	if !c.checkGreeting(ctx) {
 		return
 	}
+	c.warnOfAddresses(ctx)
 	if c.User == "" {
 		c.report.add("login", 0, skip("add --user NAME to log in and to try EPSV, PASV, EPRT and PORT"))
 		return

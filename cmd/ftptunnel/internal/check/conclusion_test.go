@@ -1,6 +1,7 @@
 package check
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -33,4 +34,17 @@ func TestConclusionCountsOnlyModesThatServerModeAllows(t *testing.T) {
 		assert.Equal(t, c.works, checker.report.Works, "%s %v", c.mode, c.modes)
 		assert.Contains(t, strings.Join(checker.report.Summary, "\n"), c.summary)
 	}
+}
+
+func TestAdviceNamesTheAddressesOfAServerThatHasSeveral(t *testing.T) {
+	of := func(addresses ...string) (found []netip.Addr) {
+		for _, a := range addresses {
+			found = append(found, netip.MustParseAddr(a))
+		}
+		return found
+	}
+	assert.Empty(t, adviceOnAddresses("ftp.example", nil))
+	assert.Empty(t, adviceOnAddresses("ftp.example", of("10.0.0.1", "fd00::1")), "one host with both families")
+	assert.Equal(t, []string{"ftp.example has several addresses (10.0.0.1, 10.0.0.2), and a data connection may reach another than the control connection: name one of them instead"},
+		adviceOnAddresses("ftp.example", of("10.0.0.1", "fd00::1", "::ffff:10.0.0.2")))
 }

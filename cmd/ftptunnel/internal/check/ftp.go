@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/textproto"
 	"strings"
+	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
+	"example.org/ftptunnel/ftpfwd"
 )
 
 // A control is a control connection.
@@ -106,6 +109,41 @@ func (c *checker) checkGreeting(ctx context.Context) bool {
 		return pass("%s", features(r.text))
 	})
 	return o.result != failed
+}
+
+// warnOfAddresses advises to name one of the FTP server's addresses if its name has
+// several: the gateway looks it up for each connection.
+func (c *checker) warnOfAddresses(ctx context.Context) {
+	if _, err := netip.ParseAddr(c.host); err == nil || ftpfwd.OnGateway(c.server) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	addresses, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", c.host)
+	c.report.advise(adviceOnAddresses(c.host, addresses)...)
+}
+
+// lookupLimit bounds how long this machine looks up the FTP server's name.
+const lookupLimit = 2 * time.Second
+
+// adviceOnAddresses returns advice about the addresses that host has, as far as
+// this machine knows: those of one family, since the gateway tries both.
+func adviceOnAddresses(host string, addresses []netip.Addr) []string {
+	var v4, v6 []string
+	for _, a := range addresses {
+		if a.Unmap().Is4() {
+			v4 = append(v4, a.Unmap().String())
+		} else {
+			v6 = append(v6, a.String())
+		}
+	}
+	for _, family := range [][]string{v4, v6} {
+		if len(family) > 1 {
+			return []string{fmt.Sprintf("%s has several addresses (%s), and a data connection may reach another than the control connection: name one of them instead",
+				host, strings.Join(family, ", "))}
+		}
+	}
+	return nil
 }
 
 // features returns the lines of a reply to FEAT between the first and the last.

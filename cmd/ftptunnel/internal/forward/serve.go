@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -154,6 +155,7 @@ func (s *Service) forwarder(server string) *ftpfwd.Forwarder {
 		Server:        server,
 		Targets:       ftpfwd.Targets{Allowed: f.Targets, FarEnd: s.farEnd},
 		Owner:         ownerOf,
+		Lookup:        lookup,
 		Users:         f.Users,
 		MaxClients:    f.MaxClients,
 		ServerMode:    f.ServerMode,
@@ -192,4 +194,9 @@ func (s *Service) observe(e ftpfwd.Event) {
 		e.Gateway = s.Settings.Gateways[0]
 	}
 	s.Publish(events.OfSession(e))
+}
+
+// lookup returns the addresses of a host name that this machine knows.
+func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
