@@ -23,7 +23,7 @@ import (
 // A Client is an FTP client. One of the last three fields is set.
 type Client struct {
 	Name     string
-	Programs []string // that must be installed
+	Programs []string // that must be installed, and paths of files that must exist
 	Version  string   // a shell command that prints it
 	NoIPv6   bool     // supports IPv4 only
 	Cannot   []Operation
@@ -42,7 +42,7 @@ type Client struct {
 
 // All returns every client. [Unpack] puts the sources of some of them into dir.
 func All(dir string) []*Client {
-	return slices.Concat(commands(), interactive(), libraries(dir))
+	return slices.Concat(commands(), interactive(), libraries(dir), desktops(dir), hasty(dir))
 }
 
 // Can reports whether the client supports an operation.
@@ -64,6 +64,7 @@ type Mode struct {
 	Lines    string   // lines that select it, for clients that read commands
 	IPv4Only bool     // not for a client that connects over IPv6
 	ServerZ  bool     // only for servers that support MODE Z
+	Leaves   bool     // it does not wait for the reply to an upload: the server may complete the file later
 }
 
 // A Variant is a client in one of its modes.

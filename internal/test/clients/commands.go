@@ -36,7 +36,7 @@ func Curl() *Client {
 func wget() *Client {
 	return &Client{
 		Name: "wget", Programs: []string{"wget"}, Version: "wget --version",
-		Cannot: []Operation{Upload, ResumeUpload, UploadNamed, UploadEmpty},
+		Cannot: uploads,
 		Modes:  []Mode{{Name: "passive"}, {Name: "active", Args: []string{"--no-passive-ftp"}}},
 		Task: func(t Target, m Mode, task Task) Invocation {
 			args := append([]string{"wget", "-nv", "--tries=1", "--timeout=" + t.patience()}, m.Args...)
@@ -99,7 +99,7 @@ func busybox() *Client {
 func aria2() *Client {
 	return &Client{
 		Name: "aria2", Programs: []string{"aria2c"}, Version: "aria2c --version | head -1 | cut -d' ' -f3",
-		Cannot: []Operation{List, Upload, ResumeUpload, UploadNamed, UploadEmpty},
+		Cannot: append([]Operation{List}, uploads...),
 		Modes:  []Mode{{Name: "passive"}, {Name: "active", Args: []string{"--ftp-pasv=false"}}},
 		Task: func(t Target, m Mode, task Task) Invocation {
 			args := append([]string{

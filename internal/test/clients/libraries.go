@@ -24,15 +24,15 @@ func libraries(dir string) []*Client {
 	active := []Mode{{Name: "passive"}, {Name: "active"}}
 	return []*Client{
 		{
-			Name: "Python ftplib", Programs: []string{"/usr/bin/python3"}, Version: "/usr/bin/python3 --version", Modes: active,
-			Script: script("/usr/bin/python3", source("client.py")),
+			Name: "Python ftplib", Programs: []string{python}, Version: python + " --version", Modes: active,
+			Script: script(python, source("client.py")),
 		},
 		{
 			Name: "Perl Net::FTP", Programs: []string{"perl"}, Version: "perl -MNet::FTP -e 'print $Net::FTP::VERSION'", Modes: active,
 			Script: script("perl", source("client.pl")),
 		},
 		{
-			Name: "Commons Net", Programs: []string{"java", "javac"}, Version: "dpkg-query -W libcommons-net-java",
+			Name: "Commons Net", Programs: []string{"java", "javac", commonsNet}, Version: "dpkg-query -W libcommons-net-java",
 			Modes: []Mode{
 				{Name: "EPSV"},
 				{Name: "PASV", IPv4Only: true},
@@ -41,9 +41,29 @@ func libraries(dir string) []*Client {
 			Script: script("java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", dir+":"+commonsNet, "Client"),
 		},
 		{
-			Name: "basic-ftp", Programs: []string{"node"}, Version: "sed -n 's/.*\"version\"://p' " + nodeModules + "/basic-ftp/package.json",
+			Name: "basic-ftp", Programs: []string{"node", nodeModules + "/basic-ftp"}, Version: "sed -n 's/.*\"version\"://p' " + nodeModules + "/basic-ftp/package.json",
 			Modes:  []Mode{{Name: "EPSV"}, {Name: "PASV", IPv4Only: true}},
 			Script: script("env", "NODE_PATH="+nodeModules, "node", source("client.js")),
+		},
+		{
+			Name: "Tcl ftp", Programs: []string{"tclsh", tcllib}, Version: "dpkg-query -W tcllib", NoIPv6: true, Modes: active,
+			Script: script("tclsh", source("client.tcl")),
+		},
+		{
+			Name: "cl-ftp", Programs: []string{"sbcl", clFTP}, Version: "dpkg-query -W cl-ftp", NoIPv6: true, Modes: active,
+			Script: script(source("client-lisp")),
+		},
+		{
+			Name: "PHP", Programs: []string{"php"}, Version: "php --version", Modes: active,
+			Script: script("php", source("client.php")),
+		},
+		{
+			Name: "Ruby net-ftp", Programs: []string{"ruby"}, Version: "ruby -r net/ftp -e 'puts Net::FTP::VERSION'", Modes: active,
+			Script: script("ruby", source("client.rb")),
+		},
+		{
+			Name: "FtpWebRequest", Programs: []string{"mono", "mcs"}, Version: "mono --version", Modes: active,
+			Script: script("mono", source("Client.exe")),
 		},
 		{
 			Name: "jlaffaye/ftp", Version: "go list -m github.com/jlaffaye/ftp",
@@ -53,8 +73,18 @@ func libraries(dir string) []*Client {
 	}
 }
 
+// python is Debian's.
+const python = "/usr/bin/python3"
+
 // commonsNet is where Debian's package puts Apache Commons Net.
 const commonsNet = "/usr/share/java/commons-net.jar"
+
+// tcllib and clFTP are files of the libraries of Tcl and of Common Lisp, in Debian's
+// packages.
+const (
+	tcllib = "/usr/share/doc/tcllib/copyright"
+	clFTP  = "/usr/share/common-lisp/source/cl-ftp/ftp.lisp"
+)
 
 // nodeModules is where npm has put basic-ftp; see [lab.Unpacked].
 const nodeModules = "/usr/local/lib/ftptunnel-lab/node_modules"
@@ -66,6 +96,24 @@ func script(args ...string) func(Target, Mode) Invocation {
 	return func(t Target, m Mode) Invocation {
 		return Invocation{Args: append(append([]string{}, args...), m.Name, t.host(), t.port(), t.User, t.Password, t.Dir, t.patience())}
 	}
+}
+
+// hasty is a client that does not wait where others do. In its first two modes it
+// writes and closes its data connection without waiting for the reply to STOR, and
+// then reads both replies. In the others it ends its data properly, and closes or
+// resets its control connection with the last reply unread.
+func hasty(dir string) []*Client {
+	return []*Client{{
+		Name: "hasty client", Programs: []string{python}, Version: python + " --version", NoIPv6: true,
+		Cannot: []Operation{List, Download, ResumeDownload, ResumeUpload, DownloadNamed, DownloadEmpty},
+		Modes: []Mode{
+			{Name: "passive"},
+			{Name: "active"},
+			{Name: "leaves", Leaves: true},
+			{Name: "resets", Leaves: true},
+		},
+		Script: script(python, filepath.Join(dir, "hasty.py")),
+	}}
 }
 
 // jlaffaye does a task with the library that rclone and others use.

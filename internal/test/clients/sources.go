@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 )
 
 // sources are programs that use FTP libraries.
@@ -24,12 +23,20 @@ func Unpack(dir string) error {
 	if err := os.CopyFS(dir, testdata); err != nil {
 		return err
 	}
-	if _, err := exec.LookPath("javac"); err != nil {
-		return nil // its client is left out
-	}
-	out, err := exec.Command("javac", "-cp", commonsNet, "-d", dir, filepath.Join(dir, "Client.java")).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("javac: %w: %s", err, out)
+	for _, compiler := range [][]string{
+		{"javac", "-cp", commonsNet, "-d", ".", "Client.java"},
+		{"mcs", "-out:Client.exe", "Client.cs"},
+		{"sbcl", "--non-interactive", "--no-sysinit", "--no-userinit", "--load", "client.lisp"},
+	} {
+		if _, err := exec.LookPath(compiler[0]); err != nil {
+			continue // its client is left out
+		}
+		cmd := exec.Command(compiler[0], compiler[1:]...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "ASDF_OUTPUT_TRANSLATIONS=/:"+dir) // sbcl compiles libraries too
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", compiler[0], err, out)
+		}
 	}
 	return nil
 }

@@ -16,12 +16,16 @@ const (
 	UploadNamed    Operation = "upload a UTF-8 name"
 	DownloadEmpty  Operation = "download an empty file"
 	UploadEmpty    Operation = "upload an empty file"
+	UploadSmall    Operation = "upload a small file"
 )
 
 // Operations are all of them.
 var Operations = []Operation{
-	List, Download, Upload, ResumeDownload, ResumeUpload, DownloadNamed, UploadNamed, DownloadEmpty, UploadEmpty,
+	List, Download, Upload, ResumeDownload, ResumeUpload, DownloadNamed, UploadNamed, DownloadEmpty, UploadEmpty, UploadSmall,
 }
+
+// uploads are the operations that change the server's files.
+var uploads = []Operation{Upload, ResumeUpload, UploadNamed, UploadEmpty, UploadSmall}
 
 // A Verb is what a task asks of a client.
 type Verb string

@@ -89,6 +89,32 @@ func Program(t testing.TB, programs ...string) (paths []string) {
 	return paths
 }
 
+// Installed reports whether programs exist, and files, which have a slash in their
+// names. If not, the caller leaves out what needs them: the reason is recorded like
+// that of a skipped test, and with LAB=required it fails the test.
+func Installed(t testing.TB, names ...string) bool {
+	t.Helper()
+	for _, name := range names {
+		var err error
+		if strings.Contains(name, "/") {
+			_, err = os.Stat(name)
+		} else {
+			_, err = exec.LookPath(name)
+		}
+		if err == nil {
+			continue
+		}
+		reason := name + " is not installed"
+		if os.Getenv("LAB") == "required" {
+			t.Error("LAB=required, but " + reason)
+		}
+		record(t, reason)
+		t.Log("left out: " + reason)
+		return false
+	}
+	return true
+}
+
 // unavailable skips the test, or fails it with LAB=required, for lack of
 // something.
 func unavailable(t testing.TB, reason string) {
@@ -101,6 +127,13 @@ func unavailable(t testing.TB, reason string) {
 
 func skip(t testing.TB, reason string) {
 	t.Helper()
+	record(t, reason)
+	t.Skip(reason)
+}
+
+// record appends a reason for skipping to the file that LAB_SKIPPED names.
+func record(t testing.TB, reason string) {
+	t.Helper()
 	if name := os.Getenv("LAB_SKIPPED"); name != "" {
 		f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		require.NoError(t, err)
@@ -108,7 +141,6 @@ func skip(t testing.TB, reason string) {
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 	}
-	t.Skip(reason)
 }
 
 // New builds Client 10.77.0.1, fd77::1; Gateway 10.77.0.2, fd77::2 and 10.78.0.1,

@@ -288,6 +288,25 @@ func TestRequireSkipsOrFails(t *testing.T) {
 	assert.Equal(t, 4, strings.Count(string(reasons), "\n"))
 }
 
+func TestWhatIsNotInstalledIsRecordedOrFails(t *testing.T) {
+	skipped := filepath.Join(t.TempDir(), "skipped")
+	t.Setenv("LAB_SKIPPED", skipped)
+	t.Setenv("LAB", "1")
+	r := &recorder{TB: t}
+	assert.True(t, Installed(r, "sh", t.TempDir()))
+	assert.NoFileExists(t, skipped)
+	assert.False(t, Installed(r, "sh", "no-such-program"))
+	assert.False(t, Installed(r, "/no/such/file"))
+	assert.Empty(t, r.result)
+	reasons, err := os.ReadFile(skipped)
+	require.NoError(t, err)
+	assert.Equal(t, "no-such-program is not installed\n/no/such/file is not installed\n", string(reasons))
+
+	t.Setenv("LAB", "required")
+	assert.False(t, Installed(r, "no-such-program"))
+	assert.Equal(t, recorder{TB: t, result: "failed", reason: "LAB=required, but no-such-program is not installed"}, *r)
+}
+
 func lacks(t testing.TB) { Program(t, "no-such-program") }
 
 // A recorder is a test that records how it ended.
@@ -299,6 +318,8 @@ type recorder struct {
 func (r *recorder) Skip(args ...any) { r.end("skipped", args) }
 
 func (r *recorder) Fatal(args ...any) { r.end("failed", args) }
+
+func (r *recorder) Error(args ...any) { r.result, r.reason = "failed", args[0].(string) }
 
 func (r *recorder) end(result string, args []any) {
 	r.result, r.reason = result, args[0].(string)

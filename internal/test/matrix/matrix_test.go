@@ -4,6 +4,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,8 +18,9 @@ import (
 )
 
 // TestMatrix runs a slice of the matrix, with each client in each mode and each
-// server, or all of it if MATRIX=all is in the environment. MATRIX_REPORT names
-// the file for the page about it.
+// server, or all of it if MATRIX=all is in the environment. MATRIX_CLIENTS restricts
+// it to the clients whose names and modes match the regular expression, and
+// MATRIX_REPORT names the file for the page about it.
 func TestMatrix(t *testing.T) {
 	lab.Require(t)
 	dir := t.TempDir()
@@ -25,17 +28,22 @@ func TestMatrix(t *testing.T) {
 	binary := filepath.Join(dir, "ftptunnel")
 	require.NoError(t, module.BuildProgram(binary, false))
 
-	all := clients.All(dir)
-	for _, c := range all {
-		lab.Program(t, c.Programs...)
-	}
+	all := slices.DeleteFunc(clients.All(dir), func(c *clients.Client) bool { return !lab.Installed(t, c.Programs...) })
 	servers, variants := Servers(), clients.Variants(all)
-	behindNAT := natServers()
+	only := os.Getenv("MATRIX_CLIENTS")
+	if only != "" {
+		chosen := regexp.MustCompile(only)
+		variants = slices.DeleteFunc(variants, func(v clients.Variant) bool { return !chosen.MatchString(v.Title()) })
+	}
 	units := sliceUnits(servers, variants)
 	if os.Getenv("MATRIX") == "all" {
 		units = fullUnits(servers, variants)
 	}
-	results := measure(t, binary, append(units, natUnits(behindNAT)...))
+	var routers []unit
+	if only == "" {
+		routers = natUnits(natServers())
+	}
+	results := measure(t, binary, slices.Concat(units, routers))
 	maps.Copy(results, measure(t, binary, beside(units, results)))
 	for range 4 {
 		again := doubtful(servers, variants, results)
@@ -45,13 +53,9 @@ func TestMatrix(t *testing.T) {
 		results.add(measure(t, binary, again))
 	}
 
-	rows := natRows(results)
-	for _, row := range rows {
-		assert.Equal(t, [2]Ways{{"yes", "yes"}, {"yes", "yes"}}, row.Through, "%s behind a router", row.Server)
-		for _, port := range natPorts {
-			direct := results[Key{Direct, Route{}, onPort(row.Server, port), "curl PASV"}]
-			assert.False(t, direct.ok(), "without the tunnel %s must be out of reach", row.Server)
-		}
+	var rows []NATRow
+	if routers != nil {
+		rows = behindRouter(t, results)
 	}
 	for _, f := range results.Failures() {
 		assert.Fail(t, "fails only through the tunnel", "%v, %s: %v\n%s", f.Key, f.Operation, f.Outcome, f.Log)
@@ -62,6 +66,20 @@ func TestMatrix(t *testing.T) {
 		})
 		require.NoError(t, os.WriteFile(path, []byte(page), 0o644))
 	}
+}
+
+// behindRouter returns the rows of the table of servers behind routers, and checks
+// them.
+func behindRouter(t *testing.T, results Results) []NATRow {
+	rows := natRows(results)
+	for _, row := range rows {
+		assert.Equal(t, [2]Ways{{"yes", "yes"}, {"yes", "yes"}}, row.Through, "%s behind a router", row.Server)
+		for _, port := range natPorts {
+			direct := results[Key{Direct, Route{}, onPort(row.Server, port), "curl PASV"}]
+			assert.False(t, direct.ok(), "without the tunnel %s must be out of reach", row.Server)
+		}
+	}
+	return rows
 }
 
 func titles(variants []clients.Variant) (names []string) {

@@ -64,9 +64,13 @@ const (
 var legend = fmt.Sprintf(`## Clients and servers
 
 Each client, in each mode in which it can open data connections, lists a directory, downloads and uploads a file, resumes a
-download and an upload, and downloads and uploads a file with blanks and accents in its name and an empty file, as far as it
-supports these operations. The files are compared afterwards, whatever the client reports. The client runs on one host and the
-server on the gateway; without the tunnel, both run on the gateway.
+download and an upload, downloads and uploads a file with blanks and accents in its name and an empty file, and uploads one of
+%d bytes, as far as it supports these operations. The files are compared afterwards, whatever the client reports. The client runs
+on one host and the server on the gateway; without the tunnel, both run on the gateway.
+
+The hasty client is a program of the tests that waits less than others do. When passive or active, it writes its data and closes
+the data connection before it reads the reply to the command; in its other modes it ends its data, and closes or resets its
+control connection with the last reply unread.
 
 | sign | |
 |---|---|
@@ -78,7 +82,7 @@ server on the gateway; without the tunnel, both run on the gateway.
 What fails only through the tunnel is tried without it up to four times more: some clients and servers race with each other.
 An empty field: the client does not support this mode there, or the server does not support this address family.
 
-`, works, gains, same, broken)
+`, sizeOfSmall, works, gains, same, broken)
 
 // table returns the section of a carrier and a route; empty if none of its cells
 // were run.

@@ -8,6 +8,10 @@ import "example.org/ftptunnel/internal/test/clients"
 const (
 	size = 300_000
 	part = "98304"
+
+	// So few bytes that a client may have sent them and closed before the server
+	// has seen the command.
+	sizeOfSmall = 50
 )
 
 // name is one that URLs, shells and listings have to quote or encode.
@@ -24,4 +28,5 @@ var tasks = []clients.Task{
 	{Operation: clients.UploadNamed, Verb: clients.Put, Remote: "up " + name, Local: "up " + name},
 	{Operation: clients.DownloadEmpty, Verb: clients.Get, Remote: "empty.bin", Local: "empty-downloaded.bin"},
 	{Operation: clients.UploadEmpty, Verb: clients.Put, Remote: "empty-uploaded.bin", Local: "empty.bin"},
+	{Operation: clients.UploadSmall, Verb: clients.Put, Remote: "small-uploaded.bin", Local: "small.bin"},
 }
