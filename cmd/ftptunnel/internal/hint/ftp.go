@@ -24,15 +24,22 @@ func (a Adviser) forGreeting(e *greeting.Error) []string {
 	return []string{"check that " + e.Server + " is the FTP server's address, as the gateway sees it, or name another: " + other}
 }
 
-// idleAtLeast is the age of a session from which an idle timeout may have ended it.
-const idleAtLeast = 20 * time.Second
+// A session that is younger than idleAtLeast was not ended by an idle timeout; one
+// that is older than servedAtLeast was not turned away.
+const (
+	idleAtLeast   = time.Second
+	servedAtLeast = 20 * time.Second
+)
 
 // forHangUp is about a server that has closed a control connection.
-func forHangUp(e *ftpfwd.HangUpError) []string {
-	if e.After < idleAtLeast {
-		return []string{"look in the FTP server's log: it may not accept the gateway's address, or have too many clients"}
+func forHangUp(e *ftpfwd.HangUpError) (lines []string) {
+	if e.After < servedAtLeast {
+		lines = append(lines, "look in the FTP server's log: it may not accept the gateway's address, or have too many clients")
 	}
-	return []string{"look for an idle timeout: the FTP server's own, or ChannelTimeout in the gateway's sshd_config"}
+	if e.After >= idleAtLeast {
+		lines = append(lines, "look for an idle timeout: the FTP server's own, or ChannelTimeout in the gateway's sshd_config")
+	}
+	return lines
 }
 
 // FTPName is about an FTP server whose name the gateway cannot resolve.

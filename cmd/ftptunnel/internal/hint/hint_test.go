@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
@@ -147,8 +148,14 @@ func TestHintDependsOnGreeting(t *testing.T) {
 
 // An idle timeout does not end a session within milliseconds.
 func TestHintAboutHangUpDependsOnAgeOfSession(t *testing.T) {
-	assert.Contains(t, fmt.Sprint(Adviser{}.For(&ftpfwd.HangUpError{After: 50 * time.Millisecond})), "look in the FTP server's log")
-	assert.Contains(t, fmt.Sprint(Adviser{}.For(&ftpfwd.HangUpError{After: 5 * time.Minute})), "look for an idle timeout")
+	const turnedAway, idle = "look in the FTP server's log", "look for an idle timeout"
+	for after, want := range map[time.Duration][]string{50 * time.Millisecond: {turnedAway}, 3 * time.Second: {turnedAway, idle}, 5 * time.Minute: {idle}} {
+		lines := Adviser{}.For(&ftpfwd.HangUpError{After: after})
+		require.Len(t, lines, len(want), after)
+		for i := range want {
+			assert.Contains(t, lines[i], want[i])
+		}
+	}
 }
 
 func TestHintAboutRefusedLogin(t *testing.T) {
