@@ -1,11 +1,13 @@
 package ftpfwd
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestPORTIsRefusedUnlessItNamesClient(t *testing.T) {
@@ -120,4 +122,44 @@ func TestMayBeAcceptsAddressesOfServerOnly(t *testing.T) {
 			assert.False(t, target.mayBe(netip.MustParseAddr(a), active), "%s to %s", a, c.server)
 		}
 	}
+}
+
+// A gateway may lend a port to somebody else only when nobody will connect to it who
+// was commanded to.
+func TestListenerIsSettledOnlyIfNoConnectionIsDue(t *testing.T) {
+	closed := make(chan bool, 10)
+	withSettling := func(test func(r *rig)) {
+		withRig(t, test, func(r *rig) { r.forwarder.Remote = settling{resolving{r.far}, closed} })
+	}
+	transfer := func(r *rig, l net.Listener, at string) {
+		r.startTransfer("RETR x")
+		server := r.serverDials(at)
+		r.finishDownload(server, r.accept(l))
+	}
+
+	withSettling(func(r *rig) {
+		l, at := r.active()
+		transfer(r, l, at)
+		transfer(r, l, at)
+		r.exchange("RETR absent", "550 no such file")
+		_, _ = r.active()
+		assert.True(r.t, <-closed, "the server has answered all")
+	})
+	assert.True(t, <-closed, "nothing was commanded")
+
+	withSettling(func(r *rig) {
+		l, at := r.active()
+		transfer(r, l, at)
+		r.client.send("RETR slow")
+		r.server.expect("RETR slow")
+		require.NoError(r.t, r.client.conn.Close())
+		require.NoError(r.t, r.server.conn.Close())
+		assert.False(r.t, <-closed, "the server may still connect")
+	})
+	withSettling(func(r *rig) {
+		r.active()
+		r.startTransfer("RETR slow")
+		r.stop()
+		assert.False(r.t, <-closed, "the server may still connect")
+	})
 }

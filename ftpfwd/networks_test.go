@@ -82,3 +82,28 @@ func (n anotherHost) DialContext(ctx context.Context, network, address string) (
 	}
 	return n.resolving.DialContext(ctx, network, strings.Replace(address, "ftp.example", "127.0.0.1", 1))
 }
+
+// settling is a far network whose listeners note whether they were settled before
+// they were closed.
+type settling struct {
+	resolving
+	closed chan bool
+}
+
+func (n settling) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	l, err := n.resolving.Listen(ctx, network, address)
+	return &settlingListener{Listener: l, closed: n.closed}, err
+}
+
+type settlingListener struct {
+	net.Listener
+	settled bool
+	closed  chan bool
+}
+
+func (l *settlingListener) Settle() { l.settled = true }
+
+func (l *settlingListener) Close() error {
+	l.closed <- l.settled
+	return l.Listener.Close()
+}

@@ -83,6 +83,38 @@ func TestForwardIsUsedAgainOnlyAfterItHasRested(t *testing.T) {
 	checkForward(t, mustListen(t, tun, address), address)
 }
 
+// Whoever was told of a settled listener has connected.
+func TestSettledForwardIsUsedAgainEarlyWhereNoOtherIsFree(t *testing.T) {
+	tun, s, _ := newKeeper(t, &sshtest.Server{})
+	var settled []string
+	for i := range maxResting - 1 {
+		l := mustListen(t, tun, "127.0.0.1:0")
+		if i%2 == 0 {
+			l.(*listener).Settle()
+			settled = append(settled, l.Addr().String())
+		}
+		require.NoError(t, l.Close())
+	}
+	assert.EqualValues(t, maxResting, s.Forwards.Load())
+	for _, address := range settled {
+		l := mustListen(t, tun, "127.0.0.1:0")
+		assert.Equal(t, address, l.Addr().String(), "the one that has rested the longest")
+		checkForward(t, l, address)
+		require.NoError(t, l.Close())
+	}
+	listenFails(t, tun, "127.0.0.1:0")
+
+	// Somebody has connected all the same.
+	tun, _, _ = newKeeper(t, &sshtest.Server{MostForwards: 2})
+	l := mustListen(t, tun, "127.0.0.1:0")
+	l.(*listener).Settle()
+	require.NoError(t, l.Close())
+	soon(t, func() error { return readToEnd(dialHere(t, l.Addr().String())) })
+	_, err := tun.Listen(testContext(t), "tcp", "127.0.0.1:0")
+	assert.ErrorAs(t, err, new(*OpenError))
+	listenFails(t, tun, "127.0.0.1:0")
+}
+
 // The connection of somebody whom nobody waits for any more, such as an FTP server
 // that was commanded to connect and was slow, never reaches another listener.
 func TestLateConnectionMakesForwardRestAnew(t *testing.T) {

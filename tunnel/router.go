@@ -65,6 +65,7 @@ func (r *router) listenerOf(host string, port uint32) *listener {
 		return nil
 	}
 	if f.state == resting {
+		f.settled = false
 		f.rest()
 	}
 	return f.listener
