@@ -12,7 +12,8 @@ import (
 // defaultRSASize is OpenSSH's default of RequiredRSASize, in bits.
 const defaultRSASize = 1024
 
-// The defaults of OpenSSH 10 as far as package ssh implements them, in its order.
+// The defaults of OpenSSH 10 as far as package ssh implements them, in its order,
+// but for the ciphers.
 // Those of package ssh contain algorithms that no ssh uses unless it is told to.
 var (
 	defaultKexAlgorithms = []string{
@@ -20,8 +21,9 @@ var (
 		ssh.KeyExchangeECDHP256, ssh.KeyExchangeECDHP384, ssh.KeyExchangeECDHP521,
 		ssh.KeyExchangeDHGEXSHA256, ssh.KeyExchangeDH16SHA512, ssh.KeyExchangeDH14SHA256,
 	}
+	// AES in GCM comes first: package ssh is half as fast again with it.
 	defaultCiphers = []string{
-		ssh.CipherChaCha20Poly1305, ssh.CipherAES128GCM, ssh.CipherAES256GCM,
+		ssh.CipherAES128GCM, ssh.CipherAES256GCM, ssh.CipherChaCha20Poly1305,
 		ssh.CipherAES128CTR, ssh.CipherAES192CTR, ssh.CipherAES256CTR,
 	}
 	defaultMACs = []string{

@@ -139,7 +139,7 @@ func TestAlgorithmsWithoutConfigurationAreThoseOfOpenSSH(t *testing.T) {
 		"diffie-hellman-group-exchange-sha256", "diffie-hellman-group16-sha512", "diffie-hellman-group14-sha256",
 		"ext-info-c", "kex-strict-c-v00@openssh.com",
 	}, m.Kex)
-	ciphers := []string{"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"}
+	ciphers := []string{"aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr"}
 	assert.Equal(t, [][]string{ciphers, ciphers}, [][]string{m.CipherOut, m.CipherIn})
 	macs := []string{"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1"}
 	assert.Equal(t, [][]string{macs, macs}, [][]string{m.MACOut, m.MACIn})
