@@ -23,6 +23,8 @@ func TestReplyReaderFindsFirstAndLastLines(t *testing.T) {
 		"Telnet in front": {"\xff\xfe\x06200 NOOP", []l{{code: 200, first: true, last: true, text: 7}}},
 		"glftpd ends 553- with 150": {"553-no|150 yes|226 done", []l{
 			{code: 553, first: true, text: 4}, {code: 150, first: true, last: true, text: 4}, {code: 226, first: true, last: true, text: 4}}},
+		"a number in the text of a success": {"226-|100 KB free|226 end", []l{
+			{code: 226, first: true, text: 4}, {code: 226}, {code: 226, last: true, text: 4}}},
 	} {
 		var r replyReader
 		for i, line := range strings.Split(c.lines, "|") {

@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"net"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -127,6 +130,41 @@ func TestFilesMoveBetweenTwoServersWithFXP(t *testing.T) {
 	second.awaitTransfer(attrCommand, "STOR")
 	first.noTransferFailed()
 	second.noTransferFailed()
+}
+
+// The client names the port of another server in its PORT, before any transfer: the
+// bytes do not come through the tunnel, and no method of the program's undoes that.
+func TestForeignPORTMovesFileBetweenServers(t *testing.T) {
+	s := throughSSHD(t)
+	from := lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Extra: []string{"port_promiscuous=YES"}})
+	to := s.vsftpd(s.Inner)
+	data := strings.Repeat("from server to server\n", 10_000)
+	from.WriteFile(t, "original", data)
+	p := s.start("-v", "--fxp", "gateway", s.Gateway.Far.String()) // the server connects from there
+	here := s.login()
+	there, err := connect(s.Gateway, net.JoinHostPort(s.Inner.Addr.String(), "21"))
+	require.NoError(t, err)
+	t.Cleanup(there.close)
+	require.NoError(t, there.login("ftp", "x"))
+	for _, name := range []string{"first", "second"} {
+		text, err := there.command(227, "PASV")
+		require.NoError(t, err)
+		numbers := regexp.MustCompile(`(\d+,){5}\d+`).FindString(text)
+		_, err = here.command(200, "PORT %s", numbers)
+		require.NoError(t, err)
+		require.NoError(t, there.send("STOR pub/%s", name))
+		_, err = here.command(150, "RETR pub/original")
+		require.NoError(t, err)
+		_, err = here.expect(226)
+		require.NoError(t, err)
+		_, err = there.expectUntil(226)
+		require.NoError(t, err)
+		got, err := os.ReadFile(to.Path(name))
+		require.NoError(t, err)
+		assert.Equal(t, data, string(got))
+	}
+	p.awaitTransfer(attrCommand, "RETR", attrFile, "pub/original")
+	p.noTransferFailed()
 }
 
 // Without PORT and PASV, data goes to the port of the client's control
