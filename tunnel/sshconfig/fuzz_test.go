@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every value that is read has the form of its keyword.
+// Every value that passes the inspector has the form of its keyword.
 func FuzzConfig(f *testing.F) {
 	for _, text := range []string{
 		"Host a b !c\n Port 22\n\tUser=x\n", "HostName %h.example.com\nProxyJump u@h:1,b\n", "Match host a\n Port 1\n", "User \"a b\"\n", "Port 22 # c\n",
@@ -26,11 +26,11 @@ func FuzzConfig(f *testing.F) {
 			return // an Include would read files of this machine
 		}
 		file := configText{name: "config", text: []byte(text)}
-		r := lineReader{local: account{home: "/nowhere"}, host: host, settings: settings{}}
-		if r.read(&configFile{configText: file, applies: true}) != nil {
+		look := inspector{local: account{home: "/nowhere"}, host: host, settings: settings{}}
+		if look.read(&configFile{configText: file, applies: true}) != nil {
 			return
 		}
-		for keyword, values := range r.settings {
+		for keyword, values := range look.settings {
 			for _, value := range values {
 				assert.Regexp(t, forms[keyword], value, keyword)
 			}

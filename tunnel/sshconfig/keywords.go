@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// Forms of values that are read as ssh reads them: without quotes and backslashes,
-// except where the three forms of arguments allow them, and without a list where
-// ssh expects a word.
+// Forms of values that package ssh_config reads as ssh does: without quotes and
+// backslashes, and without a list where ssh expects a word. The three forms of
+// arguments may have quotes around the whole value, and backslashes that escape
+// nothing.
 const (
-	argument      = `.+`         // one, without its quotes
-	plainArgument = `[^%$]+`     // the same; only new versions expand tokens and variables in it
-	arguments     = `\S+( \S+)*` // several
+	argument      = `.+`              // one, without its quotes
+	plainArgument = `[^%$]+`          // the same; only new versions expand tokens and variables in it
+	arguments     = `\S+([ \t]+\S+)*` // several
 
 	word     = `[^\s"'\\]+`
 	plain    = `[^\s"'\\%$]+` // only new versions expand tokens and variables in these

@@ -10,36 +10,68 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kevinburke/ssh_config"
 )
 
 // readConfig is the built-in reader, which is used where there is no OpenSSH
 // client. It returns what "ssh -G" would print for t, as far as [tunnel.Hop]
 // needs it.
+//
+// Package ssh_config parses the files. It reads parts of the language
+// differently from ssh, without an error, so an [inspector] looks at every line
+// first and rejects what package ssh_config may read differently.
 func readConfig(t target, opts Options, local account) (settings, error) {
 	texts, err := configTexts(opts, local)
 	if err != nil {
 		return nil, err
 	}
-	r := lineReader{local: local, host: t.host, settings: commandLine(opts)} // highest precedence first
+	look := inspector{local: local, host: t.host, settings: commandLine(opts)} // highest precedence first
 	for _, text := range texts {
-		if err := r.read(&configFile{configText: text, applies: true}); err != nil {
+		if err := look.read(&configFile{configText: text, applies: true}); err != nil {
 			return nil, err
 		}
 		if text.commandLine {
 			for keyword, values := range commandLine(Options{User: t.user, Port: t.port}) {
-				r.settings.add(keyword, values...)
+				look.settings.add(keyword, values...)
 			}
 		}
 	}
-	s := r.settings
+	s := look.settings
 	if opts.Jump != "" {
 		delete(s, "proxycommand")
 	}
 	if s.first("proxycommand") != "" && s.first("proxyjump") != "" {
-		return nil, unsupported(strings.Join(r.proxyCommands, ", "), fmt.Sprintf("both ProxyCommand and ProxyJump for %s, of which the first wins", t.host))
+		return nil, unsupported(strings.Join(look.proxyCommands, ", "), fmt.Sprintf("both ProxyCommand and ProxyJump for %s, of which the first wins", t.host))
+	}
+	if err := look.checkCommands(s); err != nil {
+		return nil, err
 	}
 	s.complete(t, local)
 	return s, s.expand(t, local)
+}
+
+// parse adds the values that the lines of f that have passed set for the host. It
+// reports whether the section at their end applies.
+func (i *inspector) parse(f *configFile) (applies bool, err error) {
+	config, err := ssh_config.DecodeBytes(f.passed)
+	if err != nil {
+		return false, inFile(f.name, err)
+	}
+	if !f.applies {
+		return false, nil
+	}
+	for keyword := range valueForms {
+		values, err := config.GetAll(i.host, keyword)
+		if err != nil {
+			return false, inFile(f.name, err)
+		}
+		if keyword == "connecttimeout" { // unlike any other "none", this one does not override later values
+			values = slices.DeleteFunc(values, func(v string) bool { return strings.EqualFold(v, "none") })
+		}
+		i.settings.add(keyword, values...)
+	}
+	return config.Hosts[len(config.Hosts)-1].Matches(i.host), nil
 }
 
 // A configText is the text of a file, or of the settings of the command line.
