@@ -43,6 +43,12 @@ func (t *terminal) ask(ctx context.Context, question string, echo bool) (string,
 	}
 	signals := make(chan os.Signal, 1)
 	defer notify(signals)()
+	if !echo {
+		if err := hide(int(t.in.Fd())); err != nil { // before the question: it may be answered at once
+			return "", err
+		}
+	}
+	defer func() { _ = term.Restore(int(t.in.Fd()), before) }()
 	if _, err := io.WriteString(t.out, Printable(question)); err != nil {
 		return "", err
 	}
@@ -55,6 +61,7 @@ func (t *terminal) ask(ctx context.Context, question string, echo bool) (string,
 	// goroutine waits for a line or for the end of the process.
 	go func() {
 		text, err := t.read(echo)
+		_ = term.Restore(int(t.in.Fd()), before)
 		answers <- answer{text, err}
 	}()
 	for {
@@ -65,7 +72,6 @@ func (t *terminal) ask(ctx context.Context, question string, echo bool) (string,
 			t.pause(s, signals, before)
 			_, _ = io.WriteString(t.out, Printable(question))
 		case <-ctx.Done():
-			_ = term.Restore(int(t.in.Fd()), before)
 			_, _ = io.WriteString(t.out, "\n")
 			return "", ctx.Err()
 		}
