@@ -156,3 +156,23 @@ func TestUploadOfImpostorIsAbortedWhenTrueOwnerComes(t *testing.T) {
 		assert.ErrorIs(r.t, r.endedTransfer().Err, errImpostor)
 	})
 }
+
+// Such a client may have left altogether.
+func TestSmallUploadOfUnknownOwnerIsStoredThoughClientHasLeft(t *testing.T) {
+	withGone(t, func(r *rig, gone *atomic.Bool) {
+		l, port := r.serverListener()
+		at := r.epsv(port)
+		gone.Store(true)
+		r.client.send("STOR x")
+		r.server.expect("STOR x")
+		r.small(at, "small")
+		require.NoError(r.t, r.client.conn.Close())
+		r.server.send("150 send")
+		server := r.accept(l)
+		assert.Equal(r.t, "small", readData(r.t, server))
+		r.server.expectNothing()
+		require.NoError(r.t, server.Close())
+		r.server.send("226 stored")
+		r.server.expectEOF()
+	})
+}

@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"net"
 	"slices"
+	"time"
 )
 
 // A dataConn is one data connection: a connection to the client, one to the
@@ -16,6 +17,7 @@ type dataConn struct {
 	transfer       *transfer // whose data moves, once that is known
 	unproven       bool      // the client's owner is not known: see candidate
 	carried        bool      // a transfer has ended on it
+	startBy        timer     // for the server to announce the transfer, before the client may send
 	closeBy        timer     // for the server, after an ABOR of the client's
 }
 
@@ -190,15 +192,22 @@ func (ds dataConns) bind(t *transfer) {
 	}
 }
 
-// startUploads lets clients send once the server has received the commands that
-// what they send is for: on its way here data could overtake them.
+// startAtMost is how long a client waits for the server to announce its transfer
+// before what it sends is passed on, and its end.
+const startAtMost = time.Second
+
+// startUploads lets clients send once the server has announced the transfers that
+// what they send is for. Data goes another way than the command, and a server that
+// reads it first takes it for nothing (pyftpdlib).
 func (s *session) startUploads() {
-	if !s.server.idle() {
-		return
-	}
 	for _, d := range s.data {
-		if d.transfer != nil {
+		switch t := d.transfer; {
+		case t == nil || d.state != joined || d.up.state != flowIdle:
+		case t.begun():
+			s.timers.stop(&d.startBy)
 			d.startUp(s)
+		case s.server.idle():
+			s.timers.startOnce(&d.startBy, startAtMost, func() { d.startUp(s) })
 		}
 	}
 }

@@ -178,3 +178,34 @@ func TestClientWaitsWhenItHasPipelinedTooManyTransfers(t *testing.T) {
 		assert.Len(r.t, r.endedTransfers(), 3*maxHolding)
 	})
 }
+
+// The client waits for the reply to its own command.
+func TestReplyThatIsNoAddressToCommandOfOursGoesNoFurther(t *testing.T) {
+	for _, reply := range []string{"200 ok", "226 done", "426 aborted"} {
+		withRig(t, func(r *rig) {
+			l, hostPort := r.clientListener()
+			r.client.send("PORT " + hostPort)
+			r.server.expect("EPSV")
+			r.server.send(reply)
+			listener := r.acceptPassive("PASV")
+			r.client.expect("200 PORT command successful")
+			server := r.accept(listener)
+			r.startTransfer("RETR x")
+			r.finishDownload(server, r.accept(l))
+		}, func(r *rig) { r.forwarder.Remote = listenRefused{resolving{r.far}} })
+	}
+}
+
+func TestActiveClientIsConnectedThoughServerAnnouncesNothing(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, hostPort := r.clientListener()
+		r.client.send("PORT " + hostPort)
+		listener := r.acceptPassive("EPSV")
+		r.client.expect("200 PORT command successful")
+		server := r.accept(listener)
+		r.exchange("RETR x", "200 here it comes")
+		r.moveData(server, r.accept(l))
+		r.exchange("PWD", "257 in step")
+		assert.NoError(r.t, r.endedTransfer().Err)
+	}, func(r *rig) { r.forwarder.Remote = listenRefused{resolving{r.far}} })
+}

@@ -79,6 +79,24 @@ func (s *session) unanswered(ctx context.Context, p *dataPath) {
 	s.methodFailed(ctx, p, fmt.Errorf("the server does not answer %v", p.method), false)
 }
 
+// ownNext returns what a PASV or EPSV of ours opens, if the server has to answer
+// that next; else nil.
+func (s *session) ownNext() *dataPath {
+	if p := s.pending.passive(); p != nil && s.pending.passiveNext() && s.opening == p && !p.native() {
+		return p
+	}
+	return nil
+}
+
+// misanswered asks for p with the next method: the server has answered ours with a
+// reply that is none, which the client must not take for the reply to its own.
+func (s *session) misanswered(ctx context.Context, p *dataPath, line []byte) disposition {
+	s.pending.giveUp(p)
+	s.unsupported.learn(p.method, false)
+	s.methodFailed(ctx, p, fmt.Errorf("the server answers %v with %q", p.method, excerpt(line)), false)
+	return drop()
+}
+
 // learn remembers whether a data connection could be opened with m.
 func (s *session) learn(m method, worked bool) {
 	if s.f.ServerMode != Exact {

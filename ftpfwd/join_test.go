@@ -239,6 +239,34 @@ func TestUploadDoesNotReachServerBeforeItsCommand(t *testing.T) {
 	})
 }
 
+// Nor its end: an empty file has no more.
+func TestEmptyUploadDoesNotEndBeforeServerHasAnnouncedIt(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		require.NoError(r.t, client.Close())
+		r.client.send("STOR empty")
+		r.server.expect("STOR empty")
+		assertOpen(r.t, server)
+		r.server.send("150 send")
+		r.client.expect("150 send")
+		assert.Empty(r.t, readData(r.t, server))
+		require.NoError(r.t, server.Close())
+		r.finish()
+	})
+}
+
+// Some servers announce nothing.
+func TestUploadWaitsAMomentForItsAnnouncement(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.client.send("STOR x")
+		r.server.expect("STOR x")
+		began := time.Now()
+		sendData(r.t, client, server, "data")
+		assert.Equal(r.t, startAtMost, time.Since(began))
+	})
+}
+
 // A server may know commands that move data and are not known here.
 func TestDataOfUnknownCommandMoves(t *testing.T) {
 	withRig(t, func(r *rig) {

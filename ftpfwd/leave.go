@@ -19,11 +19,16 @@ const (
 // client.
 func (s *session) uploading() bool {
 	for _, t := range s.transfers {
-		if t.uploads() && !t.data.up.ended() {
+		if t.uploads() && !t.data.up.ended() || t.hasCandidate() {
 			return true
 		}
 	}
 	return false
+}
+
+// hasCandidate reports whether t is an upload whose client may have connected.
+func (t *transfer) hasCandidate() bool {
+	return t.Direction == Upload && t.data == nil && t.path != nil && t.path.candidate.conn != nil
 }
 
 // uploads reports whether t is an upload whose client has connected, and that is
@@ -97,7 +102,7 @@ func (s *session) clientFailed(err error) {
 // way or has passed whole.
 func (s *session) anyUpload() bool {
 	for _, t := range s.transfers {
-		if t.uploads() || t.Direction == Upload && t.Err == nil && t.data != nil && t.data.up.ended() {
+		if t.uploads() || t.hasCandidate() || t.Direction == Upload && t.Err == nil && t.data != nil && t.data.up.ended() {
 			return true
 		}
 	}

@@ -108,7 +108,7 @@ func (p pending) inDoubt() bool {
 // another's, now that it has gone on, and returns it, or nil.
 func (p *pending) settle() *request {
 	i := slices.IndexFunc(*p, func(r *request) bool {
-		return r.state == requestDoubted && (r.transfer == nil || !r.transfer.begun())
+		return r.state == requestDoubted && (r.transfer == nil || r.code < 400)
 	})
 	if i < 0 {
 		return nil

@@ -117,8 +117,10 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 	r, before := s.pending.match(l.code)
 	s.settleBefore(before)
 	switch {
+	case r == nil && s.ownNext() != nil:
+		return s.misanswered(ctx, s.ownNext(), line)
 	case r == nil:
-		s.surplusReply(line, l)
+		s.surplusReply(ctx, line, l)
 		r = &request{}
 	case r.kind == verbIdle && l.negative() && len(s.transfers) > 0:
 		s.pending.doubt(l.code, excerpt(line)) // Pure-FTPd refuses a NOOP while a transfer runs
@@ -150,8 +152,10 @@ func (s *session) announcement(ctx context.Context, line []byte, l replyLine) {
 // surplusReply deals with a reply that no command plausibly waits for. A refusal
 // may have been the answer to the PASV that commands wait for, as uftpd's 426
 // is.
-func (s *session) surplusReply(line []byte, l replyLine) {
-	s.pending.doubt(l.code, excerpt(line))
+func (s *session) surplusReply(ctx context.Context, line []byte, l replyLine) {
+	if r := s.pending.doubt(l.code, excerpt(line)); r != nil && r.transfer != nil {
+		s.beginTransfer(ctx, r.transfer) // an active client waits for its connection
+	}
 	if l.negative() && s.opening != nil && s.opening == s.pending.passive() {
 		s.release(s.opening)
 	}

@@ -115,7 +115,7 @@ func TestGatewayWithChangedHostKeyIsLeftOutAndReported(t *testing.T) {
 
 	r := s.run(binary(t), "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "gateway,gateway6")
 	assert.Equal(t, 1, r.status)
-	assert.Contains(t, r.stderr, "error: verify host key root@gateway:")
+	assert.Contains(t, r.stderr, "error: through gateway: verify host key root@gateway:")
 }
 
 func TestRunUsesGatewayThatReachesServer(t *testing.T) {
