@@ -1,7 +1,11 @@
 package module
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,4 +17,30 @@ func TestPathIsTheOneInGoMod(t *testing.T) {
 	out, err := exec.Command("go", "list", "-m").Output()
 	require.NoError(t, err)
 	assert.Equal(t, Path, strings.TrimSpace(string(out)))
+}
+
+// The pages name the tests that keep their claims.
+func TestPagesNameTestsThatExist(t *testing.T) {
+	const root = "../../.."
+	var pages, tests strings.Builder
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		into := &pages
+		switch {
+		case strings.HasSuffix(path, "_test.go"):
+			into = &tests
+		case !strings.HasSuffix(path, ".md"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		into.Write(text)
+		return err
+	}))
+	named := regexp.MustCompile("`(Test[A-Za-z0-9_]+)`").FindAllStringSubmatch(pages.String(), -1)
+	assert.NotEmpty(t, named)
+	for _, name := range named {
+		assert.Contains(t, tests.String(), "\nfunc "+name[1]+"(", "no such test")
+	}
 }
