@@ -99,12 +99,13 @@ func sliceUnits(servers []*Server, variants []clients.Variant) []unit {
 // doubtful returns units that try again, without the tunnel, what fails only
 // through it: some clients and servers race with each other.
 func doubtful(servers []*Server, variants []clients.Variant, results Results) []unit {
+	failures := results.Failures()
 	var again []unit
 	for _, s := range servers {
 		for _, r := range Routes {
 			u := unit{s, Direct, r, nil}
 			for _, v := range variants {
-				if slices.ContainsFunc(results.Failures(), func(f Failure) bool {
+				if slices.ContainsFunc(failures, func(f Failure) bool {
 					return f.Server == s.Name && f.Client == v.Title() && r == Route{f.Route.Server6, f.Route.Server6}
 				}) {
 					u.variants = append(u.variants, v)
