@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"cmp"
+	"fmt"
 	"io"
 	"net"
 	"net/textproto"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -94,7 +97,7 @@ func (b *breaker) session(conn *net.TCPConn) error {
 		if line, err = control.ReadLine(); err != nil {
 			return err
 		}
-		switch verb := line[:4]; verb {
+		switch verb, _, _ := strings.Cut(line, " "); verb {
 		case "EPSV":
 			if l, err = b.s.Gateway.Listen(b.s.t.Context(), "tcp", "127.0.0.1:0"); err != nil {
 				return err
@@ -111,7 +114,7 @@ func (b *breaker) session(conn *net.TCPConn) error {
 				err = b.transfer(verb, control, conn, data.(*net.TCPConn))
 			}
 		default:
-			err = control.PrintfLine("%s", replies[verb])
+			err = control.PrintfLine("%s", cmp.Or(replies[verb], "500 what"))
 		}
 	}
 	return nil
@@ -169,4 +172,28 @@ func TestTransferThatServerAbortsIsNoSuccess(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client that continues where it was broken off needs all that arrived.
+func TestClientKeepsWhatArrivedBeforeARefusal(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t)
+	b := &breaker{s: s, now: make(chan struct{}), abort: func(control *textproto.Conn, _, data *net.TCPConn) error {
+		_ = data.Close()
+		return control.PrintfLine("451 read error")
+	}}
+	close(b.now) // at once: the reply overtakes the data on its way through SSH
+	b.serve()
+	p := s.startLogging("gateway")
+	for i := range 5 {
+		name := fmt.Sprintf("%s/kept%d", lab.Home, i)
+		r := s.run("curl", "-sS", "-o", name, here+"/big")
+		assert.NotZero(t, r.status, "curl reports the refusal")
+		size, there := sizeOf(s.Client.Path(name))
+		require.True(t, there)
+		assert.EqualValues(t, 2*part, size)
+	}
+	line := p.logged(transferred)[0]
+	assert.EqualValues(t, 2*part, line.number(attrBytes))
+	assert.Equal(t, "451 read error", line[attrError])
 }
