@@ -59,8 +59,8 @@ func (s *site) measure(v clients.Variant) Outcomes {
 	p.here = s.host.Path(p.there)
 	p.furnish(s.t)
 	defer func() {
-		require.NoError(s.t, os.RemoveAll(p.here))
-		require.NoError(s.t, os.RemoveAll(p.server))
+		remove(s.t, p.here)
+		remove(s.t, p.server)
 	}()
 	target := s.target
 	target.Dir = strings.TrimPrefix(target.Dir+"/"+name, "/")
@@ -134,6 +134,12 @@ func (p place) furnish(t testing.TB) {
 			require.NoError(t, os.Chtimes(path, yesterday, yesterday))
 		}
 	}
+}
+
+// remove removes a directory, into which a client that was killed, or the server, may
+// still have written something.
+func remove(t testing.TB, dir string) {
+	require.Eventually(t, func() bool { return os.RemoveAll(dir) == nil }, settling, 20*time.Millisecond, dir)
 }
 
 func makeDir(t testing.TB, path string) {
