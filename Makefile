@@ -40,8 +40,8 @@ check:
 	GOOS=windows go vet ./...
 	go tool staticcheck ./...
 
-# All clients with all servers, and docs/compatibility.md about it: a quarter of
-# an hour.
+# All clients with all servers, and docs/compatibility.md about it: an hour on two
+# cores.
 matrix:
 	@./internal/test/lab/install
 	@mkdir -p docs
