@@ -40,6 +40,19 @@ func withGone(t *testing.T, test func(r *rig, gone *atomic.Bool)) {
 	withRig(t, func(r *rig) { test(r, &gone) }, goneFor(&gone))
 }
 
+// commandGone opens a path whose connections have no owner any more, and sends a
+// transfer command and the server's 150.
+func (r *rig) commandGone(gone *atomic.Bool, command string) (l net.Listener, at string) {
+	r.t.Helper()
+	l, port := r.serverListener()
+	at = r.epsv(port)
+	gone.Store(true)
+	r.client.send(command)
+	r.server.expect(command)
+	r.server.send("150 here")
+	return l, at
+}
+
 func TestSmallUploadOfUnknownOwnerIsStored(t *testing.T) {
 	for _, commandFirst := range []bool{true, false} {
 		withGone(t, func(r *rig, gone *atomic.Bool) {
@@ -119,13 +132,8 @@ func TestTwoCandidatesAreRefused(t *testing.T) {
 
 func TestCandidateIsNoDownloader(t *testing.T) {
 	withGone(t, func(r *rig, gone *atomic.Bool) {
-		l, port := r.serverListener()
-		at := r.epsv(port)
-		gone.Store(true)
-		r.client.send("RETR x")
-		r.server.expect("RETR x")
-		r.server.send("150 take")
-		r.client.expect("150 take")
+		l, at := r.commandGone(gone, "RETR x")
+		r.client.expect("150 here")
 		r.small(at, "")
 		r.server.expect("ABOR")
 		assert.Empty(r.t, readData(r.t, r.accept(l)))
@@ -136,12 +144,7 @@ func TestCandidateIsNoDownloader(t *testing.T) {
 
 func TestUploadOfImpostorIsAbortedWhenTrueOwnerComes(t *testing.T) {
 	withGone(t, func(r *rig, gone *atomic.Bool) {
-		l, port := r.serverListener()
-		at := r.epsv(port)
-		gone.Store(true)
-		r.client.send("STOR x")
-		r.server.expect("STOR x")
-		r.server.send("150 send")
+		l, at := r.commandGone(gone, "STOR x")
 		r.small(at, "forged")
 		server := r.accept(l)
 		b := make([]byte, 6)
@@ -149,7 +152,7 @@ func TestUploadOfImpostorIsAbortedWhenTrueOwnerComes(t *testing.T) {
 		require.NoError(r.t, err)
 		gone.Store(false)
 		requireReset(r.t, r.clientDials(at))
-		r.client.expect("150 send")
+		r.client.expect("150 here")
 		r.server.expect("ABOR")
 		r.server.send("226 stored", "225 nothing to abort")
 		assert.Contains(r.t, r.client.receive(), "426 transfer failed")

@@ -90,31 +90,26 @@ func TestFinalReplyWaitsForEndOfFileThatModeMarks(t *testing.T) {
 
 // A mode that was asked for in the same packet holds, unless it is refused.
 func TestModeHoldsForTransfersCommandedBehindIt(t *testing.T) {
-	withRig(t, func(r *rig) {
-		r.exchange("MODE B", "200 ok")
-		client, server := r.passive()
-		r.client.send("MODE S", "RETR x")
-		r.server.expect("MODE S", "RETR x")
-		r.server.send("200 ok", "150 data comes")
-		r.client.expect("200 ok", "150 data comes")
-		sendData(r.t, server, client, blockData("looks like a block", true))
-		r.server.send("226 done")
-		r.client.expectNothing()
-		require.NoError(r.t, server.Close())
-		r.client.expect("226 done")
-	})
-	withRig(t, func(r *rig) {
-		client, server := r.passive()
-		r.client.send("MODE B", "RETR x")
-		r.server.expect("MODE B", "RETR x")
-		r.server.send("504 no", "150 data comes")
-		r.client.expect("504 no", "150 data comes")
-		sendData(r.t, server, client, blockData("looks like a block", true))
-		r.server.send("226 done")
-		r.client.expectNothing()
-		require.NoError(r.t, server.Close())
-		r.client.expect("226 done")
-	})
+	for name, c := range map[string]struct{ before, mode, reply string }{
+		"accepted": {"MODE B", "MODE S", "200 ok"},
+		"refused":  {"MODE S", "MODE B", "504 no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				r.exchange(c.before, "200 ok")
+				client, server := r.passive()
+				r.client.send(c.mode, "RETR x")
+				r.server.expect(c.mode, "RETR x")
+				r.server.send(c.reply, "150 data comes")
+				r.client.expect(c.reply, "150 data comes")
+				sendData(r.t, server, client, blockData("looks like a block", true))
+				r.server.send("226 done")
+				r.client.expectNothing()
+				require.NoError(r.t, server.Close())
+				r.client.expect("226 done")
+			})
+		})
+	}
 }
 
 // compressedData returns data in compressed mode, with each form that it has.

@@ -1,6 +1,9 @@
 package ftpfwd
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // How a client leaves while it uploads. FTP's commands overtake its data here: a
 // client that has written all of its file and its end, and then says QUIT or
@@ -12,18 +15,15 @@ import "time"
 const (
 	quitAtMost  = time.Second      // that a QUIT waits while an upload does not move
 	leaveAtMost = 10 * time.Second // that the upload of a client that is gone may stand still
-	partAtMost  = time.Second      // that the data of an upload stays open for a server that was told to abort it
+	partAtMost  = time.Second      // that the data of an upload stays open behind our ABOR
 )
 
 // uploading reports whether data of an upload may still be on its way from the
 // client.
 func (s *session) uploading() bool {
-	for _, t := range s.transfers {
-		if t.uploads() && !t.data.up.ended() || t.hasCandidate() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.transfers, func(t *transfer) bool {
+		return t.uploads() && !t.data.up.ended() || t.hasCandidate()
+	})
 }
 
 // hasCandidate reports whether t is an upload whose client may have connected.
@@ -101,31 +101,19 @@ func (s *session) clientFailed(err error) {
 // anyUpload reports whether an upload has no final reply, and its data is on its
 // way or has passed whole.
 func (s *session) anyUpload() bool {
-	for _, t := range s.transfers {
-		if t.uploads() || t.hasCandidate() || t.Direction == Upload && t.Err == nil && t.data != nil && t.data.up.ended() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.transfers, func(t *transfer) bool {
+		return t.uploads() || t.hasCandidate() || t.Direction == Upload && t.Err == nil && t.data != nil && t.data.up.ended()
+	})
 }
 
 // awaitUploads ends the session of a client that is gone when its uploads have
 // ended.
 func (s *session) awaitUploads() {
-	if s.abort == nil && !s.anyUpload() {
+	if s.server.ended || s.abort == nil && !s.anyUpload() {
 		s.end()
 		return
 	}
-	if s.server.ended {
-		s.end()
-		return
-	}
-	before := s.data.moved()
-	s.timers.startOnce(&s.lingerBy, leaveAtMost, func() {
-		if s.data.moved() == before && !s.abortUploads() {
-			s.end()
-		}
-	})
+	s.linger(leaveAtMost)
 }
 
 // abortUploads aborts what a client that is gone has left standing still, and
@@ -176,10 +164,5 @@ func (s *session) closeParts() {
 
 // keepsParts reports whether there is anything for closeParts to do.
 func (s *session) keepsParts() bool {
-	for _, d := range s.data {
-		if !d.isClosed() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.data, func(d *dataConn) bool { return !d.isClosed() })
 }

@@ -67,7 +67,7 @@ func (p *pending) match(code int) (r *request, before []*request) {
 
 // ends reports whether code ends the first transfer, request i. A refusal does,
 // once the transfer has begun, whatever its code: servers reply in order. Only
-// what they answer while a transfer runs is told apart.
+// replies to ABOR, STAT and NOOP may come before the transfer's.
 func (p pending) ends(i, code int) bool {
 	begun := p[i].transfer.begun()
 	switch {

@@ -22,13 +22,12 @@ type Network interface {
 	// effect on the connection.
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 
-	// A listener that has a Settle method is told by it, before Close, that no
-	// connection which was commanded is still due.
-	//
 	// Listen announces on address; port 0 picks a free port, which the
 	// listener's Addr reports. Once it has returned, ctx has no effect on the
 	// listener. Close must not block on connections not yet accepted, and
-	// Accept must then return an error.
+	// Accept must then return an error. If the listener has a Settle method,
+	// Forwarder calls it before Close when no connection that it has
+	// commanded is still due.
 	Listen(ctx context.Context, network, address string) (net.Listener, error)
 }
 

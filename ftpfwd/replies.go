@@ -117,9 +117,10 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 	r, before := s.pending.match(l.code)
 	s.settleBefore(before)
 	switch {
-	case r == nil && s.ownNext() != nil:
-		return s.misanswered(ctx, s.ownNext(), line)
 	case r == nil:
+		if own := s.ownNext(); own != nil {
+			return s.misanswered(ctx, own, line)
+		}
 		s.surplusReply(ctx, line, l)
 		r = &request{}
 	case r.kind == verbIdle && l.negative() && len(s.transfers) > 0:

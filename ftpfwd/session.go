@@ -68,7 +68,7 @@ type session struct {
 	lingerBy   timer // for the other side, once one has ended
 	quitBy     timer // for an upload to go on while a QUIT waits
 	farewellBy timer // for the client to close
-	dataBy     timer // for the server to end the data of uploads that it was told to abort
+	dataBy     timer // for the server to end the data of uploads, behind our ABOR
 
 	events  chan event
 	stopped chan struct{} // closed when run handles no more events

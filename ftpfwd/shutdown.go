@@ -60,7 +60,7 @@ func (s *session) passOnEnds() {
 		return
 	}
 	if s.phase != done && (s.client.ended || s.server.ended) {
-		s.linger()
+		s.linger(lingerAtMost)
 	}
 }
 
@@ -99,11 +99,11 @@ func (s *session) end() {
 	}
 }
 
-// linger ends a session whose one side has ended, unless data moves within a
-// while.
-func (s *session) linger() {
+// linger ends a session whose one side has ended, unless data moves within limit.
+// An upload that stands still is aborted first.
+func (s *session) linger(limit time.Duration) {
 	before := s.data.moved()
-	s.timers.startOnce(&s.lingerBy, lingerAtMost, func() {
+	s.timers.startOnce(&s.lingerBy, limit, func() {
 		if s.data.moved() == before && !s.abortUploads() {
 			s.end()
 		}
@@ -171,7 +171,7 @@ func (s *session) awaitFarewell() {
 }
 
 // closeData ends all data connections and their listeners, but for uploads that
-// the server is told to abort. What was being moved has failed; code is the reply
+// it is sent an ABOR for. What was being moved has failed; code is the reply
 // that the client receives for it, 0 if none.
 func (s *session) closeData(code int) {
 	err := s.err

@@ -190,6 +190,11 @@ func (s *session) transferReply(ctx context.Context, t *transfer, line []byte, l
 			t.fail(p.broken.side, p.broken.err) // before the command came
 		}
 	}
+	return s.finishOrConclude(t, line, l)
+}
+
+// finishOrConclude ends t with a final reply, now or when its data has arrived.
+func (s *session) finishOrConclude(t *transfer, line []byte, l replyLine) disposition {
 	if t.mustFinish(l) {
 		s.finish(t, line, l)
 		return disposition{rest: held, reason: s.reply.reason}
@@ -207,11 +212,7 @@ func (s *session) endDoubted(r *request) {
 		s.endTransfer(t, r.code)
 		return
 	}
-	if t.mustFinish(l) {
-		s.finish(t, nil, l)
-		return
-	}
-	s.conclude(t, nil, l)
+	s.finishOrConclude(t, nil, l)
 }
 
 // endUnanswered ends a transfer to which the server sends no final reply. Its

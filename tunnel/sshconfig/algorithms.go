@@ -50,9 +50,7 @@ func withCertificates(algorithms []string) []string {
 
 // setAlgorithms sets the lists of algorithms. Those that nobody has configured are
 // the defaults of the installed ssh; without one they stay empty, and package
-// tunnel knows the defaults. Their order is ssh's, but for the ciphers; and where
-// ssh has a post-quantum key exchange that is not implemented, the one that is takes
-// its place. Two lists stay empty in any case if they are the
+// tunnel knows the defaults. Two lists stay empty in any case if they are the
 // defaults: they set an order only if they are configured.
 func setAlgorithms(h *tunnel.Hop, v *values, defaults settings) {
 	if v.first("pubkeyacceptedalgorithms") == "" { // its name before OpenSSH 8.5
@@ -60,35 +58,29 @@ func setAlgorithms(h *tunnel.Hop, v *values, defaults settings) {
 		defaults["pubkeyacceptedalgorithms"] = defaults["pubkeyacceptedkeytypes"]
 	}
 	for _, l := range []struct {
-		keyword        string
-		list           *[]string
-		unlessDefaults bool
+		keyword   string
+		list      *[]string
+		byDefault func(keyword, list string) []string // nil for none
 	}{
-		{"ciphers", &h.Ciphers, false},
-		{"kexalgorithms", &h.KexAlgorithms, false},
-		{"macs", &h.MACs, false},
-		{"pubkeyacceptedalgorithms", &h.PubkeyAcceptedAlgorithms, false},
-		{"hostkeyalgorithms", &h.HostKeyAlgorithms, true},
-		{"casignaturealgorithms", &h.CASignatureAlgorithms, true},
+		{"ciphers", &h.Ciphers, fastestFirst},
+		{"kexalgorithms", &h.KexAlgorithms, postQuantum},
+		{"macs", &h.MACs, implemented},
+		{"pubkeyacceptedalgorithms", &h.PubkeyAcceptedAlgorithms, implemented},
+		{"hostkeyalgorithms", &h.HostKeyAlgorithms, nil},
+		{"casignaturealgorithms", &h.CASignatureAlgorithms, nil},
 	} {
 		switch value := v.first(l.keyword); {
 		case value != defaults.first(l.keyword):
 			*l.list = v.algorithms(l.keyword)
-		case !l.unlessDefaults:
-			*l.list = implemented(l.keyword, value)
+		case l.byDefault != nil:
+			*l.list = l.byDefault(l.keyword, value)
 		}
-	}
-	if v.first("ciphers") == defaults.first("ciphers") {
-		slices.SortStableFunc(h.Ciphers, slowerCipher)
-	}
-	if list := defaults.first("kexalgorithms"); v.first("kexalgorithms") == list && strings.Contains(list, "sntrup761") && !slices.Contains(h.KexAlgorithms, ssh.KeyExchangeMLKEM768X25519) {
-		h.KexAlgorithms = slices.Insert(h.KexAlgorithms, 0, ssh.KeyExchangeMLKEM768X25519)
 	}
 }
 
-// slowerCipher orders ciphers that nobody has put in an order: package ssh is half
-// as fast again with AES in GCM as with ChaCha20.
-func slowerCipher(a, b string) int {
+// fastestFirst is implemented for ciphers that nobody has put in an order: package
+// ssh is half as fast again with AES in GCM as with ChaCha20.
+func fastestFirst(keyword, list string) []string {
 	rank := func(name string) int {
 		switch {
 		case strings.Contains(name, "gcm"):
@@ -98,7 +90,19 @@ func slowerCipher(a, b string) int {
 		}
 		return 2
 	}
-	return rank(a) - rank(b)
+	names := implemented(keyword, list)
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
+	return names
+}
+
+// postQuantum is implemented for key exchanges: where ssh has a post-quantum one
+// that is not implemented, the one that is takes its place.
+func postQuantum(keyword, list string) []string {
+	names := implemented(keyword, list)
+	if strings.Contains(list, "sntrup761") && !slices.Contains(names, ssh.KeyExchangeMLKEM768X25519) {
+		names = slices.Insert(names, 0, ssh.KeyExchangeMLKEM768X25519)
+	}
+	return names
 }
 
 // algorithms returns the implemented algorithms in the list of keyword.

@@ -99,8 +99,14 @@ func (s *site) measure(v clients.Variant) Outcomes {
 
 // settle waits until the file of a task is right, or has had the time to become so.
 func settle(task clients.Task, p place) {
-	for end := time.Now().Add(settling); wrong(task, p) != "" && time.Now().Before(end); {
-		time.Sleep(20 * time.Millisecond)
+	end, tick := time.After(settling), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for wrong(task, p) != "" {
+		select {
+		case <-tick.C:
+		case <-end:
+			return
+		}
 	}
 }
 

@@ -35,24 +35,24 @@ type Service struct {
 }
 
 // Serve serves clients until ctx is done, or until no gateway can be used any
-// more or the only FTP server's name does not exist, which are errors. Once ctx is done, transfers may finish within the
-// drain timeout, or until hurry is closed. It returns when every session has
-// ended, and closes the listeners.
+// more or the only FTP server's name does not exist, which are errors. Once ctx
+// is done, transfers may finish within the drain timeout, or until hurry is
+// closed. It returns when every session has ended, and closes the listeners.
 func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ended := make(chan struct{})
 	var servers, watch sync.WaitGroup
 	var forwarders []*ftpfwd.Forwarder
-	for _, f := range s.Settings.Forwards {
-		forwarders = append(forwarders, s.forwarder(f.Server))
+	for _, forward := range s.Settings.Forwards {
+		f := s.forwarder(forward.Server)
+		f.Connect = s.connecter(len(s.Listeners) == 1 && f.Server != "", cancel)
+		forwarders = append(forwarders, f)
 	}
 	watch.Go(func() { s.watch(ctx, cancel, hurry, ended, func() bool { return moveData(forwarders) }) })
 	for i, l := range s.Listeners {
-		f := forwarders[i]
-		f.Connect = s.connecter(len(s.Listeners) == 1 && f.Server != "", cancel)
 		servers.Go(func() {
-			if err := f.Serve(ctx, l); err != nil {
+			if err := forwarders[i].Serve(ctx, l); err != nil {
 				cancel(err)
 			}
 		})

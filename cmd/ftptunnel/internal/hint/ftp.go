@@ -25,7 +25,7 @@ func (a Adviser) forGreeting(e *greeting.Error) []string {
 }
 
 // A session that is younger than idleAtLeast was not ended by an idle timeout; one
-// that is older than servedAtLeast was not turned away.
+// that is older than servedAtLeast was accepted.
 const (
 	idleAtLeast   = time.Second
 	servedAtLeast = 20 * time.Second
