@@ -51,6 +51,7 @@ func TestMethodsAreRememberedForEachRoute(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.client.send("EPSV")
 		r.refuse("EPSV")
+		r.server.expect("PASV")
 		r.requireFirst("EPSV") // through gw2
 		r.requireFirst("PASV") // through gw1
 	}, func(r *rig) {

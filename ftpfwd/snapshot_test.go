@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,7 @@ func TestSessionsDescribesOpenSessions(t *testing.T) {
 		require.NoError(r.t, secondClient.conn.Close())
 		require.NoError(r.t, secondServer.conn.Close())
 		r.finishDownload(server, client)
+		synctest.Wait()
 		assert.Len(r.t, r.forwarder.Sessions(r.t.Context()), 1)
 	}, throughGateway)
 }
