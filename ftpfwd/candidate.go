@@ -70,20 +70,29 @@ func (s *session) decideCandidate(ctx context.Context, p *dataPath) {
 	default:
 		conn := p.candidate.conn
 		p.candidate.conn = nil
-		d := s.newData(p)
+		d := t.data // to which the server has connected
+		if d == nil {
+			d = s.newData(p)
+		}
 		d.unproven = true
 		s.connectSide(ctx, d, arrived{path: p, side: Client, conn: conn})
 	}
 }
 
-// transferOn returns the transfer that waits for a data connection of p, or nil.
+// transferOn returns the transfer that waits for a client's connection to p, or
+// nil.
 func (s *session) transferOn(p *dataPath) *transfer {
 	for _, t := range s.transfers {
-		if t.path == p && t.data == nil {
+		if t.path == p && t.lacksClient() {
 			return t
 		}
 	}
 	return nil
+}
+
+// lacksClient reports whether t has no connection to the client.
+func (t *transfer) lacksClient() bool {
+	return t.data == nil || t.data.lacksSide() && t.data.client == nil
 }
 
 // refuseCandidate closes p's candidate. The transfer that it came for, or that
@@ -102,7 +111,10 @@ func (s *session) refuseCandidate(ctx context.Context, p *dataPath, err error) {
 // at nothing but their data port then, so a connection comes to it, and ends.
 func (s *session) refuseTransfer(ctx context.Context, t *transfer, err error) {
 	t.fail(Client, err)
-	s.abortTransfer(t, nil, 425, "cannot open the data connection: "+err.Error())
+	if t.data != nil {
+		t.data.fail() // so that nobody joins it
+	}
+	s.abortTransfer(t, t.data, 425, "cannot open the data connection: "+err.Error())
 	if e := t.path.server; e.dials() {
 		limit, network := s.f.dialTimeout(), s.remote
 		s.spawn(func() {

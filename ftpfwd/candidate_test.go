@@ -27,17 +27,18 @@ func goneFor(gone *atomic.Bool) func(*rig) {
 	}
 }
 
-// small connects, sends a small file and closes, all before anybody looks.
+// small connects, sends a small file and closes, all before anybody looks, or is
+// reset before.
 func (r *rig) small(at, text string) {
 	conn := r.clientDials(at)
-	writeData(r.t, conn, text)
+	_, _ = io.WriteString(conn, text)
 	require.NoError(r.t, conn.Close())
 	synctest.Wait()
 }
 
-func withGone(t *testing.T, test func(r *rig, gone *atomic.Bool)) {
+func withGone(t *testing.T, test func(r *rig, gone *atomic.Bool), options ...func(*rig)) {
 	var gone atomic.Bool
-	withRig(t, func(r *rig) { test(r, &gone) }, goneFor(&gone))
+	withRig(t, func(r *rig) { test(r, &gone) }, append(options, goneFor(&gone))...)
 }
 
 // commandGone opens a path whose connections have no owner any more, and sends a
@@ -79,6 +80,55 @@ func TestSmallUploadOfUnknownOwnerIsStored(t *testing.T) {
 			assert.NoError(r.t, r.endedTransfer().Err)
 		})
 	}
+}
+
+// The server may connect before it is known who the client's connection is from.
+func TestSmallUploadOfUnknownOwnerIsStoredByServerThatConnects(t *testing.T) {
+	for _, serverFirst := range []bool{true, false} {
+		withGone(t, func(r *rig, gone *atomic.Bool) {
+			r.client.send("EPSV")
+			at := r.acceptActive("PORT")
+			client := r.announced("229")
+			gone.Store(true)
+			r.client.send("STOR x")
+			r.server.expect("STOR x")
+			var server net.Conn
+			if serverFirst {
+				server = r.serverDials(at)
+				synctest.Wait()
+				r.small(client, "small")
+			} else {
+				r.small(client, "small")
+				server = r.serverDials(at)
+			}
+			r.server.send("150 send")
+			assert.Equal(r.t, "small", readData(r.t, server))
+			require.NoError(r.t, server.Close())
+			r.client.expect("150 send")
+			r.finish()
+			assert.NoError(r.t, r.endedTransfer().Err)
+		}, func(r *rig) { r.forwarder.ServerMode = Active })
+	}
+}
+
+func TestTwoCandidatesAreRefusedThoughServerHasConnected(t *testing.T) {
+	withGone(t, func(r *rig, gone *atomic.Bool) {
+		r.client.send("EPSV")
+		at := r.acceptActive("PORT")
+		client := r.announced("229")
+		gone.Store(true)
+		r.client.send("STOR x")
+		r.server.expect("STOR x")
+		server := r.serverDials(at)
+		r.server.send("150 send")
+		r.small(client, "one")
+		r.small(client, "two")
+		r.server.expect("ABOR")
+		r.server.send("226 stored nothing", "225 nothing to abort")
+		assert.Empty(r.t, readData(r.t, server))
+		assert.Contains(r.t, r.client.receive(), "425 cannot open the data connection: two connections came")
+		assert.ErrorIs(r.t, r.endedTransfer().Err, errTwoCandidates)
+	}, func(r *rig) { r.forwarder.ServerMode = Active })
 }
 
 func TestCandidateIsDroppedForTrueOwner(t *testing.T) {

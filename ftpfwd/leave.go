@@ -28,7 +28,7 @@ func (s *session) uploading() bool {
 
 // hasCandidate reports whether t is an upload whose client may have connected.
 func (t *transfer) hasCandidate() bool {
-	return t.Direction == Upload && t.data == nil && t.path != nil && t.path.candidate.conn != nil
+	return t.Direction == Upload && t.lacksClient() && t.path != nil && t.path.candidate.conn != nil
 }
 
 // uploads reports whether t is an upload whose client has connected, and that is
