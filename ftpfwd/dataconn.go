@@ -133,7 +133,7 @@ func (d *dataConn) fail() {
 }
 
 // close ends d without passing on an end of file to a side that has not ended
-// its data well: the client's connection is reset. The server's network may know
+// its data well: the client's connection is reset, but not between files. The server's network may know
 // no reset, so whoever closes d during an upload makes sure that the server
 // knows of the abort before.
 func (d *dataConn) close() {
@@ -142,8 +142,8 @@ func (d *dataConn) close() {
 	}
 	d.enter(drained)
 	if d.client != nil {
-		if d.down.ended() {
-			_ = d.client.Close()
+		if d.down.ended() || d.carried && d.transfer == nil {
+			_ = d.client.Close() // which may not have read all of a file
 		} else {
 			reset(d.client)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,6 +53,34 @@ func TestBlockModeCarriesSeveralFilesOnOneDataConnection(t *testing.T) {
 		require.NoError(r.t, client.Close())
 		assert.Empty(r.t, readData(r.t, server))
 	})
+}
+
+// What has been confirmed is the client's, though it opens another path before it
+// has read all of it.
+func TestConfirmedFileIsReadBehindNextPath(t *testing.T) {
+	for _, next := range []string{"EPSV", "TYPE I", "REIN", "QUIT"} {
+		t.Run(next, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				r.exchange("MODE B", "200 block it is")
+				client, server := r.passive()
+				r.startTransfer("RETR x")
+				writeData(r.t, server, blockData("a whole file", true))
+				r.finish()
+				switch next {
+				case "EPSV":
+					r.epsv(4000)
+				case "QUIT":
+					r.exchange(next, "221 bye")
+					require.NoError(r.t, r.server.conn.Close())
+				default:
+					r.exchange(next, "200 ok")
+				}
+				require.NoError(r.t, server.Close())
+				synctest.Wait()
+				assert.Equal(r.t, blockData("a whole file", true), readData(r.t, client))
+			})
+		})
+	}
 }
 
 func TestUploadInBlockModeFailsWhenResetWithinFile(t *testing.T) {
