@@ -103,7 +103,11 @@ func endsTransferReply(p *pending, r *replyReader, line string) bool {
 		return false
 	}
 	answered, _ := p.match(reply.code)
-	return answered != nil && answered.transfer != nil
+	if answered == nil || answered.transfer == nil {
+		return false
+	}
+	p.forgetRefused() // as the answer to a transfer does
+	return true
 }
 
 // announceTransfer takes a 1yz reply.

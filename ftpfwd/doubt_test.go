@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -71,27 +72,66 @@ func (r *rig) refuseBegun(verb, refusal, behind string) {
 
 // Pure-FTPd refuses a NOOP while a transfer runs, and others answer it behind the
 // transfer.
-func TestRefusalWithNOOPBehindTransferIsDecidedByNextReply(t *testing.T) {
-	for next, succeeds := range map[string]bool{"226 stored": true, "200 noop": false} {
-		t.Run(next, func(t *testing.T) {
+func TestRefusalBehindTransferIsDecidedByNextReply(t *testing.T) {
+	for _, c := range []struct {
+		command, refusal, next string
+		err                    string // of the transfer
+	}{
+		{"NOOP", "500 what", "226 stored", ""},
+		{"NOOP", "500 what", "200 noop", "500 what"},
+		{"NOOP", "553 no", "200 noop", "553 no"},
+		{"NOOP", "450 no", "200 noop", "450 no"},
+		{"STAT", "502 what", "226 stored", ""},
+		{"STAT", "502 what", "211 status", "502 what"},
+		{"STAT", "550 no", "211 status", "550 no"},
+		{"ABOR", "500 what", "225 none", "500 what"},
+		{"ABOR", "500 what", "226 none", "500 what"},
+		{"ABOR", "550 no", "226 none", "550 no"},
+	} {
+		t.Run(c.refusal+" behind "+c.command+", "+c.next, func(t *testing.T) {
 			withRig(t, func(r *rig) {
 				client, server := r.passive()
-				r.client.send("STOR x", "NOOP")
-				r.server.expect("STOR x", "NOOP")
-				r.server.send("150 here", "500 what")
-				r.client.expect("150 here", "500 what")
+				r.startTransfer("STOR x")
 				r.moveData(client, server)
-				r.server.send(next)
-				r.client.expect(next)
-				ended := r.endedTransfer()
-				if succeeds {
+				synctest.Wait()
+				r.client.send("AUTH TLS", c.command, "AUTH TLS")
+				r.server.expect(c.command)
+				r.server.send(c.refusal)
+				r.client.expect(c.refusal)
+				r.server.send(c.next)
+				if c.err == "" {
+					r.client.expect(c.next)
+					assert.Contains(t, r.client.receive(), "534 ")
+				} else {
+					assert.Contains(t, r.client.receive(), "534 ")
+					r.client.expect(c.next)
+				}
+				assert.Contains(t, r.client.receive(), "534 ")
+				r.exchange("NOOP", "200 in step")
+				if ended := r.endedTransfer(); c.err == "" {
 					assert.NoError(r.t, ended.Err)
 				} else {
-					assert.EqualError(r.t, ended.Err, "500 what")
+					assert.EqualError(r.t, ended.Err, c.err)
 				}
 			})
 		})
 	}
+}
+
+// A server that refuses one NOOP and not the next has refused the transfer.
+func TestRepliesInOrderAreThoseOfCommandsBehindRefusedTransfer(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, server := r.passive()
+		r.startTransfer("STOR x")
+		r.moveData(client, server)
+		r.client.send("NOOP", "AUTH TLS", "NOOP")
+		r.server.expect("NOOP", "NOOP")
+		r.server.send("500 what", "200 first", "200 second")
+		r.client.expect("500 what", "200 first")
+		assert.Contains(t, r.client.receive(), "534 ")
+		r.client.expect("200 second")
+		assert.EqualError(r.t, r.endedTransfer().Err, "500 what")
+	})
 }
 
 func TestReplyThatIsNoAddressDoesNotStallClient(t *testing.T) {
@@ -193,6 +233,32 @@ func TestReplyThatIsNoAddressToCommandOfOursGoesNoFurther(t *testing.T) {
 			r.startTransfer("RETR x")
 			r.finishDownload(server, r.accept(l))
 		}, func(r *rig) { r.forwarder.Remote = listenRefused{resolving{r.far}} })
+	}
+}
+
+// Whatever became of the commands of ours before it, the server's refusal of a
+// command of the client's is the client's.
+func TestRefusalBehindCommandOfOursThatHadNoAnswerIsTheClients(t *testing.T) {
+	for name, answers := range map[string]func(r *rig){
+		"another reply": func(r *rig) { r.server.send("200 ok") },
+		"none":          func(*rig) { advance(openAtMost) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				r.client.send("PASV")
+				r.refuse("PASV")
+				r.server.expect("EPSV")
+				answers(r)
+				r.acceptActive("PORT")
+				r.announced("227")
+				r.client.send("RETR x")
+				r.server.expect("RETR x")
+				r.server.send("550 no such file")
+				r.client.expect("550 no such file")
+				r.exchange("NOOP", "200 in step")
+				assert.EqualError(r.t, r.endedTransfer().Err, "550 no such file")
+			})
+		})
 	}
 }
 

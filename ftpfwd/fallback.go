@@ -71,7 +71,7 @@ const maxUnanswered = 2
 
 // unanswered asks for p with the next method: the server does not reply.
 func (s *session) unanswered(ctx context.Context, p *dataPath) {
-	s.pending.giveUp(p)
+	s.pending.giveUp(p, requestGivenUp)
 	s.unsupported.learn(p.method, false)
 	if p.unanswered++; p.unanswered == maxUnanswered {
 		p.left = nil
@@ -91,7 +91,7 @@ func (s *session) ownNext() *dataPath {
 // misanswered asks for p with the next method: the server has answered ours with a
 // reply that is none, which the client must not take for the reply to its own.
 func (s *session) misanswered(ctx context.Context, p *dataPath, line []byte) disposition {
-	s.pending.giveUp(p)
+	s.pending.giveUp(p, requestSettled)
 	s.unsupported.learn(p.method, false)
 	s.methodFailed(ctx, p, fmt.Errorf("the server answers %v with %q", p.method, excerpt(line)), false)
 	return drop()

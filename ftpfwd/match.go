@@ -51,7 +51,7 @@ func (p *pending) match(code int) (r *request, before []*request) {
 		// after the 150. Such a reply can mean the transfer only if nothing
 		// else is outstanding.
 		if other := p.nextOther(); (*p)[t].transfer.begun() && other >= 0 {
-			return p.take(other)
+			return p.takeBehind(t, other, code)
 		}
 	}
 	p.forgetOptional(code)
@@ -63,6 +63,49 @@ func (p *pending) match(code int) (r *request, before []*request) {
 		return nil, nil
 	}
 	return p.take(i)
+}
+
+// takeBehind takes other, which a final reply answers while transfer t runs. A
+// refused one stays: the next reply shows which of the two was refused. A server
+// that accepts what it has just refused has refused the transfer, and this reply is
+// about the former command.
+func (p *pending) takeBehind(t, other, code int) (r *request, before []*request) {
+	r = (*p)[other]
+	switch {
+	case other < t:
+	case r.mayBeRefused(code):
+		r.state = requestRefused
+		return r, nil
+	case code < 400 && slices.ContainsFunc((*p)[t:other], func(o *request) bool { return o.state == requestRefused && o.kind == r.kind }):
+		return p.take(t)
+	}
+	return p.take(other)
+}
+
+// refused returns the index of the first request that was refused while a
+// transfer ran, or -1.
+func (p pending) refused() int {
+	return slices.IndexFunc(p, func(r *request) bool { return r.state == requestRefused })
+}
+
+// abortRefused reports whether that request is an ABOR.
+func (p pending) abortRefused() bool {
+	i := p.refused()
+	return i >= 0 && p[i].kind == verbAbort
+}
+
+// takeRefused takes that request, and what stood before it: the transfer before
+// it was refused, and this reply is its own.
+func (p *pending) takeRefused() (before []*request) {
+	if i := p.refused(); i >= 0 {
+		_, before = p.takeThrough(i)
+	}
+	return before
+}
+
+// forgetRefused drops such requests: the transfer has had a reply of its own.
+func (p *pending) forgetRefused() {
+	*p = slices.DeleteFunc(*p, func(r *request) bool { return r.state == requestRefused })
 }
 
 // ends reports whether code ends the first transfer, request i. A refusal does,
@@ -79,12 +122,12 @@ func (p pending) ends(i, code int) bool {
 		return false
 	}
 	behind := p.next(i + 1)
-	return behind < 0 || !p[behind].is(verbAbort, verbStatus, verbIdle)
+	return behind < 0 || !p[behind].mayBeRefused(code)
 }
 
-// doubt notes that a reply which nothing plausible waits for, or the refusal of a
-// NOOP, may be the answer to the oldest request, and returns that request; nil
-// if that cannot be.
+// doubt notes that a reply which nothing plausible waits for, or the refusal of
+// what was sent while a transfer runs, may be the answer to the oldest request,
+// and returns that request; nil if that cannot be.
 func (p pending) doubt(code int, text string) *request {
 	i := p.next(0)
 	if t := p.find(verbDownload, verbUpload); t >= 0 && p[t].transfer.begun() {
@@ -120,11 +163,12 @@ func (p *pending) settle() *request {
 	return r
 }
 
-// giveUp no longer waits for replies to the commands that open path.
-func (p pending) giveUp(path *dataPath) {
+// giveUp no longer waits for replies to the commands that open path, whose state
+// is then next.
+func (p pending) giveUp(path *dataPath, next requestState) {
 	for _, r := range p {
 		if r.path == path && r.state != requestLocal {
-			r.state, r.path, r.answer = requestGivenUp, nil, unasked
+			r.state, r.path, r.answer = next, nil, unasked
 		}
 	}
 }
@@ -160,10 +204,14 @@ func (p *pending) forgetOptional(code int) {
 	}
 }
 
-// take takes request i.
+// take takes request i. What was given up before it gets no reply any more.
 func (p *pending) take(i int) (r *request, before []*request) {
 	r = (*p)[i]
-	if p.next(0) == i {
+	first := p.next(0)
+	for first < i && (*p)[first].state == requestGivenUp {
+		first = p.next(first + 1)
+	}
+	if first == i {
 		before = slices.DeleteFunc(slices.Clone((*p)[:i]), func(r *request) bool { return r.state != requestLocal })
 		*p = slices.Delete(*p, 0, i+1)
 		return r, before

@@ -134,7 +134,7 @@ func (p *pending) due() *request {
 		case requestLocal:
 			p.drop(i)
 			return r
-		case requestGivenUp, requestSettled:
+		case requestGivenUp, requestSettled, requestRefused:
 		default:
 			return nil
 		}

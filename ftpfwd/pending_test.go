@@ -40,9 +40,11 @@ func TestMatchFindsCommandOfReply(t *testing.T) {
 		{"a transfer ends without 150", []string{"RETR"}, false, 226, verbDownload, 0},
 		{"a transfer is refused", []string{"RETR"}, false, 550, verbDownload, 0},
 		{"a transfer is refused after 150", []string{"RETR"}, true, 550, verbDownload, 0},
-		{"Pure-FTPd replies to NOOP during a transfer", []string{"RETR", "NOOP"}, true, 500, verbIdle, 1},
+		{"Pure-FTPd replies to NOOP during a transfer", []string{"RETR", "NOOP"}, true, 500, verbIdle, 2},
 		{"pyftpdlib replies to STAT during a transfer", []string{"STOR", "STAT"}, true, 213, verbStatus, 1},
-		{"a server refuses STAT during a transfer", []string{"STOR", "STAT"}, true, 502, verbStatus, 1},
+		{"a server refuses STAT during a transfer", []string{"STOR", "STAT"}, true, 502, verbStatus, 2},
+		{"a transfer is refused after 150, with STAT behind", []string{"STOR", "STAT"}, true, 553, verbUpload, 1},
+		{"a transfer is refused after 150, with NOOP behind", []string{"STOR", "NOOP"}, true, 450, verbUpload, 1},
 		{"a transfer is refused after 150, with PORT behind", []string{"STOR", "PORT"}, true, 550, verbUpload, 1},
 		{"a transfer is refused after 150, with EPSV behind", []string{"RETR", "EPSV"}, true, 500, verbDownload, 1},
 		{"a transfer is refused after 150, with CWD behind", []string{"RETR", "CWD"}, true, 450, verbDownload, 1},
@@ -125,7 +127,9 @@ func FuzzPending(f *testing.F) {
 					break
 				}
 				require.NotEqual(t, requestLocal, r.state, "the server does not send own replies")
-				require.Less(t, len(*p), had, "a request with a reply is forgotten")
+				if r.state != requestRefused {
+					require.Less(t, len(*p), had, "a request with a reply is forgotten")
+				}
 			}
 			sent += len(before) + takeDue(p)
 		}

@@ -123,7 +123,7 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 		}
 		s.surplusReply(ctx, line, l)
 		r = &request{}
-	case r.kind == verbIdle && l.negative() && len(s.transfers) > 0:
+	case r.state == requestRefused:
 		s.pending.doubt(l.code, excerpt(line)) // Pure-FTPd refuses a NOOP while a transfer runs
 	}
 	s.warnTLSRequired(line, l, r.argument)

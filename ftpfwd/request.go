@@ -23,6 +23,7 @@ type answer func(ctx context.Context, line []byte, l replyLine) disposition
 // A requestState says which reply a request has to get.
 //
 //	requestSent ─┬─▶ requestDoubted ─▶ requestSettled
+//	             ├─▶ requestRefused
 //	             ├─▶ requestOptional
 //	             └─▶ requestGivenUp
 type requestState int
@@ -30,7 +31,8 @@ type requestState int
 const (
 	requestSent     requestState = iota // the server has to reply
 	requestDoubted                      // the client has received a reply that may have been to this request
-	requestSettled                      // the client took that reply for it, and went on: a late address is dropped
+	requestSettled                      // it has had a reply that is no address: a late address is dropped
+	requestRefused                      // it was refused while a transfer ran, unless that refusal was the transfer's
 	requestGivenUp                      // another method was asked for in its place: a late reply is dropped
 	requestOptional                     // an ABOR whose transfer has had its reply: some servers send no other
 	requestAbort                        // our own ABOR for an upload that failed, see abort
@@ -39,7 +41,7 @@ const (
 
 // is reports whether r is a command of a kind that the server has to answer.
 func (r *request) is(kinds ...verbKind) bool {
-	if r.state == requestLocal {
+	if r.state == requestLocal || r.state == requestRefused {
 		return false
 	}
 	for _, k := range kinds {
@@ -55,7 +57,25 @@ func (r *request) is(kinds ...verbKind) bool {
 func (r *request) holds() bool { return r.state == requestLocal || r.transfer != nil || r.path != nil }
 
 // due reports whether the server has to answer r.
-func (r *request) due() bool { return r.state != requestLocal && r.state != requestSettled }
+func (r *request) due() bool {
+	switch r.state {
+	case requestLocal, requestSettled, requestRefused:
+		return false
+	}
+	return true
+}
+
+// mayBeRefused reports whether code is a plausible refusal of r while a transfer
+// runs, other than the transfer's end.
+func (r *request) mayBeRefused(code int) bool {
+	switch code {
+	case 500, 501, 502, 503, 504, 530:
+		return r.is(verbAbort, verbStatus, verbIdle)
+	case 450, 550: // of the file that is named
+		return r.is(verbStatus)
+	}
+	return false
+}
 
 // excludes reports whether code is no plausible reply to r: for a PASV or EPSV,
 // the success of something else, or what is about a transfer before it; for a

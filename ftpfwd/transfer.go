@@ -121,10 +121,12 @@ func (s *session) commandTransfer(ctx context.Context, c command, line []byte, w
 	s.source.emit(Event{Kind: TransferStarted, Transfer: t.Transfer})
 	r := &request{kind: c.kind(), transfer: t}
 	r.answer = func(ctx context.Context, line []byte, l replyLine) disposition {
-		if r.state == requestDoubted && r.code >= 400 && !endsTransfer(l.code) {
+		if r.state == requestDoubted && r.code >= 400 && (!endsTransfer(l.code) || s.pending.abortRefused()) {
 			s.endDoubted(r)
+			s.settleBefore(s.pending.takeRefused())
 			return relay(line) // it is another command's
 		}
+		s.pending.forgetRefused()
 		return s.transferReply(ctx, t, line, l)
 	}
 	s.pass(c, line, r)
