@@ -142,6 +142,11 @@ func TestListenerIsSettledOnlyIfNoConnectionIsDue(t *testing.T) {
 		transfer(r, l, at)
 		transfer(r, l, at)
 		r.exchange("RETR absent", "550 no such file")
+		r.startTransfer("RETR absent") // and then refused, with a NOOP behind it
+		r.client.send("NOOP")
+		r.server.expect("NOOP")
+		r.server.send("500 no such file", "200 ok")
+		r.client.expect("500 no such file", "200 ok")
 		_, _ = r.active()
 		assert.True(r.t, <-closed, "the server has answered all")
 	})

@@ -209,6 +209,7 @@ func (s *session) finishOrConclude(t *transfer, line []byte, l replyLine) dispos
 func (s *session) endDoubted(r *request) {
 	t, l := r.transfer, replyLine{code: r.code, first: true, last: true}
 	if l.negative() {
+		t.answered = true
 		t.fail(Server, errors.New(r.text))
 		s.releaseData(t, r.code)
 		s.endTransfer(t, r.code)
