@@ -45,6 +45,7 @@ func TestBlockModeCarriesSeveralFilesOnOneDataConnection(t *testing.T) {
 		}
 		r.startTransfer("STOR third")
 		sendData(r.t, client, server, blockData("third", true))
+		synctest.Wait() // until it is counted
 		r.finish()
 		for i, ended := range r.endedTransfers() {
 			assert.NoError(r.t, ended.Err, i)
