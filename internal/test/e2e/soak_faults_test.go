@@ -33,9 +33,9 @@ var faults []fault
 
 func init() {
 	faults = []fault{
-		{name: "sshd's session is killed", often: 2, inject: killSession},
-		{name: "sshd's session is halted", often: 1, inject: haltSession},
-		{name: "sshd is killed and started again", often: 1, inject: restartSSHD},
+		{name: "the SSH server's session is killed", often: 2, inject: killSession},
+		{name: "the SSH server's session is halted", often: 1, inject: haltSession},
+		{name: "the SSH server is killed and started again", often: 1, inject: restartSSHD},
 		{name: "the gateway is cut off", often: 1, inject: cutOff},
 		{name: "the gateway refuses connections", often: 1, inject: refuse},
 		{name: "the SSH connection is cut after some bytes", often: 2, inject: cutRelay},
@@ -223,8 +223,10 @@ func (k *soak) recovered() bool {
 	return false
 }
 
-// checkLog checks that the program has not crashed.
+// checkLog checks that the program has not crashed, and has logged no success that
+// was none.
 func (k *soak) checkLog() {
+	k.checkSuccesses()
 	log := k.program.Stderr.String()
 	for _, text := range []string{"DATA RACE", "panic:", "fatal error:"} {
 		if strings.Contains(log, text) {

@@ -62,10 +62,23 @@ const (
 	pauses  manner = "client stops reading or sending"
 	ignores manner = "client leaves a data port unused"
 	dies    manner = "client is killed"
+	pipes   manner = "client sends the next command behind a transfer that is refused"
+	hurries manner = "client sends and closes before the 150"
+	trusts  manner = "client leaves when it has sent all"
 )
 
 // wantsFile reports whether a client of this manner wants the whole file.
-func (m manner) wantsFile() bool { return m == plain || m == leaves || m == pauses || m == ignores }
+func (m manner) wantsFile() bool {
+	switch m {
+	case plain, leaves, pauses, ignores, pipes, hurries, trusts:
+		return true
+	}
+	return false
+}
+
+// mayEndUnseen reports whether a client of this manner, in an upload, may end its
+// data as if the file ended there, without anybody being able to tell.
+func (m manner) mayEndUnseen() bool { return m == dies || m == hangsUp }
 
 // The number of clients at once, and of transfers without SOAK.
 const (
@@ -113,7 +126,7 @@ func (p *plan) job(r *rand.Rand) job {
 		curl:    r.IntN(6) == 0,
 		early:   r.IntN(4) > 0,
 		relogin: r.IntN(4) == 0,
-		manner:  oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts),
+		manner:  oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts, pipes, pipes, hurries, hurries, trusts, trusts),
 		at:      r.Float64(),
 		pause:   time.Duration(200+r.IntN(3000)) * time.Millisecond,
 		resets:  r.IntN(2) == 0,
@@ -121,8 +134,13 @@ func (p *plan) job(r *rand.Rand) job {
 	if r.IntN(2) == 0 {
 		j.rate = p.files[j.file]/(1+r.IntN(p.slowest)) + 1
 	}
-	if j.curl {
+	switch {
+	case j.curl:
 		j.manner = oneOf(r, plain, plain, plain, dies)
+	case j.manner == hurries:
+		j.upload, j.file, j.rate, j.opener = true, 1+r.IntN(4), 0, oneOf(r, "EPSV", "PASV")
+	case j.manner == trusts:
+		j.upload = true
 	}
 	return j
 }

@@ -36,10 +36,22 @@ const drainTimeout = 2 * time.Second
 // relayPort is where the relay listens, on the client's host.
 const relayPort = "2222"
 
-func newSoak(t *testing.T) *soak {
+// soakServers are the SSH servers of a soak, which soon notice that a client is
+// gone.
+var soakServers = map[string]func(t testing.TB, h *lab.Host) *lab.SSHServer{
+	"OpenSSH": func(t testing.TB, h *lab.Host) *lab.SSHServer {
+		return lab.SSHD(t, h, lab.SSHDConfig{Extra: []string{"ClientAliveInterval 2", "ClientAliveCountMax 3", "MaxStartups 100"}})
+	},
+	"Dropbear": func(t testing.TB, h *lab.Host) *lab.SSHServer {
+		return lab.Dropbear(t, h, lab.DropbearConfig{Extra: []string{"-K", "2"}})
+	},
+}
+
+func newSoak(t *testing.T, start func(t testing.TB, h *lab.Host) *lab.SSHServer) *soak {
 	lab.Require(t, "curl", "bash", "setpriv", "timeout")
 	p := newPlan(t)
-	s := throughSSHD(t, "ClientAliveInterval 2", "ClientAliveCountMax 3", "MaxStartups 100")
+	l := lab.New(t)
+	s := newSite(t, l, start(t, l.Gateway))
 	k := &soak{site: s, plan: p, record: newRecord(), relayed: true}
 	// vsftpd is slow, so that faults meet transfers; its timeouts are shorter than
 	// stuckAfter, so that its processes are gone at the end.
@@ -74,7 +86,13 @@ func (k *soak) launch() {
 }
 
 func TestSoakMovesFilesWholeUnderFaultsAndLeavesNothingBehind(t *testing.T) {
-	k := newSoak(t)
+	for name, start := range soakServers {
+		t.Run(name, func(t *testing.T) { newSoak(t, start).whole(t) })
+	}
+}
+
+// whole runs the soak, and checks what it leaves behind.
+func (k *soak) whole(t *testing.T) {
 	k.launch()
 	k.inEachMode()
 	fresh := k.dump()

@@ -36,11 +36,19 @@ func (c *client) perform(j job, f content, name string) (whole bool, got []byte,
 		}
 		defer unused.close()
 	}
-	port, err := c.open(j.opener)
+	open := c.open
+	if j.manner == pipes {
+		open = c.openBehindRefusal
+	}
+	port, err := open(j.opener)
 	if err != nil {
 		return false, nil, err
 	}
 	defer port.close()
+	if j.manner == hurries {
+		err := c.hurry(port, "STOR "+name, f.data, j.early)
+		return err == nil, nil, err
+	}
 	command := "RETR pub/" + f.name
 	if j.upload {
 		command = "STOR " + name
@@ -62,8 +70,16 @@ func (c *client) perform(j job, f content, name string) (whole bool, got []byte,
 	} else {
 		got, err = m.download()
 	}
-	if errors.Is(err, errStuck) || errors.Is(err, errAborted) && j.manner == hangsUp {
+	switch {
+	case errors.Is(err, errStuck), errors.Is(err, errAborted) && j.manner == hangsUp:
 		return false, got, err
+	case j.manner == trusts && err == nil:
+		if j.resets {
+			reset(c.conn)
+		} else {
+			_ = c.conn.Close()
+		}
+		return true, nil, nil
 	}
 	r, final := c.next()
 	if final == nil && r.code/100 != 2 {

@@ -99,7 +99,7 @@ func (k *soak) usable(c *client, a attempt) bool {
 		}
 		return err == nil
 	}
-	return a.whole && a.job.manner != leaves
+	return a.whole && a.job.manner != leaves && a.job.manner != trusts
 }
 
 // settle waits until no reply is outstanding: the number of replies to an aborted
@@ -121,9 +121,12 @@ func (k *soak) perform(a *attempt, c *client, name string) {
 	if !a.whole {
 		return
 	}
-	if a.job.upload {
+	switch {
+	case a.job.manner == trusts:
+		k.arrived(a, name)
+	case a.job.upload:
 		k.compareUpload(*a, name)
-	} else {
+	default:
 		k.compare(*a, got)
 	}
 }
