@@ -125,8 +125,8 @@ func (a *abort) concerns(code int, oldest *request) bool {
 		}
 		a.state = inOrder
 		return false
-	case !a.announced && code >= 400:
-		return true // the upload was refused
+	case code >= 400 && !(a.announced && oldest.mayBeRefused(code)):
+		return true // the upload was refused: servers reply in order
 	}
 	return endsTransfer(code) || code == 225 || code < 200
 }

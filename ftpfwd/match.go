@@ -66,9 +66,8 @@ func (p *pending) match(code int) (r *request, before []*request) {
 }
 
 // takeBehind takes other, which a final reply answers while transfer t runs. A
-// refused one stays: the next reply shows which of the two was refused. A server
-// that accepts what it has just refused has refused the transfer, and this reply is
-// about the former command.
+// refused one stays: the next reply shows which of the two was refused. If it
+// accepts what seemed to be refused, it was the transfer.
 func (p *pending) takeBehind(t, other, code int) (r *request, before []*request) {
 	r = (*p)[other]
 	switch {
@@ -76,7 +75,7 @@ func (p *pending) takeBehind(t, other, code int) (r *request, before []*request)
 	case r.mayBeRefused(code):
 		r.state = requestRefused
 		return r, nil
-	case code < 400 && slices.ContainsFunc((*p)[t:other], func(o *request) bool { return o.state == requestRefused && o.kind == r.kind }):
+	case slices.ContainsFunc((*p)[t:other], func(o *request) bool { return o.state == requestRefused && o.mayBeAccepted(code) }):
 		return p.take(t)
 	}
 	return p.take(other)

@@ -30,6 +30,10 @@ func (m *model) transfers() {
 			m.plan.assert(!(x.step.upload && t.wasReset), "%q succeeds, but was reset", x.raw)
 			m.plan.assert(t.wasReset || (!t.connected && !x.accepted) || (x.step.fault == faultAbsent && !x.step.upload) || end && len(from) == len(to), "%q succeeds with %d of %d bytes, end %v", x.raw, len(to), len(from), end)
 		}
+		if x.step.upload && s.whole {
+			m.plan.assert(s.informed || !t.wasReset, "%q was reset, and its data ends before the server is sent an ABOR", x.raw)
+			m.plan.assert(s.informed || !t.whole || len(from) == len(to), "%q: %d of %d bytes, and their end", x.raw, len(to), len(from))
+		}
 		m.plan.assert(!s.abortedByMistake || m.abortsSent, "%q is aborted in place of another", x.raw)
 		if x.step.fault == faultNone && !m.interrupted && x.accepted && !s.abortedByMistake {
 			m.plan.assert(x.code/100 == 2, "%q fails with %d", x.raw, x.code)

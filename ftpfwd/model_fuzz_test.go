@@ -97,7 +97,7 @@ func newConversation(t *testing.T, p *plan) *conversation {
 	conn, err := c.near.DialContext(t.Context(), "tcp", at)
 	require.NoError(t, err)
 	c.client = &modelClient{plan: p, network: c.near, conn: conn, changed: make(chan struct{})}
-	c.server = &modelServer{plan: p, far: c.far, conn: c.accept(c.controlListener), lines: make(chan string), transfers: make(map[int]*serverTransfer), announced: make(map[string]bool)}
+	c.server = &modelServer{plan: p, far: c.far, conn: c.accept(c.controlListener), lines: make(chan string, maxServerLines), transfers: make(map[int]*serverTransfer), announced: make(map[string]bool)}
 	return c
 }
 

@@ -43,6 +43,7 @@ type step struct {
 	size    int
 	pace    time.Duration
 	fault   fault
+	refusal string // with which the server ends it half way through
 
 	server quirks
 }
@@ -68,7 +69,7 @@ const (
 	faultAbort        // the client sends ABOR half way through
 	faultAbsent       // the client does not connect
 	faultLost         // the far network loses the data connection
-	faultBroken       // the server ends it half way through, with a 551
+	faultBroken       // the server ends it half way through, with a refusal
 	faultDenied       // the server replies 550 at once
 )
 
@@ -111,7 +112,10 @@ func newPlan(t *testing.T, b []byte) *plan {
 	for i, verb := range []string{"EPSV", "PASV", "PORT", "EPRT"} {
 		p.refuses[verb] = head[1]>>i&1 != 0
 	}
-	p.refusal = []string{"502 no", "500-what\r\n227 (6,6,6,6,1,1)\r\n500 what", "522 family", "425 cannot", "530 log in", "421-never\r\n421 x"}[head[1]>>4%5]
+	p.refusal = []string{"502 no", "500-what\r\n227 (6,6,6,6,1,1)\r\n500 what", "522 family", "425 cannot", "530 log in"}[head[1]>>4%5]
+	if head[1]>>4 == 15 {
+		p.refusal = "314 no"
+	}
 	p.announcementForm = int(head[2] & 7)
 	p.abortReplies = int(head[2] >> 3 & 3)
 	for len(b) >= 5 && len(p.steps) < 24 {
@@ -146,6 +150,7 @@ func newStep(tag int, b []byte) *step {
 		st.fault = []fault{faultNone, faultNone, faultReset, faultAbort, faultAbsent, faultLost, faultBroken, faultDenied}[b[2]&7]
 		st.wait = st.wait || st.fault == faultAbsent // or its success, which is held, would delay the other replies
 		st.size = []int{0, 1, 100, 5000, 60_000, 150_000}[int(b[3]&15)%6]
+		st.refusal = []string{"551 disk error", "550 no", "553 not so", "450 busy", "451 error", "500 what", "502 what"}[tag%7]
 		st.pace = time.Duration(b[3]>>4&3) * 20 * time.Millisecond
 		st.line = fmt.Sprintf("%s f%d\r\n", st.verb, tag)
 		if b[2]&8 != 0 {

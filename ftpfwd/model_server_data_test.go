@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -120,6 +121,9 @@ func (v *modelServer) finish(got *serverCommand, st *step, s *serverTransfer, co
 			return
 		case result := <-done:
 			_ = conn.Close()
+			if quiet := len(got.sent) == 0; quiet {
+				result = strings.Replace(result, "226", "250", 1)
+			}
 			if q.multiline {
 				result = result[:3] + "-so\r\n229 (|||1|)\r\n" + result
 			}
@@ -169,7 +173,7 @@ func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, e
 			n, err := conn.Read(buf)
 			s.data = append(s.data, buf[:n]...)
 			if err != nil {
-				s.whole = err == io.EOF
+				s.whole, s.informed = err == io.EOF, v.informed.Load()
 				if s.whole {
 					return "226 stored"
 				}
@@ -196,7 +200,7 @@ func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, e
 		}
 		return "226 sent, it thinks"
 	case st.fault == faultBroken:
-		return "551 disk error"
+		return st.refusal
 	}
 	if early {
 		time.Sleep(st.pace)

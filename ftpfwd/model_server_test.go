@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"example.org/ftptunnel/internal/test/memnet"
@@ -21,6 +22,8 @@ type modelServer struct {
 	conn   net.Conn
 	lines  chan string
 	unread *string // a line that was read ahead
+
+	informed atomic.Bool // an ABOR, or the end of the control connection, has come
 
 	listener net.Listener // of the last PASV or EPSV
 	target   string       // of the last PORT or EPRT
@@ -51,13 +54,21 @@ type chunk struct {
 type serverTransfer struct {
 	data             []byte // read or written
 	whole            bool   // the end of the data was read, or all of it was written and ended
+	informed         bool   // of an abort, when the end of an upload's data was read
 	abortedByMistake bool   // by an ABOR of the forwarder's that was meant for another transfer
 }
+
+// maxServerLines is more than a client sends: a line is read when it arrives,
+// whatever the server does.
+const maxServerLines = 1000
 
 func (v *modelServer) read() {
 	in := bufio.NewReader(v.conn)
 	for {
 		line, err := in.ReadString('\n')
+		if err != nil || parseCommand([]byte(line)).kind() == verbAbort {
+			v.informed.Store(true)
+		}
 		if line != "" {
 			v.lines <- line
 		}

@@ -77,6 +77,20 @@ func (r *request) mayBeRefused(code int) bool {
 	return false
 }
 
+// mayBeAccepted reports whether code is a plausible success of r, which can be sent
+// while a transfer runs.
+func (r *request) mayBeAccepted(code int) bool {
+	switch code {
+	case 200:
+		return r.kind == verbIdle
+	case 211, 212, 213:
+		return r.kind == verbStatus
+	case 225:
+		return r.kind == verbAbort
+	}
+	return false
+}
+
 // excludes reports whether code is no plausible reply to r: for a PASV or EPSV,
 // the success of something else, or what is about a transfer before it; for a
 // transfer that has not begun, the success of something else (some servers reply
