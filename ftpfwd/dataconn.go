@@ -133,9 +133,9 @@ func (d *dataConn) fail() {
 }
 
 // close ends d without passing on an end of file to a side that has not ended
-// its data well: the client's connection is reset, but not between files. The server's network may know
-// no reset, so whoever closes d during an upload makes sure that the server
-// knows of the abort before.
+// its data well: the client's connection is reset, but not between files. The
+// server's network may know no reset, so whoever closes d during an upload makes
+// sure that the server knows of the abort before.
 func (d *dataConn) close() {
 	if d.isClosed() {
 		return
