@@ -59,10 +59,31 @@ func (p *pending) match(code int) (r *request, before []*request) {
 	for i >= 0 && (*p)[i].excludes(code) {
 		i = p.next(i + 1) // it answers a later command, or none
 	}
-	if i < 0 {
+	return p.takeOrLate(i, code)
+}
+
+// takeOrLate takes request i, which a final reply plausibly answers, or none if i
+// is -1; unless the reply is rather the late answer to a PASV, EPSV, PORT or EPRT
+// that was given up. If it may be either, that still waits: a server that answers
+// late sends another reply, which nothing else waits for.
+func (p *pending) takeOrLate(i, code int) (r *request, before []*request) {
+	late := slices.IndexFunc(*p, func(r *request) bool { return r.state == requestGivenUp && (i < 0 || r.mayComeLate(code)) })
+	switch {
+	case i < 0 && (late < 0 || code == 421):
 		return nil, nil
+	case i < 0, late >= 0 && late < i && (*p)[late].comesBefore((*p)[i], code):
+		r = (*p)[late]
+		p.drop(late)
+		return r, nil
+	case late < 0 || late > i:
+		return p.take(i)
 	}
-	return p.take(i)
+	given := (*p)[late]
+	r, before = p.take(i)
+	if !slices.Contains(*p, given) {
+		*p = slices.Insert(*p, 0, given)
+	}
+	return r, before
 }
 
 // takeBehind takes other, which a final reply answers while transfer t runs. A
@@ -132,7 +153,7 @@ func (p pending) doubt(code int, text string) *request {
 	if t := p.find(verbDownload, verbUpload); t >= 0 && p[t].transfer.begun() {
 		i = t
 	}
-	if i < 0 || p[i].state != requestSent && p[i].state != requestDoubted || !p[i].is(verbPassive, verbDownload, verbUpload) {
+	if i < 0 || p[i].state != requestSent && p[i].state != requestDoubted || !p[i].is(verbPassive, verbActive, verbDownload, verbUpload) {
 		return nil
 	}
 	r := p[i]
@@ -156,8 +177,11 @@ func (p *pending) settle() *request {
 		return nil
 	}
 	r := (*p)[i]
-	if r.state = requestSettled; r.transfer != nil {
+	switch r.state = requestSettled; {
+	case r.transfer != nil:
 		p.drop(i)
+	case r.kind == verbActive:
+		r.state, r.answer = requestGivenUp, unasked // its 200 may still come
 	}
 	return r
 }
@@ -203,14 +227,10 @@ func (p *pending) forgetOptional(code int) {
 	}
 }
 
-// take takes request i. What was given up before it gets no reply any more.
+// take takes request i.
 func (p *pending) take(i int) (r *request, before []*request) {
 	r = (*p)[i]
-	first := p.next(0)
-	for first < i && (*p)[first].state == requestGivenUp {
-		first = p.next(first + 1)
-	}
-	if first == i {
+	if p.next(0) == i {
 		before = slices.DeleteFunc(slices.Clone((*p)[:i]), func(r *request) bool { return r.state != requestLocal })
 		*p = slices.Delete(*p, 0, i+1)
 		return r, before

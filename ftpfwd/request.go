@@ -33,7 +33,7 @@ const (
 	requestDoubted                      // the client has received a reply that may have been to this request
 	requestSettled                      // it has had a reply that is no address: a late address is dropped
 	requestRefused                      // it was refused while a transfer ran, unless that refusal was the transfer's
-	requestGivenUp                      // another method was asked for in its place: a late reply is dropped
+	requestGivenUp                      // it had no reply in time, or a 1yz that the client took for one: a late reply is dropped
 	requestOptional                     // an ABOR whose transfer has had its reply: some servers send no other
 	requestAbort                        // our own ABOR for an upload that failed, see abort
 	requestLocal                        // the server has not seen the command: text is the reply
@@ -59,10 +59,26 @@ func (r *request) holds() bool { return r.state == requestLocal || r.transfer !=
 // due reports whether the server has to answer r.
 func (r *request) due() bool {
 	switch r.state {
-	case requestLocal, requestSettled, requestRefused:
+	case requestLocal, requestSettled, requestRefused, requestGivenUp:
 		return false
 	}
 	return true
+}
+
+// mayComeLate reports whether code is a plausible late answer to r, a PASV, EPSV,
+// PORT or EPRT. Addresses are dealt with before.
+func (r *request) mayComeLate(code int) bool {
+	return code != 421 && (code >= 400 || code == 200 && r.kind == verbActive)
+}
+
+// comesBefore reports whether code rather answers r, which was given up, than next:
+// another command of ours for the same, or one whose success has another code. A
+// command of the client's must not lose its reply.
+func (r *request) comesBefore(next *request, code int) bool {
+	if code >= 400 {
+		return next.path != nil
+	}
+	return !next.is(verbActive, verbIdle, verbParameter, verbReset)
 }
 
 // mayBeRefused reports whether code is a plausible refusal of r while a transfer
