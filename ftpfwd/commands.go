@@ -226,7 +226,7 @@ func (s *session) pass(c command, line []byte, r *request) {
 	if c.verb == "" {
 		return
 	}
-	if !c.secret() {
+	if r.verb = c.verb; !c.secret() {
 		r.argument = c.argument
 	}
 	s.pending.add(r)

@@ -339,7 +339,7 @@ func (r *rig) openersOf() []string {
 // repliesOfAllKinds are commands of the client's with replies.
 var repliesOfAllKinds = [][2]string{
 	{"PWD", "257 /"}, {"TYPE I", "200 ok"}, {"NOOP", "200 ok"}, {"DELE x", "250 gone"}, {"DELE x", "550 no"}, {"SIZE x", "213 4"},
-	{"RNFR x", "350 go on"}, {"USER bob", "331 password"}, {"PASS x", "530 no"}, {"SITE x", "500 what"}, {"RETR x", "550 no such file"},
+	{"RNFR x", "350 go on"}, {"SITE CHMOD 644 x", "200 done"}, {"USER bob", "331 password"}, {"PASS x", "530 no"}, {"SITE x", "500 what"}, {"RETR x", "550 no such file"},
 }
 
 // A server may go on to ignore what it does not know, and the client's next command
@@ -403,14 +403,14 @@ func TestPreliminaryReplyToPORTDoesNotStallClient(t *testing.T) {
 				r.server.send("120 wait")
 				r.client.expect("120 wait")
 				began := time.Now()
-				r.client.send("SIZE x")
-				r.server.expect("SIZE x")
+				r.client.send("DELE x")
+				r.server.expect("DELE x")
 				assert.Less(r.t, time.Since(began), time.Second)
 				if late != "" {
 					r.server.send(late)
 				}
-				r.server.send("213 4")
-				r.client.expect("213 4")
+				r.server.send("250 gone")
+				r.client.expect("250 gone")
 				r.exchange("NOOP", "200 in step")
 			})
 		}

@@ -6,7 +6,7 @@ import "context"
 // own that waits for the replies to the commands before it.
 type request struct {
 	kind     verbKind // of the command that the server received
-	verb     string   // of a PASV or EPSV
+	verb     string
 	argument string   // of the command, unless it is a secret
 	state    requestState
 	path     *dataPath // that the command opens, or nil
@@ -72,13 +72,14 @@ func (r *request) mayComeLate(code int) bool {
 }
 
 // comesBefore reports whether code rather answers r, which was given up, than next:
-// another command of ours for the same, or one whose success has another code. A
-// command of the client's must not lose its reply.
+// a command that opens a path, or one whose success has another code (RFC 959,
+// 5.4). A command of the client's must not lose its reply, nor may a file seem
+// changed that is not.
 func (r *request) comesBefore(next *request, code int) bool {
 	if code >= 400 {
 		return next.path != nil
 	}
-	return !next.is(verbActive, verbIdle, verbParameter, verbReset)
+	return next.is(verbPassive, verbRestart, verbStatus, verbFeatures, verbUser, verbQuit) || changeVerbs[next.verb]
 }
 
 // mayBeRefused reports whether code is a plausible refusal of r while a transfer
