@@ -16,6 +16,19 @@ func throughGateway(r *rig) {
 	}
 }
 
+// A log has lines of all ports.
+func TestSessionsOfDifferentForwardersHaveDifferentNumbers(t *testing.T) {
+	numbers := map[int64]bool{}
+	for range 2 {
+		withRig(t, func(r *rig) {
+			opened := r.events(SessionOpened)
+			require.Len(r.t, opened, 1)
+			assert.False(r.t, numbers[opened[0].Session])
+			numbers[opened[0].Session] = true
+		})
+	}
+}
+
 func TestEveryEventNamesItsSession(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, server := r.openSecond()

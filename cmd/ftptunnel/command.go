@@ -33,7 +33,7 @@ const examples = `  ftptunnel alice@gateway                        the FTP serve
   ftptunnel alice@gateway ftp.internal           one behind it
   ftptunnel -L 2100:ftp.internal:21 gateway      with a port of your choice
   ftptunnel -D 2121 gateway                      many: log in as user@ftp-host
-  ftptunnel run gateway -- lftp -c 'open -u bob,password {url}; mirror in out'
+  ftptunnel run gateway -- lftp -c 'set net:max-retries 1; open -u bob,password {url}; mirror in out'
   ftptunnel check gateway                        what works, and what to change`
 
 // usage is the usage template, without the lines about commands and their help
