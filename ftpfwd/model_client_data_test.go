@@ -191,7 +191,15 @@ func (c *modelClient) upload(conn net.Conn, m *clientTransfer) {
 		c.finalReply(m.reply)
 		return
 	}
-	m.whole = closeWrite(conn) == nil
+	end := closeWrite
+	if m.step.hasty {
+		end = net.Conn.Close
+	}
+	ok := end(conn) == nil
+	c.mu.Lock()
+	m.whole = ok
+	c.signal()
+	c.mu.Unlock()
 	_, _ = io.Copy(io.Discard, conn)
 }
 

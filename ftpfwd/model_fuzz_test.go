@@ -44,7 +44,8 @@ type conversation struct {
 	client        *modelClient
 	server        *modelServer
 	local, remote *recordingNetwork
-	interrupted   bool // the plan ends it early
+	interrupted   bool         // the plan ends it early
+	sent          map[int]bool // by the tag of the step: uploads that the client had written whole before it left
 	stopped       chan struct{}
 	stopServing   func()
 }
@@ -235,6 +236,10 @@ func (c *conversation) transfer(st *step, own *clientPath) bool {
 // end ends the session in one of several ways.
 func (c *conversation) end(st *step) {
 	client := c.client
+	if st.leave != leaveNot {
+		c.leave(st)
+		return
+	}
 	switch how := st.segments | int(st.tag)&1<<2; how {
 	case 0, 1:
 		client.queue(st, classPassed, "QUIT\r\n")

@@ -40,6 +40,8 @@ type step struct {
 	method  string // that opens a path; empty for none
 	restart bool
 	early   bool // the client connects before it sends the command
+	hasty   bool // the client of an upload closes its data connection when it has written all
+	leave   leave
 	size    int
 	pace    time.Duration
 	fault   fault
@@ -139,6 +141,8 @@ func newStep(tag int, b []byte) *step {
 		st.line = plainLines[int(b[2])%len(plainLines)]
 	case actRefused:
 		st.line = refusedLines[int(b[2])%len(refusedLines)]
+	case actEnd:
+		st.leave = newLeave(b[2])
 	case actOpen:
 		st.method = []string{"EPSV", "PASV", "PORT", "EPRT", "EPSV 1"}[int(b[2])%5]
 	case actTransfer:
@@ -152,6 +156,7 @@ func newStep(tag int, b []byte) *step {
 		st.size = []int{0, 1, 100, 5000, 60_000, 150_000}[int(b[3]&15)%6]
 		st.refusal = []string{"551 disk error", "550 no", "553 not so", "450 busy", "451 error", "500 what", "502 what"}[tag%7]
 		st.pace = time.Duration(b[3]>>4&3) * 20 * time.Millisecond
+		st.hasty = st.upload && b[3]>>6 == 3
 		st.line = fmt.Sprintf("%s f%d\r\n", st.verb, tag)
 		if b[2]&8 != 0 {
 			st.line = fmt.Sprintf("%s 227 (6,6,6,6,%d,1) \xe4\x00f%d\r\n", strings.ToLower(st.verb), tag, tag)
