@@ -82,6 +82,9 @@ func newConversation(t *testing.T, p *plan) *conversation {
 		c.remote = &recordingNetwork{Network: resolving{r.far}, listened: make(map[uint16]bool)}
 		r.forwarder.Local, r.forwarder.Remote, r.forwarder.ServerMode = c.local, c.remote, p.mode
 		r.forwarder.LoginTimeout = 24 * time.Hour // the client does not log in
+		if p.ownerGone {
+			r.forwarder.Users, r.forwarder.Owner = []string{"ann"}, ownerUnlessEnded
+		}
 	})
 	c.stopServing = c.stop
 	at := "127.0.0.1:2121"

@@ -24,6 +24,7 @@ type plan struct {
 	addressInReply   string          // the address in a 227
 	announcementForm int             // the form of a 227 or 229
 	abortReplies     int
+	ownerGone        bool // nobody can find the owner of a connection whose client has ended it
 	greeting         string
 }
 
@@ -120,6 +121,7 @@ func newPlan(t *testing.T, b []byte) *plan {
 	}
 	p.announcementForm = int(head[2] & 7)
 	p.abortReplies = int(head[2] >> 3 & 3)
+	p.ownerGone = head[2]>>5 == 7
 	for len(b) >= 5 && len(p.steps) < 24 {
 		st := newStep(len(p.steps)+1, b[:5])
 		if st.method == "EPSV 1" && p.ipv6 {
