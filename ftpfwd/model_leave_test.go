@@ -34,7 +34,7 @@ func (c *conversation) leave(st *step) {
 		}
 		return true
 	})
-	time.Sleep(time.Millisecond) // the forwarder has accepted the connections
+	time.Sleep(10 * time.Millisecond) // the forwarder has accepted the connections
 	if st.leave >= leaveQuit {
 		client.queue(st, classPassed, "QUIT\r\n")
 		client.flush(st)
@@ -52,6 +52,7 @@ func (c *conversation) leave(st *step) {
 	} else {
 		_ = client.conn.Close()
 	}
+	client.await(modelTimeout, func() bool { return client.ended })
 	c.interrupted = true
 }
 
