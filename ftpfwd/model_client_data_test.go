@@ -31,8 +31,14 @@ func (c *modelClient) openPath(ctx context.Context, st *step) *clientPath {
 			raw += " " + formatExtended(at)
 		}
 	}
+	if c.plan.wrong != "" {
+		c.awaitReplies(st)
+	}
 	p.reply = c.queue(st, classOpen, raw+"\r\n").reply
 	c.lastPath = p
+	if c.plan.wrong != "" {
+		c.awaitReplies(st) // with other commands outstanding, nobody can say whose reply it is
+	}
 	return p
 }
 

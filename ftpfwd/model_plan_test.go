@@ -20,6 +20,7 @@ type plan struct {
 	mode             ServerMode
 	refuses          map[string]bool // of EPSV, PASV, PORT and EPRT
 	refusal          string          // the reply to those
+	wrong            string          // the reply to EPSV and PASV in its place, which is no refusal and no address; or empty
 	oneShot          bool            // closes the port of a PASV after its first connection
 	addressInReply   string          // the address in a 227
 	announcementForm int             // the form of a 227 or 229
@@ -118,6 +119,9 @@ func newPlan(t *testing.T, b []byte) *plan {
 	p.refusal = []string{"502 no", "500-what\r\n227 (6,6,6,6,1,1)\r\n500 what", "522 family", "425 cannot", "530 log in"}[head[1]>>4%5]
 	if head[1]>>4 == 15 {
 		p.refusal = "314 no"
+	}
+	if head[3]>>5 == 7 {
+		p.wrong = []string{"200 ok", "214 (6,6,6,6)", "299 fine", "230 welcome"}[head[3]&3]
 	}
 	p.announcementForm = int(head[2] & 7)
 	p.abortReplies = int(head[2] >> 3 & 3)

@@ -38,7 +38,8 @@ type modelServer struct {
 type serverCommand struct {
 	raw   string
 	sent  []chunk
-	final int // the code of the final reply
+	final int  // the code of the final reply
+	wrong bool // that reply is plan.wrong
 }
 
 // A chunk is a part of a reply. The client receives it unchanged, except for the
@@ -132,6 +133,9 @@ func (v *modelServer) answer(ctx context.Context, got *serverCommand, q quirks) 
 	c := parseCommand([]byte(got.raw))
 	switch {
 	case c.verb == "":
+	case v.plan.refuses[c.verb] && c.kind() == verbPassive && v.plan.wrong != "":
+		got.wrong = true
+		v.reply(got, q, v.plan.wrong)
 	case v.plan.refuses[c.verb] && verbKinds[c.verb] != verbOther:
 		v.reply(got, q, v.plan.refusal)
 	case c.kind() == verbPassive:
