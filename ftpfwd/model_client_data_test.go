@@ -31,8 +31,14 @@ func (c *modelClient) openPath(ctx context.Context, st *step) *clientPath {
 			raw += " " + formatExtended(at)
 		}
 	}
+	if c.plan.wrong != "" {
+		c.awaitReplies(st)
+	}
 	p.reply = c.queue(st, classOpen, raw+"\r\n").reply
 	c.lastPath = p
+	if c.plan.wrong != "" {
+		c.awaitReplies(st) // with other commands outstanding, nobody can say whose reply it is
+	}
 	return p
 }
 
@@ -191,7 +197,15 @@ func (c *modelClient) upload(conn net.Conn, m *clientTransfer) {
 		c.finalReply(m.reply)
 		return
 	}
-	m.whole = closeWrite(conn) == nil
+	end := closeWrite
+	if m.step.hasty {
+		end = net.Conn.Close
+	}
+	ok := end(conn) == nil
+	c.mu.Lock()
+	m.whole = ok
+	c.signal()
+	c.mu.Unlock()
 	_, _ = io.Copy(io.Discard, conn)
 }
 

@@ -16,6 +16,7 @@ func (m *model) transfers() {
 			continue
 		}
 		s := m.server.transfers[x.step.tag]
+		m.leftBehind(x, s)
 		if s == nil {
 			m.plan.assert(x.code/100 != 2, "%q succeeds without data", x.raw)
 			continue

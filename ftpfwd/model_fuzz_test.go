@@ -44,7 +44,8 @@ type conversation struct {
 	client        *modelClient
 	server        *modelServer
 	local, remote *recordingNetwork
-	interrupted   bool // the plan ends it early
+	interrupted   bool         // the plan ends it early
+	sent          map[int]bool // by the tag of the step: uploads that the client had written whole before it left
 	stopped       chan struct{}
 	stopServing   func()
 }
@@ -81,6 +82,9 @@ func newConversation(t *testing.T, p *plan) *conversation {
 		c.remote = &recordingNetwork{Network: resolving{r.far}, listened: make(map[uint16]bool)}
 		r.forwarder.Local, r.forwarder.Remote, r.forwarder.ServerMode = c.local, c.remote, p.mode
 		r.forwarder.LoginTimeout = 24 * time.Hour // the client does not log in
+		if p.ownerGone {
+			r.forwarder.Users, r.forwarder.Owner = []string{"ann"}, ownerUnlessEnded
+		}
 	})
 	c.stopServing = c.stop
 	at := "127.0.0.1:2121"
@@ -235,6 +239,10 @@ func (c *conversation) transfer(st *step, own *clientPath) bool {
 // end ends the session in one of several ways.
 func (c *conversation) end(st *step) {
 	client := c.client
+	if st.leave != leaveNot {
+		c.leave(st)
+		return
+	}
 	switch how := st.segments | int(st.tag)&1<<2; how {
 	case 0, 1:
 		client.queue(st, classPassed, "QUIT\r\n")

@@ -20,10 +20,12 @@ type plan struct {
 	mode             ServerMode
 	refuses          map[string]bool // of EPSV, PASV, PORT and EPRT
 	refusal          string          // the reply to those
+	wrong            string          // the reply to EPSV and PASV in its place, which is no refusal and no address; or empty
 	oneShot          bool            // closes the port of a PASV after its first connection
 	addressInReply   string          // the address in a 227
 	announcementForm int             // the form of a 227 or 229
 	abortReplies     int
+	ownerGone        bool // nobody can find the owner of a connection whose client has ended it
 	greeting         string
 }
 
@@ -40,6 +42,8 @@ type step struct {
 	method  string // that opens a path; empty for none
 	restart bool
 	early   bool // the client connects before it sends the command
+	hasty   bool // the client of an upload closes its data connection when it has written all
+	leave   leave
 	size    int
 	pace    time.Duration
 	fault   fault
@@ -116,8 +120,12 @@ func newPlan(t *testing.T, b []byte) *plan {
 	if head[1]>>4 == 15 {
 		p.refusal = "314 no"
 	}
+	if head[3]>>5 == 7 {
+		p.wrong = []string{"200 ok", "214 (6,6,6,6)", "299 fine", "230 welcome"}[head[3]&3]
+	}
 	p.announcementForm = int(head[2] & 7)
 	p.abortReplies = int(head[2] >> 3 & 3)
+	p.ownerGone = head[2]>>5 == 7
 	for len(b) >= 5 && len(p.steps) < 24 {
 		st := newStep(len(p.steps)+1, b[:5])
 		if st.method == "EPSV 1" && p.ipv6 {
@@ -139,6 +147,8 @@ func newStep(tag int, b []byte) *step {
 		st.line = plainLines[int(b[2])%len(plainLines)]
 	case actRefused:
 		st.line = refusedLines[int(b[2])%len(refusedLines)]
+	case actEnd:
+		st.leave = newLeave(b[2])
 	case actOpen:
 		st.method = []string{"EPSV", "PASV", "PORT", "EPRT", "EPSV 1"}[int(b[2])%5]
 	case actTransfer:
@@ -152,6 +162,7 @@ func newStep(tag int, b []byte) *step {
 		st.size = []int{0, 1, 100, 5000, 60_000, 150_000}[int(b[3]&15)%6]
 		st.refusal = []string{"551 disk error", "550 no", "553 not so", "450 busy", "451 error", "500 what", "502 what"}[tag%7]
 		st.pace = time.Duration(b[3]>>4&3) * 20 * time.Millisecond
+		st.hasty = st.upload && b[3]>>6 == 3
 		st.line = fmt.Sprintf("%s f%d\r\n", st.verb, tag)
 		if b[2]&8 != 0 {
 			st.line = fmt.Sprintf("%s 227 (6,6,6,6,%d,1) \xe4\x00f%d\r\n", strings.ToLower(st.verb), tag, tag)

@@ -134,9 +134,9 @@ func (m *model) pathReply(x *exchange) {
 	switch {
 	case last.final == 0:
 		m.endOfReplies("a reply to " + method)
-	case last.final/100 == 2 && !native:
+	case last.opens() && !native:
 		m.ownReply(x, map[string]string{"PASV": "227 ", "EPSV": "229 ", "PORT": "200 ", "EPRT": "200 "}[method])
-	case last.final/100 == 2, aboutLogin(last.final):
+	case last.opens(), last.isReplyTo(x.clientCommand), aboutLogin(last.final):
 		m.expect(last.sent...)
 		x.code = last.final
 	default: // the server's refusal of the client's own command, in one line

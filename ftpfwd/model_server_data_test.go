@@ -93,7 +93,8 @@ func (v *modelServer) transfer(ctx context.Context, got *serverCommand, c comman
 	if q.late150 && !quiet {
 		v.reply(got, q, begin)
 	}
-	s := &serverTransfer{}
+	s := &serverTransfer{line: int64(len(v.received)), conn: conn.(interface{ Ended() bool })}
+	v.current.Store(s)
 	v.transfers[st.tag] = s
 	early := q.early226 && !st.upload && st.fault < faultLost
 	almost, done := make(chan string, 1), make(chan string, 1)
@@ -112,7 +113,7 @@ func (v *modelServer) finish(got *serverCommand, st *step, s *serverTransfer, co
 	if v.unread != nil || early {
 		lines = nil
 	}
-	for idle := time.After(20 * time.Second); ; {
+	for idle := time.After(17 * time.Second); ; {
 		select {
 		case <-idle:
 			_ = conn.Close()
@@ -173,7 +174,7 @@ func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, e
 			n, err := conn.Read(buf)
 			s.data = append(s.data, buf[:n]...)
 			if err != nil {
-				s.whole, s.informed = err == io.EOF, v.informed.Load()
+				s.whole, s.informed = err == io.EOF, v.informed.Load() > s.line
 				if s.whole {
 					return "226 stored"
 				}

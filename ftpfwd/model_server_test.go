@@ -23,7 +23,8 @@ type modelServer struct {
 	lines  chan string
 	unread *string // a line that was read ahead
 
-	informed atomic.Bool // an ABOR, or the end of the control connection, has come
+	informed atomic.Int64                   // the number of the last line that was an ABOR, or of the end of the control connection
+	current  atomic.Pointer[serverTransfer] // whose data connection was opened last
 
 	listener net.Listener // of the last PASV or EPSV
 	target   string       // of the last PORT or EPRT
@@ -37,7 +38,8 @@ type modelServer struct {
 type serverCommand struct {
 	raw   string
 	sent  []chunk
-	final int // the code of the final reply
+	final int  // the code of the final reply
+	wrong bool // that reply is plan.wrong
 }
 
 // A chunk is a part of a reply. The client receives it unchanged, except for the
@@ -52,10 +54,13 @@ type chunk struct {
 
 // A serverTransfer is the server's side of a transfer.
 type serverTransfer struct {
-	data             []byte // read or written
-	whole            bool   // the end of the data was read, or all of it was written and ended
-	informed         bool   // of an abort, when the end of an upload's data was read
-	abortedByMistake bool   // by an ABOR of the forwarder's that was meant for another transfer
+	line             int64       // the number of its command
+	data             []byte      // read or written
+	whole            bool        // the end of the data was read, or all of it was written and ended
+	informed         bool        // of an abort, when the end of an upload's data was read
+	overtaken        atomic.Bool // the control connection ended before the client's end of the data
+	conn             interface{ Ended() bool }
+	abortedByMistake bool // by an ABOR of the forwarder's that was meant for another transfer
 }
 
 // maxServerLines is more than a client sends: a line is read when it arrives,
@@ -64,10 +69,13 @@ const maxServerLines = 1000
 
 func (v *modelServer) read() {
 	in := bufio.NewReader(v.conn)
-	for {
+	for n := int64(1); ; n++ {
 		line, err := in.ReadString('\n')
 		if err != nil || parseCommand([]byte(line)).kind() == verbAbort {
-			v.informed.Store(true)
+			v.informed.Store(n)
+		}
+		if s := v.current.Load(); err != nil && s != nil {
+			s.overtaken.Store(!s.conn.Ended())
 		}
 		if line != "" {
 			v.lines <- line
@@ -125,6 +133,9 @@ func (v *modelServer) answer(ctx context.Context, got *serverCommand, q quirks) 
 	c := parseCommand([]byte(got.raw))
 	switch {
 	case c.verb == "":
+	case v.plan.refuses[c.verb] && c.kind() == verbPassive && v.plan.wrong != "":
+		got.wrong = true
+		v.reply(got, q, v.plan.wrong)
 	case v.plan.refuses[c.verb] && verbKinds[c.verb] != verbOther:
 		v.reply(got, q, v.plan.refusal)
 	case c.kind() == verbPassive:

@@ -67,7 +67,7 @@ func (m *model) commands() {
 			continue
 		case classOpen:
 			x.attempts, lines = m.pathAttempts(lines, sent)
-			accepted = len(x.attempts) > 0 && x.attempts[len(x.attempts)-1].final/100 == 2
+			accepted = len(x.attempts) > 0 && x.attempts[len(x.attempts)-1].opens()
 			continue
 		case classTransfer:
 			if x.accepted = sent.transfer.ownPath && accepted; !x.accepted {
@@ -138,7 +138,7 @@ func (m *model) pathAttempts(lines []*serverCommand, sent *clientCommand) (attem
 			m.plan.assert(len(attempts) == 0 && got.raw == string(sent.raw), "the server receives %q where the client sent %q", got.raw, sent.raw)
 		}
 		attempts, lines = append(attempts, got), lines[1:]
-		if got.final/100 == 2 || aboutLogin(got.final) {
+		if got.opens() || got.isReplyTo(sent) || aboutLogin(got.final) {
 			break
 		}
 	}
