@@ -110,6 +110,9 @@ func (e received) apply(_ context.Context, s *session) {
 	case e.err == nil:
 	case errors.Is(e.err, io.EOF):
 		c.ended = true
+		if c == s.client {
+			s.awaitArrival()
+		}
 		if s.ender == NoSide {
 			s.ender = c.side
 		}

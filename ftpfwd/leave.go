@@ -13,22 +13,41 @@ import (
 // the file.
 
 const (
-	quitAtMost  = time.Second      // that a QUIT waits while an upload does not move
-	leaveAtMost = 10 * time.Second // that the upload of a client that is gone may stand still
-	partAtMost  = time.Second      // that the data of an upload stays open behind our ABOR
+	quitAtMost    = time.Second            // that a QUIT waits while an upload does not move
+	leaveAtMost   = 10 * time.Second       // that the upload of a client that is gone may stand still
+	arrivalAtMost = 200 * time.Millisecond // that an upload's connection takes from the listener to the session
+	partAtMost    = time.Second            // that the data of an upload stays open behind our ABOR
 )
 
 // uploading reports whether data of an upload may still be on its way from the
 // client.
 func (s *session) uploading() bool {
 	return slices.ContainsFunc(s.transfers, func(t *transfer) bool {
-		return t.uploads() && !t.data.up.ended() || t.hasCandidate()
+		return t.uploads() && !t.data.up.ended() || t.hasCandidate() || s.mayArrive(t)
 	})
 }
 
 // hasCandidate reports whether t is an upload whose client may have connected.
 func (t *transfer) hasCandidate() bool {
 	return t.Direction == Upload && t.lacksClient() && t.path != nil && t.path.candidate.conn != nil
+}
+
+// awaitArrival lets an upload's connection arrive whose client leaves: it may have
+// connected, written all and closed in the same moment, and its owner is being
+// looked up.
+func (s *session) awaitArrival() {
+	if s.arrival != notWaited {
+		return
+	}
+	s.arrival = waiting
+	s.timers.start(&s.arrivalBy, arrivalAtMost, func() { s.arrival = waited })
+}
+
+// mayArrive reports whether t is an upload whose client's connection may be on its
+// way.
+func (s *session) mayArrive(t *transfer) bool {
+	return s.arrival == waiting && t.Direction == Upload && t.Err == nil && t.lacksClient() &&
+		t.path != nil && t.path.state != closed && t.path.client.listens()
 }
 
 // uploads reports whether t is an upload whose client has connected, and that is
@@ -47,6 +66,7 @@ func (s *session) holdQuit() {
 
 // quitWaits reports whether a QUIT has to wait for an upload.
 func (s *session) quitWaits() bool {
+	s.awaitArrival()
 	if s.quit != notWaited || !s.uploading() {
 		return false
 	}
@@ -75,6 +95,7 @@ func (s *session) endQuitWait() {
 // its uploads have ended.
 func (s *session) clientFailed(err error) {
 	s.reportUnread(err)
+	s.awaitArrival()
 	if s.phase == done || s.phase == leaving {
 		return
 	}
@@ -102,7 +123,7 @@ func (s *session) clientFailed(err error) {
 // way or has passed whole.
 func (s *session) anyUpload() bool {
 	return slices.ContainsFunc(s.transfers, func(t *transfer) bool {
-		return t.uploads() || t.hasCandidate() || t.Direction == Upload && t.Err == nil && t.data != nil && t.data.up.ended()
+		return t.uploads() || t.hasCandidate() || s.mayArrive(t) || t.Direction == Upload && t.Err == nil && t.data != nil && t.data.up.ended()
 	})
 }
 

@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -147,4 +148,29 @@ func assertOpen(t *testing.T, c io.Reader) {
 	t.Helper()
 	synctest.Wait()
 	assert.False(t, c.(interface{ Ended() bool }).Ended(), "the connection has ended")
+}
+
+// The end of the control connection is here before the owner of the data's is known.
+func TestUploadIsCarriedThoughClientClosesAllAtOnce(t *testing.T) {
+	for name, end := range map[string]func(net.Conn){"closes": func(c net.Conn) { _ = c.Close() }, "resets": reset} {
+		t.Run(name, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				l, port := r.serverListener()
+				at := r.epsv(port)
+				r.client.send("STOR x")
+				r.server.expect("STOR x")
+				client := r.clientDials(at)
+				writeData(r.t, client, "all of it")
+				require.NoError(r.t, client.Close())
+				end(r.client.conn)
+				synctest.Wait()
+				assert.False(r.t, r.server.conn.(interface{ Ended() bool }).Ended(), "the control connection's end overtakes the data")
+				require.Empty(r.t, r.events(SessionClosed), "the upload is lost")
+				r.server.send("150 here")
+				server := r.accept(l)
+				assert.Equal(r.t, "all of it", readData(r.t, server))
+				require.NoError(r.t, server.Close())
+			})
+		})
+	}
 }

@@ -59,6 +59,11 @@ func (p *pending) match(code int) (r *request, before []*request) {
 	for i >= 0 && (*p)[i].excludes(code) {
 		i = p.next(i + 1) // it answers a later command, or none
 	}
+	if i >= 0 && (*p)[i].isOver() {
+		if later := p.next(i + 1); later >= 0 && !(*p)[later].excludes(code) {
+			i = later
+		}
+	}
 	return p.takeOrLate(i, code)
 }
 

@@ -110,11 +110,18 @@ func (s *session) askNext(ctx context.Context, p *dataPath) {
 // for a while.
 func (s *session) hold(ctx context.Context, p *dataPath) {
 	s.opening = p
-	s.timers.start(&s.openingBy, openAtMost, func() {
+	s.holdFor(ctx, p, openAtMost)
+}
+
+func (s *session) holdFor(ctx context.Context, p *dataPath, limit time.Duration) {
+	s.timers.start(&s.openingBy, limit, func() {
+		left := openAtMost - time.Since(s.heard)
 		switch {
 		case s.opening != p:
 		case s.abort != nil || s.finishing != nil || s.pending.busyBefore(p):
 			s.hold(ctx, p) // the server has other commands to answer first
+		case left > 0:
+			s.holdFor(ctx, p, left)
 		case s.f.ServerMode == Exact:
 			s.release(p)
 		default:

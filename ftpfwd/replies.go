@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"time"
 )
 
 // repliesHeld reports whether the server's replies wait: for the data of a
@@ -39,6 +40,7 @@ func (s *session) replyLine(ctx context.Context, line []byte) {
 		s.reply = disposition{}
 	}
 	l := s.reader.next(line)
+	s.heard = time.Now()
 	if s.abort != nil && s.abort.takes(s, l) {
 		s.reply = drop()
 		s.source.line(Server, Client, text(line), "")
@@ -150,14 +152,13 @@ func (s *session) announcement(ctx context.Context, line []byte, l replyLine) {
 	s.beginTransfer(ctx, t)
 }
 
-// surplusReply deals with a reply that no command plausibly waits for. A refusal
-// may have been the answer to the PASV that commands wait for, as uftpd's 426
-// is.
+// surplusReply deals with a reply that no command plausibly waits for. It may have
+// been the answer to the PASV that commands wait for, as uftpd's 426 is.
 func (s *session) surplusReply(ctx context.Context, line []byte, l replyLine) {
 	if r := s.pending.doubt(l.code, excerpt(line)); r != nil && r.transfer != nil {
 		s.beginTransfer(ctx, r.transfer) // an active client waits for its connection
 	}
-	if l.negative() && s.opening != nil && s.opening == s.pending.passive() {
+	if s.opening != nil && s.opening == s.pending.passive() {
 		s.release(s.opening)
 	}
 }
@@ -167,8 +168,10 @@ func (s *session) surplusReply(ctx context.Context, line []byte, l replyLine) {
 // are over.
 func (s *session) clientContinues(data []byte) {
 	switch parseCommand(data).kind() {
-	case verbAbort, verbStatus, verbIdle:
-		return // are sent while a transfer runs
+	case verbAbort, verbStatus, verbIdle: // are sent while a transfer runs
+		if len(s.transfers) > 0 {
+			return
+		}
 	}
 	for r := s.pending.settle(); r != nil; r = s.pending.settle() {
 		p := r.path

@@ -7,7 +7,7 @@ import "context"
 type request struct {
 	kind     verbKind // of the command that the server received
 	verb     string
-	argument string   // of the command, unless it is a secret
+	argument string // of the command, unless it is a secret
 	state    requestState
 	path     *dataPath // that the command opens, or nil
 	transfer *transfer // that the command moves, or that a local request has replied to; or nil
@@ -80,6 +80,12 @@ func (r *request) comesBefore(next *request, code int) bool {
 		return next.path != nil
 	}
 	return next.is(verbPassive, verbRestart, verbStatus, verbFeatures, verbUser, verbQuit) || changeVerbs[next.verb]
+}
+
+// isOver reports whether the client has received a final reply to r, a PASV or EPSV,
+// if that was one.
+func (r *request) isOver() bool {
+	return r.state == requestDoubted && r.kind == verbPassive && r.code >= 200
 }
 
 // mayBeRefused reports whether code is a plausible refusal of r while a transfer

@@ -47,12 +47,14 @@ type session struct {
 	data      dataConns
 	transfers []*transfer // without a final reply, oldest first
 	numbered  int64       // transfers so far
+	heard     time.Time   // when the server's last line came
 	finishing *transfer   // whose final reply waits for its data: replies are held
 	delivered *transfer   // whose success is not reported yet
 	abort     *abort      // of an upload; nil if there is none
 
 	// The end.
 	quit     waitState // of a QUIT that came while an upload moved
+	arrival  waitState // of the client's end, for the connection of an upload that may be on its way here
 	draining bool      // the session ends as soon as no data moves
 	err      error     // why it ended, if not by a side that closed it
 	ender    Side      // the side that ended first or failed, or Tunnel
@@ -67,6 +69,7 @@ type session struct {
 	drainBy    timer // for a session that drains
 	lingerBy   timer // for the other side, once one has ended
 	quitBy     timer // for an upload to go on while a QUIT waits
+	arrivalBy  timer // for the connection of an upload to arrive, once its client leaves
 	farewellBy timer // for the client to close
 	dataBy     timer // for the server to end the data of uploads, behind our ABOR
 
