@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"slices"
@@ -21,13 +22,11 @@ import (
 // gateway, descriptors, processes of the FTP server.
 func (k *soak) leftovers(descriptors int) string {
 	var left []string
-	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
-		if m[1] != "2121" {
-			left = append(left, "listener here on port "+m[1])
-		}
+	for _, port := range k.dataPorts() {
+		left = append(left, "listener here on port "+port)
 	}
-	for _, l := range k.Gateway.Listeners(k.t) {
-		if !strings.HasSuffix(l, ":22") && !strings.HasSuffix(l, ":21") {
+	if forwards := k.forwards(); !k.keepsForwards() || len(forwards) > mostKept {
+		for _, l := range forwards {
 			left = append(left, "listener on the gateway on "+l)
 		}
 	}
@@ -38,6 +37,41 @@ func (k *soak) leftovers(descriptors int) string {
 		left = append(left, fmt.Sprintf("%d processes of vsftpd", n))
 	}
 	return strings.Join(left, ", ")
+}
+
+// mostKept is on how many addresses a Dropbear listens that keeps forwards: on two
+// for each of 20.
+const mostKept = 2 * 20
+
+var programsPort = regexp.MustCompile(`127\.0\.0\.1:(\d+) .*"ftptunnel"`)
+
+// dataPorts returns the ports at which the program listens for data connections.
+func (k *soak) dataPorts() (ports []string) {
+	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
+		if m[1] != "2121" {
+			ports = append(ports, m[1])
+		}
+	}
+	return ports
+}
+
+// forwards returns the addresses at which the gateway listens for the program.
+func (k *soak) forwards() (addresses []string) {
+	for _, l := range k.Gateway.Listeners(k.t) {
+		_, port, _ := net.SplitHostPort(l)
+		if !slices.Contains([]string{"21", "22"}, port) {
+			addresses = append(addresses, l)
+		}
+	}
+	return addresses
+}
+
+// checkForwards checks that no forward outlives the program.
+func (k *soak) checkForwards() {
+	gone := func() bool { return len(k.forwards()) == 0 }
+	if !assert.Eventually(k.t, gone, 20*time.Second, 100*time.Millisecond) {
+		k.record.wrong("the gateway still listens on %v", k.forwards())
+	}
 }
 
 // checkLeftovers waits for the end of what clients have left: the program keeps

@@ -73,11 +73,11 @@ const (
 	soakSlice   = 60
 )
 
-// newPlan returns the plan for SOAK transfers from SOAK_SEED, if they are in the
-// environment.
-func newPlan(t *testing.T) *plan {
+// chosen returns SOAK and SOAK_SEED, if they are in the environment: the number of
+// jobs and what the plan is made from.
+func chosen(t *testing.T) (count int, seed uint64) {
 	t.Helper()
-	count, seed := soakSlice, rand.Uint64()>>32
+	count, seed = soakSlice, rand.Uint64()>>32
 	if text := os.Getenv("SOAK"); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err, "SOAK is a number of transfers")
@@ -89,6 +89,10 @@ func newPlan(t *testing.T) *plan {
 		seed = n
 	}
 	t.Logf("SOAK=%d SOAK_SEED=%d", count, seed)
+	return count, seed
+}
+
+func newPlan(count int, seed uint64) *plan {
 	p := &plan{seed: seed, jobs: make([][]job, soakWorkers), slowest: 3, faults: &deck{r: rand.New(rand.NewPCG(seed, 1)), calm: time.Second, long: 12}}
 	if count > soakSlice {
 		p.slowest = 6

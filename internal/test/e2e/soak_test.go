@@ -36,10 +36,22 @@ const drainTimeout = 2 * time.Second
 // relayPort is where the relay listens, on the client's host.
 const relayPort = "2222"
 
-func newSoak(t *testing.T) *soak {
-	lab.Require(t, "curl", "bash", "setpriv", "timeout")
-	p := newPlan(t)
-	s := throughSSHD(t, "ClientAliveInterval 2", "ClientAliveCountMax 3", "MaxStartups 100")
+// soakGateways are the SSH servers of a soak. Both give up a client that has not
+// answered for six seconds.
+var soakGateways = []struct {
+	name  string
+	start func(t testing.TB, h *lab.Host) *lab.SSHServer
+}{
+	{"OpenSSH", func(t testing.TB, h *lab.Host) *lab.SSHServer {
+		return lab.SSHD(t, h, lab.SSHDConfig{Extra: []string{"ClientAliveInterval 2", "ClientAliveCountMax 3", "MaxStartups 100"}})
+	}},
+	{"Dropbear", func(t testing.TB, h *lab.Host) *lab.SSHServer {
+		return lab.Dropbear(t, h, lab.DropbearConfig{Extra: []string{"-K", "2"}})
+	}},
+}
+
+func newSoak(s *site, p *plan) *soak {
+	t := s.t
 	k := &soak{site: s, plan: p, record: newRecord(), relayed: true}
 	// vsftpd is slow, so that faults meet transfers; its timeouts are shorter than
 	// stuckAfter, so that its processes are gone at the end.
@@ -74,13 +86,23 @@ func (k *soak) launch() {
 }
 
 func TestSoakMovesFilesWholeUnderFaultsAndLeavesNothingBehind(t *testing.T) {
-	k := newSoak(t)
+	lab.Require(t, "curl", "bash", "setpriv", "timeout")
+	count, seed := chosen(t)
+	for _, g := range soakGateways {
+		t.Run(g.name, func(t *testing.T) {
+			l := lab.New(t)
+			newSoak(newSite(t, l, g.start(t, l.Gateway)), newPlan(count, seed)).test()
+		})
+	}
+}
+
+func (k *soak) test() {
 	k.launch()
 	k.inEachMode()
 	fresh := k.dump()
 	k.launch()
 	k.inEachMode()
-	descriptors := k.program.Descriptors(t)
+	descriptors := k.program.Descriptors(k.t)
 
 	k.run()
 	if len(k.record.wrongs) == 0 {
@@ -88,9 +110,10 @@ func TestSoakMovesFilesWholeUnderFaultsAndLeavesNothingBehind(t *testing.T) {
 		k.checkLeftovers(descriptors)
 		k.checkLog()
 		k.checkGoroutines(fresh, k.dump())
+		k.checkForwards()
 	}
 	for _, wrong := range append(k.record.wrongs, k.record.unexcused()...) {
-		t.Errorf("SOAK_SEED=%d: %s", k.plan.seed, wrong)
+		k.t.Errorf("SOAK_SEED=%d: %s", k.plan.seed, wrong)
 	}
 }
 
