@@ -29,6 +29,7 @@ type job struct {
 	upload  bool
 	opener  string // EPSV, PASV, PORT or EPRT
 	file    int    // an index of the plan's files
+	size    int    // of the file
 	rate    int    // bytes a second at which the client moves data; 0 is as fast as possible
 	curl    bool
 	early   bool // a passive client connects before it sends the command
@@ -122,8 +123,9 @@ func (p *plan) job(r *rand.Rand) job {
 		pause:   time.Duration(200+r.IntN(3000)) * time.Millisecond,
 		resets:  r.IntN(2) == 0,
 	}
+	j.size = p.files[j.file]
 	if r.IntN(2) == 0 {
-		j.rate = p.files[j.file]/(1+r.IntN(p.slowest)) + 1
+		j.rate = j.size/(1+r.IntN(p.slowest)) + 1
 	}
 	if j.curl {
 		j.manner = oneOf(r, plain, plain, plain, dies)

@@ -20,11 +20,12 @@ import (
 // A soak is the program under many transfers and faults.
 type soak struct {
 	*site
-	plan   *plan
-	files  []content
-	ftp    *lab.FTPServer
-	relay  *lab.Relay
-	record *record
+	plan    *plan
+	files   []content
+	ftp     *lab.FTPServer
+	relay   *lab.Relay
+	record  *record
+	journal *journal
 
 	program *program
 	relayed bool // the program uses the relay
@@ -52,7 +53,7 @@ var soakGateways = []struct {
 
 func newSoak(s *site, p *plan) *soak {
 	t := s.t
-	k := &soak{site: s, plan: p, record: newRecord(), relayed: true}
+	k := &soak{site: s, plan: p, record: newRecord(), journal: &journal{lines: map[string][]logLine{}}, relayed: true}
 	// vsftpd is slow, so that faults meet transfers; its timeouts are shorter than
 	// stuckAfter, so that its processes are gone at the end.
 	k.ftp = lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Port20: true, Extra: []string{
@@ -83,6 +84,7 @@ func (k *soak) launch() {
 	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
 	k.program = &program{k.Client.Start(k.t, cmd), k.t}
 	k.program.Stdout.Await(k.t, "ftp://127.0.0.1:")
+	k.journal.follow(k.program)
 }
 
 func TestSoakMovesFilesWholeUnderFaultsAndLeavesNothingBehind(t *testing.T) {
@@ -109,6 +111,7 @@ func (k *soak) test() {
 		k.inEachMode()
 		k.checkLeftovers(descriptors)
 		k.checkLog()
+		k.compareLog()
 		k.checkGoroutines(fresh, k.dump())
 		k.checkForwards()
 	}
@@ -149,8 +152,8 @@ func (k *soak) inEachMode() {
 		c, err := k.enter()
 		require.NoError(k.t, err)
 		for _, upload := range []bool{true, false} {
-			a := attempt{job: job{opener: opener, upload: upload, file: 3, manner: plain}}
-			k.perform(&a, c, "pub/mode")
+			a := attempt{job: job{opener: opener, upload: upload, file: 3, manner: plain}, name: "mode"}
+			k.perform(&a, c)
 			require.NoError(k.t, a.err, "%v", a.job)
 		}
 		assert.NoError(k.t, c.quit())
