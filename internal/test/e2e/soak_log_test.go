@@ -66,8 +66,12 @@ func (k *soak) compareLog() {
 		}
 	}
 	translated := 0
-	for _, lines := range k.journal.lines {
+	for name, lines := range k.journal.lines {
+		fails := name == missingFile || name == forbiddenFile || strings.HasSuffix(name, deafFile)
 		for _, l := range lines {
+			if fails && l.has(attrResult, "ok") {
+				k.record.wrong("a transfer that fails is a success in the log: %v", l)
+			}
 			if l[attrServerMode] != "" {
 				translated++
 			}
@@ -87,7 +91,7 @@ func (k *soak) compareLine(a attempt, lines []logLine) {
 		k.record.wrong("%v: the file is not whole, but the log has %v", a.job, lines[0])
 	case lines[0].has(attrResult, "ok", "mode", "S") && lines[0].number(attrBytes) != int64(a.job.size):
 		k.record.wrong("%v: an upload of %d bytes is a success in the log: %v", a.job, a.job.size, lines[0])
-	case lines[0].has(attrResult, "failed") && a.whole:
+	case lines[0].has(attrResult, "failed") && a.whole && a.job.manner != departs:
 		k.record.wrong("%v: the client has received a success, but the log has %v", a.job, lines[0])
 	}
 }

@@ -38,6 +38,9 @@ type job struct {
 	at      float64 // the part of the file after which the manner shows
 	pause   time.Duration
 	resets  bool
+	next    string // the opener that is pipelined
+	refused string // which command is pipelined with it, and fails
+	members int    // how many transfers end together
 }
 
 func (j job) String() string {
@@ -63,10 +66,17 @@ const (
 	pauses  manner = "client stops reading or sending"
 	ignores manner = "client leaves a data port unused"
 	dies    manner = "client is killed"
+
+	pipelines manner = "client pipelines an opener behind a transfer that fails"
+	hurries   manner = "client ends a small upload before it reads the 150"
+	departs   manner = "client ends an upload and leaves"
+	gathers   manner = "several transfers end together"
 )
 
 // wantsFile reports whether a client of this manner wants the whole file.
-func (m manner) wantsFile() bool { return m == plain || m == leaves || m == pauses || m == ignores }
+func (m manner) wantsFile() bool {
+	return !slices.Contains([]manner{resets, hangsUp, aborts, dies}, m)
+}
 
 // The number of clients at once, and of transfers without SOAK.
 const (
@@ -118,17 +128,29 @@ func (p *plan) job(r *rand.Rand) job {
 		curl:    r.IntN(6) == 0,
 		early:   r.IntN(4) > 0,
 		relogin: r.IntN(4) == 0,
-		manner:  oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts),
+		manner: oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts,
+			pipelines, pipelines, hurries, hurries, departs, departs, gathers),
 		at:      r.Float64(),
 		pause:   time.Duration(200+r.IntN(3000)) * time.Millisecond,
 		resets:  r.IntN(2) == 0,
+		next:    oneOf(r, openers...),
+		refused: oneOf(r, refusals...),
+		members: 2 + r.IntN(5),
+	}
+	if j.curl {
+		j.manner = oneOf(r, plain, plain, plain, dies)
+	}
+	switch j.manner {
+	case hurries:
+		j.upload, j.file = true, j.file%5
+	case departs:
+		j.upload, j.file = true, j.file%7
+	case gathers:
+		j.file %= 6
 	}
 	j.size = p.files[j.file]
 	if r.IntN(2) == 0 {
 		j.rate = j.size/(1+r.IntN(p.slowest)) + 1
-	}
-	if j.curl {
-		j.manner = oneOf(r, plain, plain, plain, dies)
 	}
 	return j
 }

@@ -32,6 +32,8 @@ func (k *soak) work(worker int) {
 		case j.curl:
 			k.curl(&a)
 			k.finish(a)
+		case j.manner == gathers:
+			k.gather(a)
 		default:
 			if j.relogin {
 				hangUp()
@@ -102,7 +104,7 @@ func (k *soak) usable(c *client, a attempt) bool {
 		}
 		return err == nil
 	}
-	return a.whole && a.job.manner != leaves
+	return a.whole && a.job.manner != leaves && a.job.manner != departs
 }
 
 // settle waits until no reply is outstanding: the number of replies to an aborted
@@ -136,7 +138,16 @@ func (k *soak) command(a attempt) string {
 // files.
 func (k *soak) perform(a *attempt, c *client) {
 	var got []byte
-	a.whole, got, a.err = c.perform(a.job, k.command(*a), k.files[a.job.file].data)
+	switch content := k.files[a.job.file].data; a.job.manner {
+	case pipelines:
+		a.whole, got, a.err = k.pipeline(*a, c)
+	case hurries:
+		a.whole, a.err = c.hurry(a.job, k.command(*a), content)
+	case departs:
+		a.whole, a.err = k.depart(*a, c)
+	default:
+		a.whole, got, a.err = c.perform(a.job, k.command(*a), content)
+	}
 	k.verify(*a, got)
 }
 
