@@ -38,7 +38,7 @@ func init() {
 		{name: "the gateway is cut off", often: 1, inject: cutOff},
 		{name: "the gateway refuses connections", often: 1, inject: refuse},
 		{name: "the SSH connection is cut after some bytes", often: 2, inject: cutRelay},
-		{name: "one of vsftpd's processes is killed", often: 2, inject: killWorker},
+		{name: "one of the FTP servers' processes is killed", often: 2, inject: killWorker},
 		{name: "vsftpd is killed and started again", often: 1, inject: restartServer},
 		{name: "ftptunnel is stopped and started again", often: 1, rare: true, last: true, inject: restartProgram},
 		{name: "connections are opened and closed", often: 1, harmless: true, inject: comeAndGo},
@@ -85,7 +85,9 @@ func cutRelay(k *soak, r *rand.Rand) func() {
 }
 
 func killWorker(k *soak, r *rand.Rand) func() {
-	k.ftp.KillWorker(r.IntN)
+	if r.IntN(4) > 0 || !k.deflater.KillWorker(r.IntN) {
+		k.ftp.KillWorker(r.IntN)
+	}
 	return nil
 }
 

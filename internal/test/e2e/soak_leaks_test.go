@@ -36,6 +36,9 @@ func (k *soak) leftovers(descriptors int) string {
 	if n := k.ftp.Workers(); n > 0 {
 		left = append(left, fmt.Sprintf("%d processes of vsftpd", n))
 	}
+	if n := k.deflater.Workers(); n > 0 {
+		left = append(left, fmt.Sprintf("%d processes of ProFTPD", n))
+	}
 	return strings.Join(left, ", ")
 }
 
@@ -48,7 +51,7 @@ var programsPort = regexp.MustCompile(`127\.0\.0\.1:(\d+) .*"ftptunnel"`)
 // dataPorts returns the ports at which the program listens for data connections.
 func (k *soak) dataPorts() (ports []string) {
 	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
-		if m[1] != "2121" {
+		if m[1] != "2121" && m[1] != deflaterPort {
 			ports = append(ports, m[1])
 		}
 	}
@@ -59,7 +62,7 @@ func (k *soak) dataPorts() (ports []string) {
 func (k *soak) forwards() (addresses []string) {
 	for _, l := range k.Gateway.Listeners(k.t) {
 		_, port, _ := net.SplitHostPort(l)
-		if !slices.Contains([]string{"21", "22"}, port) {
+		if !slices.Contains([]string{"21", "22", deflaterPort}, port) {
 			addresses = append(addresses, l)
 		}
 	}

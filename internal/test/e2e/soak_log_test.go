@@ -98,7 +98,7 @@ func (k *soak) compareLine(a attempt, lines []logLine) {
 
 // uploaded reports whether the server has the file of a whole.
 func (k *soak) uploaded(a attempt) bool {
-	name, want := k.ftp.Path(a.name), k.files[a.job.file].data
+	name, want := k.serverOf(a.job).Path(a.name), k.files[a.job.file].data
 	if info, err := os.Stat(name); err != nil || info.Size() != int64(len(want)) {
 		return false
 	}

@@ -71,6 +71,7 @@ const (
 	hurries   manner = "client ends a small upload before it reads the 150"
 	departs   manner = "client ends an upload and leaves"
 	gathers   manner = "several transfers end together"
+	deflates  manner = "client uses MODE Z"
 )
 
 // wantsFile reports whether a client of this manner wants the whole file.
@@ -129,7 +130,7 @@ func (p *plan) job(r *rand.Rand) job {
 		early:   r.IntN(4) > 0,
 		relogin: r.IntN(4) == 0,
 		manner: oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts,
-			pipelines, pipelines, hurries, hurries, departs, departs, gathers),
+			pipelines, pipelines, hurries, hurries, departs, departs, gathers, deflates, deflates),
 		at:      r.Float64(),
 		pause:   time.Duration(200+r.IntN(3000)) * time.Millisecond,
 		resets:  r.IntN(2) == 0,
@@ -147,6 +148,10 @@ func (p *plan) job(r *rand.Rand) job {
 		j.upload, j.file = true, j.file%7
 	case gathers:
 		j.file %= 6
+	case deflates:
+		if j.upload {
+			j.file %= 5 // ProFTPD inflates less than 50 kB a second
+		}
 	}
 	j.size = p.files[j.file]
 	if r.IntN(2) == 0 {

@@ -20,12 +20,13 @@ import (
 // A soak is the program under many transfers and faults.
 type soak struct {
 	*site
-	plan    *plan
-	files   []content
-	ftp     *lab.FTPServer
-	relay   *lab.Relay
-	record  *record
-	journal *journal
+	plan     *plan
+	files    []content
+	ftp      *lab.FTPServer // vsftpd
+	deflater *lab.FTPServer // ProFTPD with MODE Z
+	relay    *lab.Relay
+	record   *record
+	journal  *journal
 
 	program *program
 	relayed bool // the program uses the relay
@@ -59,6 +60,9 @@ func newSoak(s *site, p *plan) *soak {
 	k.ftp = lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Port20: true, Extra: []string{
 		"max_per_ip=0", "anon_max_rate=5000000", "accept_timeout=20", "connect_timeout=20", "data_connection_timeout=60",
 	}})
+	k.deflater = lab.ProFTPD(t, s.Gateway, lab.FTPConfig{Port: 2021, Extra: append([]string{
+		"TransferRate RETR,STOR 5000", "TimeoutStalled 60", "TimeoutNoTransfer 60",
+	}, lab.ModeZ...)})
 	k.relay = lab.NewRelay(t, s.Client, "127.0.0.1:"+relayPort, s.Gateway.Addr.String()+":22")
 	r := rand.New(rand.NewPCG(p.seed, 3))
 	for i, size := range p.files {
@@ -67,6 +71,7 @@ func newSoak(s *site, p *plan) *soak {
 			f.data[j] = byte(r.Uint32())
 		}
 		k.ftp.WriteFile(t, f.name, string(f.data))
+		k.deflater.WriteFile(t, f.name, string(f.data))
 		s.Client.WriteFile(t, lab.Home+"/"+f.name, string(f.data))
 		k.files = append(k.files, f)
 	}
@@ -76,14 +81,15 @@ func newSoak(s *site, p *plan) *soak {
 // launch starts the program, and waits until it listens.
 func (k *soak) launch() {
 	k.t.Helper()
-	args := []string{"-v", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=3", "--drain-timeout=" + drainTimeout.String()}
+	args := []string{"-v", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=3", "--drain-timeout=" + drainTimeout.String(),
+		"-L", "2121:localhost:21", "-L", deflaterPort + ":localhost:" + deflaterPort}
 	if k.relayed {
 		args = append(args, "-o", "HostName=127.0.0.1", "-p", relayPort, "-o", "HostKeyAlias=gateway")
 	}
 	cmd := k.Client.Command(context.Background(), binary(k.t), append(args, "gateway")...)
 	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
 	k.program = &program{k.Client.Start(k.t, cmd), k.t}
-	k.program.Stdout.Await(k.t, "ftp://127.0.0.1:")
+	k.program.Stdout.Await(k.t, "ftp://127.0.0.1:"+deflaterPort)
 	k.journal.follow(k.program)
 }
 
@@ -155,6 +161,11 @@ func (k *soak) inEachMode() {
 			a := attempt{job: job{opener: opener, upload: upload, file: 3, manner: plain}, name: "mode"}
 			k.perform(&a, c)
 			require.NoError(k.t, a.err, "%v", a.job)
+			if opener == "EPSV" {
+				a.job.manner = deflates
+				k.deflate(&a)
+				require.NoError(k.t, a.err, "%v", a.job)
+			}
 		}
 		assert.NoError(k.t, c.quit())
 	}

@@ -32,6 +32,9 @@ func (k *soak) work(worker int) {
 		case j.curl:
 			k.curl(&a)
 			k.finish(a)
+		case j.manner == deflates:
+			k.deflate(&a)
+			k.finish(a)
 		case j.manner == gathers:
 			k.gather(a)
 		default:
@@ -120,14 +123,22 @@ func (c *client) settle() error {
 // finish records a. An upload that failed stays for comparison with the log.
 func (k *soak) finish(a attempt) {
 	if a.whole && a.job.upload {
-		_ = os.Remove(k.ftp.Path(a.name))
+		_ = os.Remove(k.serverOf(a.job).Path(a.name))
 	}
 	k.record.add(a)
 }
 
+// serverOf returns the FTP server of a job.
+func (k *soak) serverOf(j job) *lab.FTPServer {
+	if j.manner == deflates {
+		return k.deflater
+	}
+	return k.ftp
+}
+
 // command returns the command that does the job of a.
 func (k *soak) command(a attempt) string {
-	dir := k.ftp.Dir
+	dir := k.serverOf(a.job).Dir
 	if a.job.upload {
 		return "STOR " + path.Join(dir, a.name)
 	}
@@ -163,7 +174,7 @@ func (k *soak) verify(a attempt, got []byte) {
 }
 
 func (k *soak) compareUpload(a attempt) {
-	got, err := os.ReadFile(k.ftp.Path(a.name))
+	got, err := os.ReadFile(k.serverOf(a.job).Path(a.name))
 	if err != nil {
 		k.record.wrong("%v: the client believes it whole, but %v", a.job, err)
 		return
