@@ -32,50 +32,29 @@ type dataPort struct {
 
 // open sends EPSV, PASV, PORT or EPRT. The caller closes the port.
 func (c *client) open(opener string) (*dataPort, error) {
-	p, command, err := c.prepare(opener)
-	if err != nil {
-		return nil, err
+	p := &dataPort{client: c, accepted: make(chan net.Conn, 1)}
+	if code := map[string]int{"EPSV": 229, "PASV": 227}[opener]; code != 0 {
+		text, err := c.command(code, "%s", opener)
+		if err != nil {
+			return nil, err
+		}
+		p.at, err = c.announced(text)
+		return p, err
 	}
-	if err = c.send("%s", command); err == nil {
-		err = p.opened(opener)
-	}
-	if err != nil {
-		p.close()
-		return nil, err
-	}
-	return p, nil
-}
-
-// prepare returns the port that EPSV, PASV, PORT or EPRT opens, and the command.
-// The caller closes the port.
-func (c *client) prepare(opener string) (p *dataPort, command string, err error) {
-	p = &dataPort{client: c, accepted: make(chan net.Conn, 1)}
-	if opener == "EPSV" || opener == "PASV" {
-		return p, opener, nil
-	}
+	var err error
 	if p.listener, err = c.host.Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	p.acceptor.Go(func() {
 		if data, err := p.listener.Accept(); err == nil {
 			p.accepted <- data
 		}
 	})
-	return p, portCommand(opener, p.listener), nil
-}
-
-// opened waits for the reply to the command that opens p.
-func (p *dataPort) opened(opener string) error {
-	code := map[string]int{"EPSV": 229, "PASV": 227}[opener]
-	if code == 0 {
-		_, err := p.client.expect(200)
-		return err
+	if _, err = c.command(200, "%s", portCommand(opener, p.listener)); err != nil {
+		p.close()
+		return nil, err
 	}
-	text, err := p.client.expect(code)
-	if err == nil {
-		p.at, err = p.client.announced(text)
-	}
-	return err
+	return p, nil
 }
 
 // announced returns the address in the text of a 227, or for a 229 its port at

@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -35,15 +34,16 @@ func init() {
 	faults = []fault{
 		{name: "the SSH server's session is killed", often: 2, inject: killSession},
 		{name: "the SSH server's session is halted", often: 1, inject: haltSession},
-		{name: "the SSH server is killed and started again", often: 1, inject: restartSSHD},
+		{name: "the SSH server is killed and started again", often: 1, inject: restartSSH},
 		{name: "the gateway is cut off", often: 1, inject: cutOff},
 		{name: "the gateway refuses connections", often: 1, inject: refuse},
 		{name: "the SSH connection is cut after some bytes", often: 2, inject: cutRelay},
-		{name: "one of vsftpd's processes is killed", often: 2, inject: killWorker},
+		{name: "one of the FTP servers' processes is killed", often: 2, inject: killWorker},
 		{name: "vsftpd is killed and started again", often: 1, inject: restartServer},
 		{name: "ftptunnel is stopped and started again", often: 1, rare: true, last: true, inject: restartProgram},
 		{name: "connections are opened and closed", often: 1, harmless: true, inject: comeAndGo},
 		{name: "a client never logs in", often: 1, harmless: true, inject: neverLogIn},
+		{name: "a client has more ports opened on the gateway than Dropbear grants", often: 1, harmless: true, inject: takeForwards},
 		{name: "a stranger connects to all ports", often: 1, harmless: true, inject: comeAsStranger},
 	}
 }
@@ -61,7 +61,7 @@ func haltSession(k *soak, r *rand.Rand) func() {
 	return func() { k.ssh.KillSessions(k.t) }
 }
 
-func restartSSHD(k *soak, _ *rand.Rand) func() {
+func restartSSH(k *soak, _ *rand.Rand) func() {
 	k.ssh.Kill()
 	k.ssh.KillSessions(k.t)
 	return func() { k.ssh.Restart(k.t) }
@@ -85,7 +85,9 @@ func cutRelay(k *soak, r *rand.Rand) func() {
 }
 
 func killWorker(k *soak, r *rand.Rand) func() {
-	k.ftp.KillWorker(r.IntN)
+	if r.IntN(4) > 0 || !k.deflater.KillWorker(r.IntN) {
+		k.ftp.KillWorker(r.IntN)
+	}
 	return nil
 }
 
@@ -139,19 +141,27 @@ func neverLogIn(k *soak, _ *rand.Rand) func() {
 	return func() { _ = c.Close() }
 }
 
-var programsPort = regexp.MustCompile(`127\.0\.0\.1:(\d+) .*"ftptunnel"`)
+// takeForwards sends PORT again and again. Dropbear does not close those ports, so
+// that active clients get passive connections to the server until they have rested.
+func takeForwards(k *soak, _ *rand.Rand) func() {
+	c, err := connect(k.Client, address)
+	if err != nil {
+		return nil
+	}
+	defer c.close()
+	c.patience = 2 * time.Second // another fault may have begun
+	err = c.login(k.ftp.User, "x")
+	for began := time.Now(); err == nil && time.Since(began) < 3*time.Second; {
+		_, err = c.command(200, "PORT 127,0,0,1,4,1")
+	}
+	return nil
+}
 
 // comeAsStranger has another user connect to the program's data ports, and get
 // nothing.
 func comeAsStranger(k *soak, _ *rand.Rand) func() {
-	var ports []string
-	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
-		if m[1] != "2121" {
-			ports = append(ports, m[1])
-		}
-	}
 	const script = `for port in "$@"; do timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/'$port' && cat <&3' 2>/dev/null; done; true`
-	got := k.Client.Run(k.t, "setpriv", append([]string{"--reuid=" + lab.User, "--regid=" + lab.User, "--clear-groups", "bash", "-c", script, "stranger"}, ports...)...)
+	got := k.Client.Run(k.t, "setpriv", append([]string{"--reuid=" + lab.User, "--regid=" + lab.User, "--clear-groups", "bash", "-c", script, "stranger"}, k.dataPorts()...)...)
 	if got != "" {
 		k.record.wrong("a stranger got %d bytes from data ports", len(got))
 	}
@@ -223,10 +233,8 @@ func (k *soak) recovered() bool {
 	return false
 }
 
-// checkLog checks that the program has not crashed, and has logged no success that
-// was none.
+// checkLog checks that the program has not crashed.
 func (k *soak) checkLog() {
-	k.checkSuccesses()
 	log := k.program.Stderr.String()
 	for _, text := range []string{"DATA RACE", "panic:", "fatal error:"} {
 		if strings.Contains(log, text) {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"regexp"
 	"slices"
@@ -17,27 +18,17 @@ import (
 	"example.org/ftptunnel/internal/test/module"
 )
 
-// dropbearForwards is how many remote forwards Dropbear grants, of two sockets
-// each. It keeps them until the SSH connection ends.
-const dropbearForwards = 20
-
 // leftovers describes what should be gone: data listeners here and on the
 // gateway, descriptors, processes of the FTP server.
 func (k *soak) leftovers(descriptors int) string {
 	var left []string
-	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
-		if m[1] != "2121" {
-			left = append(left, "listener here on port "+m[1])
-		}
+	for _, port := range k.dataPorts() {
+		left = append(left, "listener here on port "+port)
 	}
-	var forwards []string
-	for _, l := range k.Gateway.Listeners(k.t) {
-		if !strings.HasSuffix(l, ":22") && !strings.HasSuffix(l, ":21") {
-			forwards = append(forwards, l)
+	if forwards := k.forwards(); !k.keepsForwards() || len(forwards) > mostKept {
+		for _, l := range forwards {
+			left = append(left, "listener on the gateway on "+l)
 		}
-	}
-	if len(forwards) > 0 && !(k.keepsForwards() && len(forwards) <= 2*dropbearForwards) {
-		left = append(left, fmt.Sprintf("listeners on the gateway: %v", forwards))
 	}
 	if n := k.program.Descriptors(k.t); n > descriptors {
 		left = append(left, fmt.Sprintf("%d descriptors instead of %d", n, descriptors))
@@ -45,7 +36,45 @@ func (k *soak) leftovers(descriptors int) string {
 	if n := k.ftp.Workers(); n > 0 {
 		left = append(left, fmt.Sprintf("%d processes of vsftpd", n))
 	}
+	if n := k.deflater.Workers(); n > 0 {
+		left = append(left, fmt.Sprintf("%d processes of ProFTPD", n))
+	}
 	return strings.Join(left, ", ")
+}
+
+// mostKept is on how many addresses a Dropbear listens that keeps forwards: on two
+// for each of 20.
+const mostKept = 2 * 20
+
+var programsPort = regexp.MustCompile(`127\.0\.0\.1:(\d+) .*"ftptunnel"`)
+
+// dataPorts returns the ports at which the program listens for data connections.
+func (k *soak) dataPorts() (ports []string) {
+	for _, m := range programsPort.FindAllStringSubmatch(k.Client.Run(k.t, "ss", "-Htlnp"), -1) {
+		if m[1] != "2121" && m[1] != deflaterPort {
+			ports = append(ports, m[1])
+		}
+	}
+	return ports
+}
+
+// forwards returns the addresses at which the gateway listens for the program.
+func (k *soak) forwards() (addresses []string) {
+	for _, l := range k.Gateway.Listeners(k.t) {
+		_, port, _ := net.SplitHostPort(l)
+		if !slices.Contains([]string{"21", "22", deflaterPort}, port) {
+			addresses = append(addresses, l)
+		}
+	}
+	return addresses
+}
+
+// checkForwards checks that no forward outlives the program.
+func (k *soak) checkForwards() {
+	gone := func() bool { return len(k.forwards()) == 0 }
+	if !assert.Eventually(k.t, gone, 20*time.Second, 100*time.Millisecond) {
+		k.record.wrong("the gateway still listens on %v", k.forwards())
+	}
 }
 
 // checkLeftovers waits for the end of what clients have left: the program keeps

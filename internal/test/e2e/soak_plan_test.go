@@ -29,6 +29,7 @@ type job struct {
 	upload  bool
 	opener  string // EPSV, PASV, PORT or EPRT
 	file    int    // an index of the plan's files
+	size    int    // of the file
 	rate    int    // bytes a second at which the client moves data; 0 is as fast as possible
 	curl    bool
 	early   bool // a passive client connects before it sends the command
@@ -37,6 +38,9 @@ type job struct {
 	at      float64 // the part of the file after which the manner shows
 	pause   time.Duration
 	resets  bool
+	next    string // the opener that is pipelined
+	refused string // which command is pipelined with it, and fails
+	members int    // how many transfers end together
 }
 
 func (j job) String() string {
@@ -62,23 +66,18 @@ const (
 	pauses  manner = "client stops reading or sending"
 	ignores manner = "client leaves a data port unused"
 	dies    manner = "client is killed"
-	pipes   manner = "client sends the next command behind a transfer that is refused"
-	hurries manner = "client sends and closes before the 150"
-	trusts  manner = "client leaves when it has sent all"
+
+	pipelines manner = "client pipelines an opener behind a transfer that fails"
+	hurries   manner = "client ends a small upload before it reads the 150"
+	departs   manner = "client ends an upload and leaves"
+	gathers   manner = "several transfers end together"
+	deflates  manner = "client uses MODE Z"
 )
 
 // wantsFile reports whether a client of this manner wants the whole file.
 func (m manner) wantsFile() bool {
-	switch m {
-	case plain, leaves, pauses, ignores, pipes, hurries, trusts:
-		return true
-	}
-	return false
+	return !slices.Contains([]manner{resets, hangsUp, aborts, dies}, m)
 }
-
-// mayEndUnseen reports whether a client of this manner, in an upload, may end its
-// data as if the file ended there, without anybody being able to tell.
-func (m manner) mayEndUnseen() bool { return m == dies || m == hangsUp }
 
 // The number of clients at once, and of transfers without SOAK.
 const (
@@ -86,11 +85,11 @@ const (
 	soakSlice   = 60
 )
 
-// newPlan returns the plan for SOAK transfers from SOAK_SEED, if they are in the
-// environment.
-func newPlan(t *testing.T) *plan {
+// chosen returns SOAK and SOAK_SEED, if they are in the environment: the number of
+// jobs and what the plan is made from.
+func chosen(t *testing.T) (count int, seed uint64) {
 	t.Helper()
-	count, seed := soakSlice, rand.Uint64()>>32
+	count, seed = soakSlice, rand.Uint64()>>32
 	if text := os.Getenv("SOAK"); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err, "SOAK is a number of transfers")
@@ -102,6 +101,10 @@ func newPlan(t *testing.T) *plan {
 		seed = n
 	}
 	t.Logf("SOAK=%d SOAK_SEED=%d", count, seed)
+	return count, seed
+}
+
+func newPlan(count int, seed uint64) *plan {
 	p := &plan{seed: seed, jobs: make([][]job, soakWorkers), slowest: 3, faults: &deck{r: rand.New(rand.NewPCG(seed, 1)), calm: time.Second, long: 12}}
 	if count > soakSlice {
 		p.slowest = 6
@@ -126,21 +129,33 @@ func (p *plan) job(r *rand.Rand) job {
 		curl:    r.IntN(6) == 0,
 		early:   r.IntN(4) > 0,
 		relogin: r.IntN(4) == 0,
-		manner:  oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts, pipes, pipes, hurries, hurries, trusts, trusts),
+		manner: oneOf(r, plain, plain, plain, plain, plain, plain, plain, pauses, pauses, leaves, ignores, resets, hangsUp, aborts,
+			pipelines, pipelines, hurries, hurries, departs, departs, gathers, deflates, deflates),
 		at:      r.Float64(),
 		pause:   time.Duration(200+r.IntN(3000)) * time.Millisecond,
 		resets:  r.IntN(2) == 0,
+		next:    oneOf(r, openers...),
+		refused: oneOf(r, refusals...),
+		members: 2 + r.IntN(5),
 	}
-	if r.IntN(2) == 0 {
-		j.rate = p.files[j.file]/(1+r.IntN(p.slowest)) + 1
-	}
-	switch {
-	case j.curl:
+	if j.curl {
 		j.manner = oneOf(r, plain, plain, plain, dies)
-	case j.manner == hurries:
-		j.upload, j.file, j.rate, j.opener = true, 1+r.IntN(4), 0, oneOf(r, "EPSV", "PASV")
-	case j.manner == trusts:
-		j.upload = true
+	}
+	switch j.manner {
+	case hurries:
+		j.upload, j.file = true, j.file%5
+	case departs:
+		j.upload, j.file = true, j.file%7
+	case gathers:
+		j.file %= 6
+	case deflates:
+		if j.upload {
+			j.file %= 5 // ProFTPD inflates less than 50 kB a second
+		}
+	}
+	j.size = p.files[j.file]
+	if r.IntN(2) == 0 {
+		j.rate = j.size/(1+r.IntN(p.slowest)) + 1
 	}
 	return j
 }

@@ -35,6 +35,7 @@ type window struct {
 // An attempt is what has become of a job, or of a login that failed.
 type attempt struct {
 	job                 job
+	name                string // of its upload
 	login               bool
 	since, began, ended time.Time // since is when its control connection began
 	whole               bool      // the client believes so

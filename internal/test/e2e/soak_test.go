@@ -20,11 +20,13 @@ import (
 // A soak is the program under many transfers and faults.
 type soak struct {
 	*site
-	plan   *plan
-	files  []content
-	ftp    *lab.FTPServer
-	relay  *lab.Relay
-	record *record
+	plan     *plan
+	files    []content
+	ftp      *lab.FTPServer // vsftpd
+	deflater *lab.FTPServer // ProFTPD with MODE Z
+	relay    *lab.Relay
+	record   *record
+	journal  *journal
 
 	program *program
 	relayed bool // the program uses the relay
@@ -36,28 +38,31 @@ const drainTimeout = 2 * time.Second
 // relayPort is where the relay listens, on the client's host.
 const relayPort = "2222"
 
-// soakServers are the SSH servers of a soak, which soon notice that a client is
-// gone.
-var soakServers = map[string]func(t testing.TB, h *lab.Host) *lab.SSHServer{
-	"OpenSSH": func(t testing.TB, h *lab.Host) *lab.SSHServer {
+// soakGateways are the SSH servers of a soak. Both give up a client that has not
+// answered for six seconds.
+var soakGateways = []struct {
+	name  string
+	start func(t testing.TB, h *lab.Host) *lab.SSHServer
+}{
+	{"OpenSSH", func(t testing.TB, h *lab.Host) *lab.SSHServer {
 		return lab.SSHD(t, h, lab.SSHDConfig{Extra: []string{"ClientAliveInterval 2", "ClientAliveCountMax 3", "MaxStartups 100"}})
-	},
-	"Dropbear": func(t testing.TB, h *lab.Host) *lab.SSHServer {
+	}},
+	{"Dropbear", func(t testing.TB, h *lab.Host) *lab.SSHServer {
 		return lab.Dropbear(t, h, lab.DropbearConfig{Extra: []string{"-K", "2"}})
-	},
+	}},
 }
 
-func newSoak(t *testing.T, start func(t testing.TB, h *lab.Host) *lab.SSHServer) *soak {
-	lab.Require(t, "curl", "bash", "setpriv", "timeout")
-	p := newPlan(t)
-	l := lab.New(t)
-	s := newSite(t, l, start(t, l.Gateway))
-	k := &soak{site: s, plan: p, record: newRecord(), relayed: true}
+func newSoak(s *site, p *plan) *soak {
+	t := s.t
+	k := &soak{site: s, plan: p, record: newRecord(), journal: &journal{lines: map[string][]logLine{}}, relayed: true}
 	// vsftpd is slow, so that faults meet transfers; its timeouts are shorter than
 	// stuckAfter, so that its processes are gone at the end.
 	k.ftp = lab.VSFTPD(t, s.Gateway, lab.VSFTPDConfig{Port20: true, Extra: []string{
 		"max_per_ip=0", "anon_max_rate=5000000", "accept_timeout=20", "connect_timeout=20", "data_connection_timeout=60",
 	}})
+	k.deflater = lab.ProFTPD(t, s.Gateway, lab.FTPConfig{Port: 2021, Extra: append([]string{
+		"TransferRate RETR,STOR 5000", "TimeoutStalled 60", "TimeoutNoTransfer 60",
+	}, lab.ModeZ...)})
 	k.relay = lab.NewRelay(t, s.Client, "127.0.0.1:"+relayPort, s.Gateway.Addr.String()+":22")
 	r := rand.New(rand.NewPCG(p.seed, 3))
 	for i, size := range p.files {
@@ -66,6 +71,7 @@ func newSoak(t *testing.T, start func(t testing.TB, h *lab.Host) *lab.SSHServer)
 			f.data[j] = byte(r.Uint32())
 		}
 		k.ftp.WriteFile(t, f.name, string(f.data))
+		k.deflater.WriteFile(t, f.name, string(f.data))
 		s.Client.WriteFile(t, lab.Home+"/"+f.name, string(f.data))
 		k.files = append(k.files, f)
 	}
@@ -75,40 +81,48 @@ func newSoak(t *testing.T, start func(t testing.TB, h *lab.Host) *lab.SSHServer)
 // launch starts the program, and waits until it listens.
 func (k *soak) launch() {
 	k.t.Helper()
-	args := []string{"-v", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=3", "--drain-timeout=" + drainTimeout.String()}
+	args := []string{"-v", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3", "-o", "ConnectTimeout=3", "--drain-timeout=" + drainTimeout.String(),
+		"-L", "2121:localhost:21", "-L", deflaterPort + ":localhost:" + deflaterPort}
 	if k.relayed {
 		args = append(args, "-o", "HostName=127.0.0.1", "-p", relayPort, "-o", "HostKeyAlias=gateway")
 	}
 	cmd := k.Client.Command(context.Background(), binary(k.t), append(args, "gateway")...)
 	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
 	k.program = &program{k.Client.Start(k.t, cmd), k.t}
-	k.program.Stdout.Await(k.t, "ftp://127.0.0.1:")
+	k.program.Stdout.Await(k.t, "ftp://127.0.0.1:"+deflaterPort)
+	k.journal.follow(k.program)
 }
 
 func TestSoakMovesFilesWholeUnderFaultsAndLeavesNothingBehind(t *testing.T) {
-	for name, start := range soakServers {
-		t.Run(name, func(t *testing.T) { newSoak(t, start).whole(t) })
+	lab.Require(t, "curl", "bash", "setpriv", "timeout")
+	count, seed := chosen(t)
+	for _, g := range soakGateways {
+		t.Run(g.name, func(t *testing.T) {
+			l := lab.New(t)
+			newSoak(newSite(t, l, g.start(t, l.Gateway)), newPlan(count, seed)).test()
+		})
 	}
 }
 
-// whole runs the soak, and checks what it leaves behind.
-func (k *soak) whole(t *testing.T) {
+func (k *soak) test() {
 	k.launch()
 	k.inEachMode()
 	fresh := k.dump()
 	k.launch()
 	k.inEachMode()
-	descriptors := k.program.Descriptors(t)
+	descriptors := k.program.Descriptors(k.t)
 
 	k.run()
 	if len(k.record.wrongs) == 0 {
 		k.inEachMode()
 		k.checkLeftovers(descriptors)
 		k.checkLog()
+		k.compareLog()
 		k.checkGoroutines(fresh, k.dump())
+		k.checkForwards()
 	}
 	for _, wrong := range append(k.record.wrongs, k.record.unexcused()...) {
-		t.Errorf("SOAK_SEED=%d: %s", k.plan.seed, wrong)
+		k.t.Errorf("SOAK_SEED=%d: %s", k.plan.seed, wrong)
 	}
 }
 
@@ -144,9 +158,14 @@ func (k *soak) inEachMode() {
 		c, err := k.enter()
 		require.NoError(k.t, err)
 		for _, upload := range []bool{true, false} {
-			a := attempt{job: job{opener: opener, upload: upload, file: 3, manner: plain}}
-			k.perform(&a, c, "pub/mode")
+			a := attempt{job: job{opener: opener, upload: upload, file: 3, manner: plain}, name: "mode"}
+			k.perform(&a, c)
 			require.NoError(k.t, a.err, "%v", a.job)
+			if opener == "EPSV" {
+				a.job.manner = deflates
+				k.deflate(&a)
+				require.NoError(k.t, a.err, "%v", a.job)
+			}
 		}
 		assert.NoError(k.t, c.quit())
 	}

@@ -21,14 +21,14 @@ var errAborted = errors.New("aborted by the client")
 
 // A content is what is in a file of the plan.
 type content struct {
-	name string // in the directory pub, and in the client's home directory
+	name string // in the servers' directories, and in the client's home directory
 	data []byte
 }
 
-// perform does a job, whose upload is stored as name. It reports whether the
-// client believes that the file was moved whole, and returns what a download has
-// brought.
-func (c *client) perform(j job, f content, name string) (whole bool, got []byte, err error) {
+// perform does a job. The command moves the file, and upload is what an upload
+// sends. It reports whether the client believes that the file was moved whole, and
+// returns what a download has brought.
+func (c *client) perform(j job, command string, upload []byte) (whole bool, got []byte, err error) {
 	if j.manner == ignores {
 		unused, err := c.open(j.opener)
 		if err != nil {
@@ -36,23 +36,16 @@ func (c *client) perform(j job, f content, name string) (whole bool, got []byte,
 		}
 		defer unused.close()
 	}
-	open := c.open
-	if j.manner == pipes {
-		open = c.openBehindRefusal
-	}
-	port, err := open(j.opener)
+	port, err := c.open(j.opener)
 	if err != nil {
 		return false, nil, err
 	}
 	defer port.close()
-	if j.manner == hurries {
-		err := c.hurry(port, "STOR "+name, f.data, j.early)
-		return err == nil, nil, err
-	}
-	command := "RETR pub/" + f.name
-	if j.upload {
-		command = "STOR " + name
-	}
+	return c.performAt(port, j, command, upload)
+}
+
+// performAt is perform with a data port that is open already.
+func (c *client) performAt(port *dataPort, j job, command string, upload []byte) (whole bool, got []byte, err error) {
 	data, err := c.begin(port, command, j.early)
 	if data != nil {
 		defer data.Close()
@@ -64,22 +57,14 @@ func (c *client) perform(j job, f content, name string) (whole bool, got []byte,
 		// The kernel must not read ahead: unread data stays on its way.
 		_ = data.SetReadBuffer(moverChunk)
 	}
-	m := &mover{client: c, job: j, data: data, size: len(f.data)}
+	m := &mover{client: c, job: j, data: data, size: j.size}
 	if j.upload {
-		err = m.upload(f.data)
+		err = m.upload(upload)
 	} else {
 		got, err = m.download()
 	}
-	switch {
-	case errors.Is(err, errStuck), errors.Is(err, errAborted) && j.manner == hangsUp:
+	if errors.Is(err, errStuck) || errors.Is(err, errAborted) && j.manner == hangsUp {
 		return false, got, err
-	case j.manner == trusts && err == nil:
-		if j.resets {
-			reset(c.conn)
-		} else {
-			_ = c.conn.Close()
-		}
-		return true, nil, nil
 	}
 	r, final := c.next()
 	if final == nil && r.code/100 != 2 {

@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"time"
 
 	"example.org/ftptunnel/internal/test/clients"
@@ -25,11 +27,17 @@ func (k *soak) work(worker int) {
 	}
 	defer hangUp()
 	for n, j := range k.plan.jobs[worker] {
-		name := fmt.Sprintf("upload-%d-%d", worker, n)
-		a := attempt{job: j, since: time.Now(), began: time.Now()}
-		if j.curl {
-			k.curl(&a, name)
-		} else {
+		a := attempt{job: j, name: fmt.Sprintf("upload-%d-%d", worker, n), since: time.Now(), began: time.Now()}
+		switch {
+		case j.curl:
+			k.curl(&a)
+			k.finish(a)
+		case j.manner == deflates:
+			k.deflate(&a)
+			k.finish(a)
+		case j.manner == gathers:
+			k.gather(a)
+		default:
 			if j.relogin {
 				hangUp()
 			}
@@ -39,12 +47,11 @@ func (k *soak) work(worker int) {
 				}
 			}
 			a.since, a.began = c.since, time.Now()
-			k.perform(&a, c, "pub/"+name)
-		}
-		_ = os.Remove(k.ftp.Path(name))
-		k.record.add(a)
-		if c != nil && !k.usable(c, a) {
-			hangUp()
+			k.perform(&a, c)
+			k.finish(a)
+			if !k.usable(c, a) {
+				hangUp()
+			}
 		}
 		if k.record.ended() {
 			return
@@ -52,14 +59,17 @@ func (k *soak) work(worker int) {
 	}
 }
 
-// enter connects to the program and logs in.
-func (k *soak) enter() (*client, error) {
+// enter connects to the program and logs in to vsftpd.
+func (k *soak) enter() (*client, error) { return k.enterAt(address, k.ftp) }
+
+// enterAt connects to the program at an address and logs in to its server.
+func (k *soak) enterAt(address string, ftp *lab.FTPServer) (*client, error) {
 	c, err := connect(k.Client, address)
 	if err != nil {
 		return nil, err
 	}
 	c.patience = stuckAfter
-	if err := c.login("ftp", "x"); err != nil {
+	if err := c.login(ftp.User, cmp.Or(ftp.Password, "x")); err != nil {
 		c.close()
 		return nil, fmt.Errorf("login: %w", err)
 	}
@@ -90,8 +100,6 @@ func (k *soak) login() *client {
 // usable reports whether a session can be used for another transfer.
 func (k *soak) usable(c *client, a attempt) bool {
 	switch {
-	case a.job.curl:
-		return true
 	case a.job.manner == resets && errors.Is(a.err, errAborted), a.job.manner == aborts:
 		err := c.settle()
 		if errors.Is(err, errStuck) {
@@ -99,7 +107,7 @@ func (k *soak) usable(c *client, a attempt) bool {
 		}
 		return err == nil
 	}
-	return a.whole && a.job.manner != leaves && a.job.manner != trusts
+	return a.whole && a.job.manner != leaves && a.job.manner != departs
 }
 
 // settle waits until no reply is outstanding: the number of replies to an aborted
@@ -112,27 +120,61 @@ func (c *client) settle() error {
 	return err
 }
 
+// finish records a. An upload that failed stays for comparison with the log.
+func (k *soak) finish(a attempt) {
+	if a.whole && a.job.upload {
+		_ = os.Remove(k.serverOf(a.job).Path(a.name))
+	}
+	k.record.add(a)
+}
+
+// serverOf returns the FTP server of a job.
+func (k *soak) serverOf(j job) *lab.FTPServer {
+	if j.manner == deflates {
+		return k.deflater
+	}
+	return k.ftp
+}
+
+// command returns the command that does the job of a.
+func (k *soak) command(a attempt) string {
+	dir := k.serverOf(a.job).Dir
+	if a.job.upload {
+		return "STOR " + path.Join(dir, a.name)
+	}
+	return "RETR " + path.Join(dir, k.files[a.job.file].name)
+}
+
 // perform has c do the job of a, and compares what the client believes with the
 // files.
-func (k *soak) perform(a *attempt, c *client, name string) {
-	f := k.files[a.job.file]
+func (k *soak) perform(a *attempt, c *client) {
 	var got []byte
-	a.whole, got, a.err = c.perform(a.job, f, name)
-	if !a.whole {
-		return
-	}
-	switch {
-	case a.job.manner == trusts:
-		k.arrived(a, name)
-	case a.job.upload:
-		k.compareUpload(*a, name)
+	switch content := k.files[a.job.file].data; a.job.manner {
+	case pipelines:
+		a.whole, got, a.err = k.pipeline(*a, c)
+	case hurries:
+		a.whole, a.err = c.hurry(a.job, k.command(*a), content)
+	case departs:
+		a.whole, a.err = k.depart(*a, c)
 	default:
-		k.compare(*a, got)
+		a.whole, got, a.err = c.perform(a.job, k.command(*a), content)
+	}
+	k.verify(*a, got)
+}
+
+// verify checks that a file which the client of a believes whole is whole. Got is
+// what a download has brought.
+func (k *soak) verify(a attempt, got []byte) {
+	switch {
+	case a.whole && a.job.upload:
+		k.compareUpload(a)
+	case a.whole:
+		k.compare(a, got)
 	}
 }
 
-func (k *soak) compareUpload(a attempt, name string) {
-	got, err := os.ReadFile(k.ftp.Root + "/" + name)
+func (k *soak) compareUpload(a attempt) {
+	got, err := os.ReadFile(k.serverOf(a.job).Path(a.name))
 	if err != nil {
 		k.record.wrong("%v: the client believes it whole, but %v", a.job, err)
 		return
@@ -147,11 +189,11 @@ func (k *soak) compare(a attempt, got []byte) {
 }
 
 // curl does the job of a with curl.
-func (k *soak) curl(a *attempt, name string) {
+func (k *soak) curl(a *attempt) {
 	f := k.files[a.job.file]
-	task := clients.Task{Verb: clients.Get, Remote: f.name, Local: name}
+	task := clients.Task{Verb: clients.Get, Remote: f.name, Local: a.name}
 	if a.job.upload {
-		task = clients.Task{Verb: clients.Put, Local: f.name, Remote: name}
+		task = clients.Task{Verb: clients.Put, Local: f.name, Remote: a.name}
 	}
 	i := curl.In(a.job.opener).Invoke(targetAt(address, k.ftp), task)
 	if a.job.rate > 0 {
@@ -174,10 +216,10 @@ func (k *soak) curl(a *attempt, name string) {
 	}
 	a.whole = true
 	if a.job.upload {
-		k.compareUpload(*a, "pub/"+name)
+		k.compareUpload(*a)
 		return
 	}
-	back := k.Client.Path(lab.Home + "/" + name)
+	back := k.Client.Path(lab.Home + "/" + a.name)
 	got, err := os.ReadFile(back)
 	if err != nil && len(f.data) > 0 {
 		a.err = err
