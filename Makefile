@@ -56,7 +56,7 @@ matrix:
 soak:
 	@./internal/test/lab/install
 	LAB=required SOAK=$(SOAK) CGO_ENABLED=1 \
-		go test -race -count=1 -v -timeout 1h -run '^(TestSoak|TestConnectionCut|TestFootprint)' ./internal/test/e2e
+		go test -race -count=1 -v -timeout 2h -run '^(TestSoak|TestConnectionCut|TestFootprint)' ./internal/test/e2e
 
 # A conversation of client and server through a tunnel, all in one process.
 demo:

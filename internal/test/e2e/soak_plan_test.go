@@ -82,7 +82,7 @@ func (m manner) wantsFile() bool {
 // The number of clients at once, and of transfers without SOAK.
 const (
 	soakWorkers = 15
-	soakSlice   = 60
+	soakSlice   = 40
 )
 
 // chosen returns SOAK and SOAK_SEED, if they are in the environment: the number of
@@ -160,6 +160,28 @@ func (p *plan) job(r *rand.Rand) job {
 	return j
 }
 
+// unusual returns jobs of manners that must succeed without a fault, and that
+// programs get wrong.
+func (p *plan) unusual(opener string) (jobs []job) {
+	add := func(j job, file int) {
+		j.opener, j.file, j.size = opener, file, p.files[file]
+		jobs = append(jobs, j)
+	}
+	for i, refused := range refusals {
+		for _, next := range openers {
+			add(job{manner: pipelines, refused: refused, next: next, upload: i%2 == 0, early: next != opener}, 3)
+		}
+	}
+	for _, choice := range []bool{false, true} {
+		add(job{manner: hurries, upload: true, early: choice}, 3)
+		add(job{manner: departs, upload: true, resets: choice}, 5)
+		add(job{manner: departs, upload: true, resets: choice, at: 1}, 5)
+		add(job{manner: gathers, members: 4, upload: choice, resets: choice}, 3)
+	}
+	add(job{manner: deflates}, 3)
+	return jobs
+}
+
 // An injection is one fault, or two together.
 type injection struct {
 	after, lasting time.Duration
@@ -198,6 +220,9 @@ func (d *deck) injection() injection {
 	}
 	if d.r.IntN(d.long) == 0 {
 		i.lasting += 4 * time.Second
+	}
+	if d.r.IntN(4) == 0 {
+		i.after += 3 * d.calm
 	}
 	if other := d.deal(); d.r.IntN(3) == 0 && other != i.faults[0] {
 		i.faults = append(i.faults, other)

@@ -111,6 +111,7 @@ func (k *soak) test() {
 	k.launch()
 	k.inEachMode()
 	descriptors := k.program.Descriptors(k.t)
+	k.withoutFaults()
 
 	k.run()
 	if len(k.record.wrongs) == 0 {
@@ -129,8 +130,8 @@ func (k *soak) test() {
 // run injects faults while the workers do their jobs.
 func (k *soak) run() {
 	var workers sync.WaitGroup
-	for i := range k.plan.jobs {
-		workers.Go(func() { k.work(i) })
+	for i, jobs := range k.plan.jobs {
+		workers.Go(func() { k.work(i, jobs) })
 	}
 	done := make(chan struct{})
 	go func() {
@@ -149,6 +150,16 @@ func (k *soak) run() {
 	} else {
 		<-done
 	}
+}
+
+// withoutFaults does a job of each unusual manner while there is no fault that
+// excuses a failure.
+func (k *soak) withoutFaults() {
+	var workers sync.WaitGroup
+	for i, opener := range openers {
+		workers.Go(func() { k.work(len(k.plan.jobs)+i, k.plan.unusual(opener)) })
+	}
+	workers.Wait()
 }
 
 // inEachMode moves a file in each mode and direction, while there is no fault.

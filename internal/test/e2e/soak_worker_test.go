@@ -16,9 +16,10 @@ import (
 	"example.org/ftptunnel/internal/test/lab"
 )
 
-// work does the jobs of a worker.
-func (k *soak) work(worker int) {
+// work does jobs, one after the other.
+func (k *soak) work(worker int, jobs []job) {
 	var c *client
+	var sound time.Time // no fault that was over by then has broken c
 	hangUp := func() {
 		if c != nil {
 			c.close()
@@ -26,7 +27,7 @@ func (k *soak) work(worker int) {
 		}
 	}
 	defer hangUp()
-	for n, j := range k.plan.jobs[worker] {
+	for n, j := range jobs {
 		a := attempt{job: j, name: fmt.Sprintf("upload-%d-%d", worker, n), since: time.Now(), began: time.Now()}
 		switch {
 		case j.curl:
@@ -45,10 +46,14 @@ func (k *soak) work(worker int) {
 				if c = k.login(); c == nil {
 					return
 				}
+				sound = c.since
 			}
-			a.since, a.began = c.since, time.Now()
+			a.since, a.began = sound, time.Now()
 			k.perform(&a, c)
 			k.finish(a)
+			if a.whole {
+				sound = a.began
+			}
 			if !k.usable(c, a) {
 				hangUp()
 			}
