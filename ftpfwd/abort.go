@@ -27,8 +27,7 @@ type abort struct {
 	data      *dataConn // nil if there was none
 	announced bool      // the server has announced the upload
 	state     abortState
-	takesAll  bool      // the reply whose lines are being read is dropped
-	last      time.Time // when the server's last line came
+	takesAll  bool // the reply whose lines are being read is dropped
 	step      timer
 }
 
@@ -94,7 +93,6 @@ func (a *abort) takes(s *session, l replyLine) bool {
 	if l.code == 421 {
 		return false
 	}
-	a.last = time.Now()
 	if l.first {
 		a.takesAll = !s.pending.replacedWaits() && a.concerns(l.code, s.pending.oldest())
 	}
@@ -158,7 +156,7 @@ func (a *abort) end(s *session) {
 		limit = abortAtMost
 	}
 	due := a.state == awaitsAbort || a.state == inOrder
-	if due && s.pending.awaitsOurAbort() && (time.Since(a.last) < limit || others && s.data.mayDeliver()) {
+	if due && s.pending.awaitsOurAbort() && (time.Since(s.heard) < limit || others && s.data.mayDeliver()) {
 		s.timers.start(&a.step, abortQuiet, func() { a.end(s) })
 		return
 	}

@@ -54,6 +54,20 @@ func (r *rig) commandGone(gone *atomic.Bool, command string) (l net.Listener, at
 	return l, at
 }
 
+// activeGone opens a path on which the server connects and the client's
+// connections have no owner any more, and sends STOR. It returns where the server
+// and the client connect.
+func (r *rig) activeGone(gone *atomic.Bool) (server, client string) {
+	r.t.Helper()
+	r.client.send("EPSV")
+	server = r.acceptActive("PORT")
+	client = r.announced("229")
+	gone.Store(true)
+	r.client.send("STOR x")
+	r.server.expect("STOR x")
+	return server, client
+}
+
 func TestSmallUploadOfUnknownOwnerIsStored(t *testing.T) {
 	for _, commandFirst := range []bool{true, false} {
 		withGone(t, func(r *rig, gone *atomic.Bool) {
@@ -86,12 +100,7 @@ func TestSmallUploadOfUnknownOwnerIsStored(t *testing.T) {
 func TestSmallUploadOfUnknownOwnerIsStoredByServerThatConnects(t *testing.T) {
 	for _, serverFirst := range []bool{true, false} {
 		withGone(t, func(r *rig, gone *atomic.Bool) {
-			r.client.send("EPSV")
-			at := r.acceptActive("PORT")
-			client := r.announced("229")
-			gone.Store(true)
-			r.client.send("STOR x")
-			r.server.expect("STOR x")
+			at, client := r.activeGone(gone)
 			var server net.Conn
 			if serverFirst {
 				server = r.serverDials(at)
@@ -113,12 +122,7 @@ func TestSmallUploadOfUnknownOwnerIsStoredByServerThatConnects(t *testing.T) {
 
 func TestTwoCandidatesAreRefusedThoughServerHasConnected(t *testing.T) {
 	withGone(t, func(r *rig, gone *atomic.Bool) {
-		r.client.send("EPSV")
-		at := r.acceptActive("PORT")
-		client := r.announced("229")
-		gone.Store(true)
-		r.client.send("STOR x")
-		r.server.expect("STOR x")
+		at, client := r.activeGone(gone)
 		server := r.serverDials(at)
 		r.server.send("150 send")
 		r.small(client, "one")

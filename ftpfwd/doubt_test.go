@@ -49,25 +49,29 @@ func (r *rig) refuseBegun(verb, refusal, behind string) {
 	}
 	require.NoError(r.t, server.Close())
 	r.server.send(strings.Split(refusal, "\r\n")...)
-	switch got.verb {
-	case "PASV":
-		r.server.send(reply227(4000))
-	case "EPSV":
-		r.server.send(reply229(4000))
-	default:
-		r.server.send("200 " + got.verb + " done")
-	}
+	accepted := acceptance(got.verb)
+	r.server.send(accepted)
 	r.client.expect(strings.Split(refusal, "\r\n")...)
-	switch got.verb {
-	case "PASV", "EPSV":
-		r.announced(map[string]string{"PASV": "227", "EPSV": "229"}[got.verb])
-	default:
-		r.client.expect("200 " + got.verb + " done")
+	if code := accepted[:3]; code == "200" {
+		r.client.expect(accepted)
+	} else {
+		r.announced(code)
 	}
 	ended := r.endedTransfer()
 	assert.ErrorContains(r.t, ended.Err, refusal[:3])
 	assert.Equal(r.t, Server, ended.Blame)
 	r.exchange("NOOP", "200 in step")
+}
+
+// acceptance returns a server's success to a command.
+func acceptance(verb string) string {
+	switch verb {
+	case "PASV":
+		return reply227(4000)
+	case "EPSV":
+		return reply229(4000)
+	}
+	return "200 " + verb + " done"
 }
 
 // Pure-FTPd refuses a NOOP while a transfer runs, and others answer it behind the

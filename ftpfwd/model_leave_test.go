@@ -57,8 +57,8 @@ func (c *conversation) leave(st *step) {
 }
 
 // leftBehind checks that the server has received an upload which the client had
-// written whole before it left, and the end of the control connection behind it. What the server ends itself, or has no data
-// connection for, is no such upload.
+// written whole before it left, and the end of the control connection behind it.
+// What the server ends itself, or has no data connection for, is no such upload.
 func (m *model) leftBehind(x *exchange, s *serverTransfer) {
 	if !m.sent[x.step.tag] || x.received == nil || !x.accepted || x.step.fault != faultNone {
 		return

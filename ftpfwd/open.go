@@ -113,6 +113,8 @@ func (s *session) hold(ctx context.Context, p *dataPath) {
 	s.holdFor(ctx, p, openAtMost)
 }
 
+// holdFor is hold for a limit. What the server has said meanwhile, to whomever,
+// gives it openAtMost again: it may have been busy.
 func (s *session) holdFor(ctx context.Context, p *dataPath, limit time.Duration) {
 	s.timers.start(&s.openingBy, limit, func() {
 		left := openAtMost - time.Since(s.heard)

@@ -11,9 +11,12 @@ import (
 
 // Replies that may have answered a PASV or EPSV, and the commands behind it.
 
+// finalReplies have no address, and end a command.
+var finalReplies = []string{"200 ok", "226 done", "250 fine", "426 aborted"}
+
 // The client has had its reply, however long it thinks.
 func TestReplyThatIsNoAddressIsTheOnlyOne(t *testing.T) {
-	for _, reply := range []string{"200 ok", "226 done", "250 fine", "426 aborted"} {
+	for _, reply := range finalReplies {
 		t.Run(reply, func(t *testing.T) {
 			withRig(t, func(r *rig) {
 				r.exchange("EPSV", reply)
@@ -27,7 +30,7 @@ func TestReplyThatIsNoAddressIsTheOnlyOne(t *testing.T) {
 }
 
 func TestReplyThatIsNoAddressIsTheOnlyOneForPipeliningClient(t *testing.T) {
-	for _, reply := range []string{"200 ok", "226 done", "250 fine", "426 aborted"} {
+	for _, reply := range finalReplies {
 		t.Run(reply, func(t *testing.T) {
 			withRig(t, func(r *rig) {
 				r.client.send("EPSV", "NOOP")

@@ -13,8 +13,8 @@ import (
 const defaultRSASize = 1024
 
 // The defaults of OpenSSH 10 as far as package ssh implements them, in its order,
-// but for the ciphers.
-// Those of package ssh contain algorithms that no ssh uses unless it is told to.
+// but for the ciphers. Those of package ssh contain algorithms that ssh uses only
+// when asked to.
 var (
 	defaultKexAlgorithms = []string{
 		ssh.KeyExchangeMLKEM768X25519, ssh.KeyExchangeCurve25519,

@@ -20,7 +20,7 @@ type forward struct {
 	port      uint32
 	state     forwardState
 	listener  *listener     // while in use
-	settled   bool          // nobody will connect any more who was told of its last listener
+	settled   bool          // nobody who knows its last listener's address will connect any more
 	since     time.Time     // of resting: when it was last used, or somebody connected
 	cancelled chan struct{} // closed when cancelling is over
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,29 +33,37 @@ type dataPort struct {
 
 // open sends EPSV, PASV, PORT or EPRT. The caller closes the port.
 func (c *client) open(opener string) (*dataPort, error) {
-	p := &dataPort{client: c, accepted: make(chan net.Conn, 1)}
-	if code := map[string]int{"EPSV": 229, "PASV": 227}[opener]; code != 0 {
-		text, err := c.command(code, "%s", opener)
-		if err != nil {
-			return nil, err
-		}
-		p.at, err = c.announced(text)
-		return p, err
-	}
-	var err error
-	if p.listener, err = c.host.Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
+	p, line, code, err := c.prepare(opener)
+	if err != nil {
 		return nil, err
+	}
+	text, err := c.command(code, "%s", line)
+	if err == nil && p.listener == nil {
+		p.at, err = c.announced(text)
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// prepare returns the command line of an opener, and the code of the reply to it.
+// The caller sends it, sets where a passive port is, and closes the port.
+func (c *client) prepare(opener string) (p *dataPort, line string, code int, err error) {
+	p = &dataPort{client: c, accepted: make(chan net.Conn, 1)}
+	if code := map[string]int{"EPSV": 229, "PASV": 227}[opener]; code != 0 {
+		return p, opener, code, nil
+	}
+	if p.listener, err = c.host.Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
+		return nil, "", 0, err
 	}
 	p.acceptor.Go(func() {
 		if data, err := p.listener.Accept(); err == nil {
 			p.accepted <- data
 		}
 	})
-	if _, err = c.command(200, "%s", portCommand(opener, p.listener)); err != nil {
-		p.close()
-		return nil, err
-	}
-	return p, nil
+	return p, portCommand(opener, p.listener), 200, nil
 }
 
 // announced returns the address in the text of a 227, or for a 229 its port at
@@ -76,8 +85,16 @@ func (c *client) announced(text string) (string, error) {
 	return net.JoinHostPort(strings.Join(n[:4], "."), strconv.Itoa(high<<8|low)), err
 }
 
-// connect connects, or waits for the connection that a 150 has announced.
-func (p *dataPort) connect() (*net.TCPConn, error) {
+// connect connects, or waits for the connection that a 150 has announced. The
+// transfer may end before that is accepted.
+func (p *dataPort) connect() (*net.TCPConn, error) { return p.await(2) }
+
+// connectUnread is connect for a client that does not wait for the 150.
+func (p *dataPort) connectUnread() (*net.TCPConn, error) { return p.await(1, 2) }
+
+// await connects, or waits for a connection. Replies of some classes may come
+// before it: 2 is 2yz.
+func (p *dataPort) await(classes ...int) (*net.TCPConn, error) {
 	if p.at != "" {
 		data, err := p.client.host.DialContext(context.Background(), "tcp", p.at)
 		if err != nil {
@@ -85,22 +102,20 @@ func (p *dataPort) connect() (*net.TCPConn, error) {
 		}
 		return p.client.bounded(data)
 	}
-	replies := p.client.replies
+	limit := time.After(p.client.patience)
 	for {
 		select {
 		case data := <-p.accepted:
 			return p.client.bounded(data)
-		case r, ok := <-replies:
+		case r, ok := <-p.client.replies:
 			switch {
 			case !ok:
 				return nil, p.client.err
-			case r.code/100 != 2:
+			case !slices.Contains(classes, r.code/100):
 				return nil, fmt.Errorf("instead of a connection: %v", r)
 			}
-			// A transfer may end before its connection is accepted.
 			p.client.ahead = append(p.client.ahead, r)
-			replies = nil
-		case <-time.After(p.client.patience):
+		case <-limit:
 			return nil, fmt.Errorf("%w: no data connection", errStuck)
 		}
 	}

@@ -174,7 +174,7 @@ func TestTransferThatServerAbortsIsNoSuccess(t *testing.T) {
 	}
 }
 
-// A client that continues where it was broken off needs all that arrived.
+// A client that continues a broken transfer needs all that has arrived.
 func TestClientKeepsWhatArrivedBeforeARefusal(t *testing.T) {
 	lab.Require(t, "curl")
 	s := throughSSHD(t)

@@ -115,7 +115,7 @@ func TestFootprintOfSessionIsSmallAndFreed(t *testing.T) {
 	after := footprintOf(t, p)
 	t.Logf("%-34s%v", fmt.Sprintf("%d have come and gone", c.passing), after)
 	assert.Less(t, after.memory-before.memory, 4<<10, "memory grows with the number of connections")
-	assert.Zero(t, s.forwards())
+	assert.Empty(t, s.forwards())
 }
 
 // idle returns n clients that have logged in, and that wait for anything longer

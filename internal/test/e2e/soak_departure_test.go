@@ -5,7 +5,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -37,30 +36,6 @@ func (c *client) hurry(j job, command string, content []byte) (whole bool, err e
 		_, err = c.expect(2)
 	}
 	return err == nil, err
-}
-
-// connectUnread is connect for a client that does not wait for the 150.
-func (p *dataPort) connectUnread() (*net.TCPConn, error) {
-	if p.at != "" {
-		return p.connect()
-	}
-	limit := time.After(p.client.patience)
-	for {
-		select {
-		case data := <-p.accepted:
-			return p.client.bounded(data)
-		case r, ok := <-p.client.replies:
-			if !ok {
-				return nil, p.client.err
-			}
-			if r.code >= 400 {
-				return nil, fmt.Errorf("instead of a connection: %v", r)
-			}
-			p.client.ahead = append(p.client.ahead, r)
-		case <-limit:
-			return nil, fmt.Errorf("%w: no data connection", errStuck)
-		}
-	}
 }
 
 // depart uploads the file of a to its end and closes or resets the control

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"regexp"
 	"slices"
@@ -56,17 +55,6 @@ func (k *soak) dataPorts() (ports []string) {
 		}
 	}
 	return ports
-}
-
-// forwards returns the addresses at which the gateway listens for the program.
-func (k *soak) forwards() (addresses []string) {
-	for _, l := range k.Gateway.Listeners(k.t) {
-		_, port, _ := net.SplitHostPort(l)
-		if !slices.Contains([]string{"21", "22", deflaterPort}, port) {
-			addresses = append(addresses, l)
-		}
-	}
-	return addresses
 }
 
 // checkForwards checks that no forward outlives the program.

@@ -4,9 +4,7 @@ package e2e
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"net"
 	"strings"
 )
 
@@ -38,9 +36,9 @@ func (k *soak) pipeline(a attempt, c *client) (whole bool, got []byte, err error
 	case forbidden:
 		refused = "STOR " + forbiddenFile
 	case deaf:
-		unheard := a
-		unheard.name += deafFile
-		refused = k.command(unheard)
+		other := a
+		other.name += deafFile
+		refused = k.command(other)
 		opener = cmp.Or(map[string]string{"EPSV": "EPRT", "PASV": "PORT"}[opener], opener)
 	}
 	first, err := c.open(opener)
@@ -121,22 +119,4 @@ func (k *soak) expectOwn(j job, c *client, command string, code int, text string
 		return "", fmt.Errorf("reply %v", r)
 	}
 	return r.text, nil
-}
-
-// prepare returns the command line of an opener, and the code of the reply to it.
-// The caller sends it, sets where a passive port is, and closes the port.
-func (c *client) prepare(opener string) (p *dataPort, line string, code int, err error) {
-	p = &dataPort{client: c, accepted: make(chan net.Conn, 1)}
-	if code := map[string]int{"EPSV": 229, "PASV": 227}[opener]; code != 0 {
-		return p, opener, code, nil
-	}
-	if p.listener, err = c.host.Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
-		return nil, "", 0, err
-	}
-	p.acceptor.Go(func() {
-		if data, err := p.listener.Accept(); err == nil {
-			p.accepted <- data
-		}
-	})
-	return p, portCommand(opener, p.listener), 200, nil
 }

@@ -24,14 +24,14 @@ func TestSecondInterruptStopsProgramAndClosesEverything(t *testing.T) {
 		active := s.login()
 		_, err := active.command(200, "EPRT |1|127.0.0.1|40000|")
 		require.NoError(s.t, err)
-		assert.Positive(s.t, s.forwards())
+		assert.NotEmpty(s.t, s.forwards())
 		require.NoError(s.t, p.Signal(os.Interrupt))
 		p.Stderr.Await(s.t, "stopping")
 		require.NoError(s.t, p.Signal(os.Interrupt))
 		assert.NoError(s.t, p.Wait(), "status 0")
 		assert.Error(s.t, transfer.Wait(), "a part is not the whole file")
 		eventually(s.t, "nothing listens on the client's host and the gateway", func() bool {
-			return len(s.Client.Listeners(s.t))+s.forwards() == 0
+			return len(s.Client.Listeners(s.t))+len(s.forwards()) == 0
 		})
 	})
 }
