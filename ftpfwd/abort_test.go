@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -104,6 +105,19 @@ func TestUploadDataEndsWhenOwnABORIsNotAnswered(t *testing.T) {
 }
 
 // Servers reply once, twice or three times.
+func TestServerThatDoesNotAnswerOwnABORHoldsClientForALimitedTime(t *testing.T) {
+	withRig(t, func(r *rig) {
+		client, _ := r.passive()
+		r.startTransfer("STOR x")
+		began := time.Now()
+		reset(client)
+		synctest.Wait()
+		r.client.send("NOOP")
+		r.server.expect("ABOR", "NOOP")
+		assert.Equal(r.t, abortAnswer+abortAtMost, time.Since(began))
+	})
+}
+
 func TestEveryReplyToOwnABORIsDropped(t *testing.T) {
 	for name, replies := range map[string][]string{
 		"one":   {"426 aborted"},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,22 @@ func TestPORTReplacesPASVWhenServerPortsCannotBeDialled(t *testing.T) {
 		r.client.expect("150 continue")
 		r.finishUpload(client, server)
 	})
+}
+
+func TestDialThatIsNotAnsweredLeavesTimeForOtherMethods(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.clientDials(r.epsv(4000))
+		began := time.Now()
+		r.server.expect("PASV")
+		assert.Equal(r.t, retryDialAtMost, time.Since(began))
+	}, func(r *rig) { r.forwarder.Remote = dialUnanswered{resolving{r.far}} })
+	withRig(t, func(r *rig) {
+		r.clientDials(r.epsv(4000))
+		began := time.Now()
+		r.client.send("RETR x")
+		assert.Contains(r.t, r.client.receive(), "425 ")
+		assert.Equal(r.t, r.forwarder.dialTimeout(), time.Since(began))
+	}, func(r *rig) { r.forwarder.Remote, r.forwarder.ServerMode = dialUnanswered{resolving{r.far}}, Exact })
 }
 
 func TestPASVBehindLongTransferStillHasItsFallbacks(t *testing.T) {

@@ -29,12 +29,13 @@ type cacheKey struct{ route, server string }
 func (c *methodCache) of(key cacheKey) *serverMethods {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if known := c.servers[key]; known != nil {
+		return known
+	}
 	if c.servers == nil || len(c.servers) >= maxCached {
 		c.servers = make(map[cacheKey]*serverMethods)
 	}
-	if c.servers[key] == nil {
-		c.servers[key] = &serverMethods{}
-	}
+	c.servers[key] = &serverMethods{}
 	return c.servers[key]
 }
 

@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -89,4 +90,18 @@ func TestRefusalOfANetworkProtocolIsNotRemembered(t *testing.T) {
 		r.client.send("EPSV")
 		r.server.expect("EPSV")
 	})
+}
+
+func TestMethodsOfTooManyServersAreForgotten(t *testing.T) {
+	var c methodCache
+	key := func(i int) cacheKey { return cacheKey{server: strconv.Itoa(i)} }
+	first := c.of(key(0))
+	for i := range 10 * maxCached {
+		c.of(key(i))
+		if i < maxCached {
+			require.Same(t, first, c.of(key(0)))
+		}
+		require.LessOrEqual(t, len(c.servers), maxCached)
+	}
+	assert.NotSame(t, first, c.of(key(0)))
 }

@@ -49,6 +49,17 @@ func (n listenUnreachable) DialContext(ctx context.Context, network, address str
 	return n.resolving.DialContext(ctx, network, address)
 }
 
+// dialUnanswered is a far network on which only the control connection is answered.
+type dialUnanswered struct{ resolving }
+
+func (n dialUnanswered) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if strings.HasSuffix(address, ":21") {
+		return n.resolving.DialContext(ctx, network, address)
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
 // refusePorts makes dials to ports of the server that begin with prefix fail.
 func (r *rig) refusePorts(prefix string) {
 	r.far.Dialled = func(address string) error {

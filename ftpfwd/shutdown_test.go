@@ -58,6 +58,19 @@ func TestClientReceives421WhenServerIsUnreachable(t *testing.T) {
 	})
 }
 
+func TestClientThatDoesNotCloseAfter421IsDisconnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(r *rig) { r.far.Dialled = func(string) error { return errors.New("connection refused") } })
+		conn := r.clientDials("127.0.0.1:2121")
+		assert.Equal(t, "421 connection refused\r\n", readData(t, conn))
+		advance(farewellAtMost - time.Millisecond)
+		assert.Empty(t, r.events(SessionClosed))
+		advance(2 * time.Millisecond)
+		assert.Len(t, r.events(SessionClosed), 1)
+		r.stop()
+	})
+}
+
 func TestClientReceives421WhenTunnelFailsOrStops(t *testing.T) {
 	for want, end := range map[string]func(*rig){
 		"421 control connection to the FTP server: connection lost": func(r *rig) { r.far.Fail(errLost) },

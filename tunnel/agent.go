@@ -26,15 +26,16 @@ func (c *agentConn) Close() error {
 }
 
 // openAgent connects to the agent at socket and lists its keys. The caller must
-// close the connection; it also closes when ctx is done.
-func openAgent(ctx context.Context, socket string, timeout *handshakeTimeout) (*agentConn, error) {
+// close the connection; it also closes when ctx is done, and if the agent has not
+// listed its keys within limit.
+func openAgent(ctx context.Context, socket string, limit time.Duration, timeout *handshakeTimeout) (*agentConn, error) {
 	conn, err := dialAgent(socket)
 	if err != nil {
 		return nil, err
 	}
 	c := &agentConn{Closer: conn, release: context.AfterFunc(ctx, func() { conn.Close() })}
 	// A named pipe of Windows has no deadlines.
-	timer := time.AfterFunc(agentTimeout, func() { conn.Close() })
+	timer := time.AfterFunc(limit, func() { conn.Close() })
 	defer timer.Stop()
 	client := agent.NewClient(conn)
 	listed, err := client.List()

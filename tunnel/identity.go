@@ -103,7 +103,7 @@ func (a *authenticator) agentKeys() []*identity {
 		return nil
 	}
 	var err error
-	a.agent, err = openAgent(a.ctx, a.hop.IdentityAgent, a.timeout)
+	a.agent, err = openAgent(a.ctx, a.hop.IdentityAgent, agentTimeout, a.timeout)
 	if err != nil {
 		a.warnOnce(AgentWarning, fmt.Errorf("ssh-agent at %s: %w", a.hop.IdentityAgent, err))
 		return nil

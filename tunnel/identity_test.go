@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"example.org/ftptunnel/internal/test/sshtest"
 
@@ -274,6 +275,20 @@ func TestKeyThatCannotSignDoesNotEndTheAttempt(t *testing.T) {
 	cfg.Ask = answers.ask
 	mustOpen(t, cfg)
 	assert.Len(t, answers.questions, 3)
+}
+
+func TestAgentThatDoesNotAnswerIsGivenUp(t *testing.T) {
+	checkLeaks(t)
+	dir, err := os.MkdirTemp("", "agent") // the path of a socket must be short
+	require.NoError(t, err)
+	defer os.RemoveAll(dir)
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	require.NoError(t, err)
+	defer l.Close()
+	assert.Error(t, soon(t, func() error {
+		_, err := openAgent(testContext(t), l.Addr().String(), time.Second/10, nil)
+		return err
+	}))
 }
 
 func TestMissingAgentCausesWarning(t *testing.T) {

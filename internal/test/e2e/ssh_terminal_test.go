@@ -96,6 +96,12 @@ func TestPassphraseIsReadFromTerminal(t *testing.T) {
 
 		term.answer("", "\x03")
 		assert.NoError(s.t, term.cmd.Wait())
+
+		term = s.atTerminal("-vv", "gateway")
+		term.answer("Enter passphrase for key '/root/.ssh/id_ed25519': ", "open sesame\n")
+		term.answer(here, "\x03")
+		assert.NoError(s.t, term.cmd.Wait())
+		assert.NotContains(s.t, term.shown(), "sesame", "nor logged")
 	})
 }
 
@@ -109,6 +115,12 @@ func TestPasswordIsReadFromTerminal(t *testing.T) {
 	term.answer("\r\nroot@gateway's password: ", lab.Password+"\n")
 	term.answer(here, "\x03")
 	assert.NoError(t, term.cmd.Wait())
+
+	term = s.atTerminal("-vv", "gateway")
+	term.answer("root@gateway's password: ", lab.Password+"\n")
+	term.answer(here, "\x03")
+	assert.NoError(t, term.cmd.Wait())
+	assert.NotContains(t, term.shown(), lab.Password)
 
 	term = s.atTerminal("gateway")
 	term.answer("root@gateway's password: ", "\x03")

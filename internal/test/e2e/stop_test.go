@@ -64,6 +64,19 @@ func TestStoppedProgramAbortsTransfersAfterDrainTimeout(t *testing.T) {
 	p.awaitTransfer(attrResult, "failed")
 }
 
+func TestStoppedProgramDoesNotWaitForFrozenGateway(t *testing.T) {
+	lab.Require(t, "curl")
+	s := throughSSHD(t)
+	ftp := s.vsftpd(s.Gateway)
+	p := s.start("--drain-timeout=0s", "-o", "ServerAliveInterval=0", "gateway")
+	transfer := s.slowly(ftp, true)
+	assert.Positive(t, s.ssh.StopSessions())
+	t.Cleanup(func() { s.ssh.ContSessions() })
+	require.NoError(t, p.Signal(syscall.SIGTERM))
+	assert.NoError(t, p.Wait(), "status 0")
+	assert.Error(t, transfer.Wait(), "a part is not the whole file")
+}
+
 // Otherwise a program in the background of a terminal would keep its port, unseen.
 func TestHangupOfTerminalStopsProgram(t *testing.T) {
 	t.Parallel()

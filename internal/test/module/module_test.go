@@ -44,3 +44,23 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 		assert.Contains(t, tests.String(), "\nfunc "+name[1]+"(", "no such test")
 	}
 }
+
+// What a page of limits claims is tested.
+func TestEveryLimitNamesItsTest(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/limits.md")
+	require.NoError(t, err)
+	var columns, rows int // of the table being read; 0 outside one with tests
+	for line := range strings.Lines(string(text)) {
+		switch line = strings.TrimSpace(line); {
+		case !strings.HasPrefix(line, "|"):
+			columns = 0
+		case strings.HasSuffix(line, "| test |"):
+			columns = strings.Count(line, "|")
+		case columns > 0 && !strings.HasPrefix(line, "|---"):
+			rows++
+			assert.Equal(t, columns, strings.Count(line, "|"), line)
+			assert.Regexp(t, "`Test\\w+` \\|$", line)
+		}
+	}
+	assert.Greater(t, rows, 50)
+}

@@ -1,8 +1,10 @@
 package check
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"runtime"
@@ -100,6 +102,29 @@ func TestCheckNeverShowsThePassword(t *testing.T) {
 		assert.Contains(t, c.last().Text, "*** is not your password")
 		assert.NotContains(t, c.last().Text, "secret")
 	}
+}
+
+func TestCheckReadsNoMoreThanABoundedAnswer(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	sent := make(chan int)
+	go func() {
+		n, _ := io.WriteString(there, "220 ready\r\n")
+		_, _ = bufio.NewReader(there).ReadString('\n')
+		for block := []byte(strings.Repeat("211-more of it\r\n", 1000)); ; {
+			more, err := there.Write(block)
+			if n += more; err != nil {
+				sent <- n
+				return
+			}
+		}
+	}()
+	c := &checker{server: "ftp.internal:21", report: &report{}, control: newControl(here)}
+	assert.False(t, c.checkGreeting(t.Context()))
+	assert.Equal(t, failed, c.last().Result)
+	assert.Contains(t, c.last().Text, "has sent 1024 kB and does not end")
+	c.control.close()
+	assert.LessOrEqual(t, <-sent, maxReceived+64<<10)
 }
 
 func TestCheckDoesNotWaitForASilentServer(t *testing.T) {

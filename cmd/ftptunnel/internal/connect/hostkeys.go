@@ -29,7 +29,7 @@ func hostKeys(ask func(question string) (string, error), notice func(text string
 			Warn:                func(text string) { notice("Warning: " + text) },
 		}
 		if len(h.KnownHostsCommand) > 0 {
-			v.Command = knownHostsCommand(h.KnownHostsCommand, notice)
+			v.Command = knownHostsCommand(h.KnownHostsCommand, commandLimit, notice)
 		}
 		if !h.BatchMode {
 			v.Ask = ask

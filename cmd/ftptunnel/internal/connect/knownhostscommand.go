@@ -19,9 +19,9 @@ import (
 const commandLimit = time.Minute
 
 // knownHostsCommand returns a function that runs a hop's KnownHostsCommand,
-// given as in [tunnel.Hop], without a shell. What it writes to its standard error
-// goes to notice.
-func knownHostsCommand(words []string, notice func(text string)) func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
+// given as in [tunnel.Hop], without a shell, for limit at most. What it writes to
+// its standard error goes to notice.
+func knownHostsCommand(words []string, limit time.Duration, notice func(text string)) func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
 	return func(invocation, host string, key ssh.PublicKey) ([]byte, error) {
 		keyType, text, fingerprint := "NONE", "NONE", "NONE"
 		if key != nil {
@@ -36,7 +36,7 @@ func knownHostsCommand(words []string, notice func(text string)) func(invocation
 		for _, word := range words[1:] {
 			arguments = append(arguments, tokens.Replace(word))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		command := exec.CommandContext(ctx, words[0], arguments...)
 		var complaint bytes.Buffer

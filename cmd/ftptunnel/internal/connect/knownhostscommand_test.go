@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,7 +24,7 @@ func TestKnownHostsCommandGetsTheKeyWithoutAShell(t *testing.T) {
 	require.NoError(t, os.WriteFile(config, []byte("KnownHostsCommand /bin/echo %I|%H|%t|%f|%K %%H %n $HOME ;\n"), 0o600))
 	hops, err := sshconfig.Resolve(t.Context(), "alias", sshconfig.Options{ConfigFile: config})
 	require.NoError(t, err)
-	command := knownHostsCommand(hops[0].KnownHostsCommand, func(text string) { t.Error(text) })
+	command := knownHostsCommand(hops[0].KnownHostsCommand, commandLimit, func(text string) { t.Error(text) })
 
 	lines, err := command("ORDER", "h%Hst", nil)
 	require.NoError(t, err)
@@ -39,16 +40,26 @@ func TestKnownHostsCommandGetsTheKeyWithoutAShell(t *testing.T) {
 
 func TestKnownHostsCommandThatFailsLeavesTheKeyUndecided(t *testing.T) {
 	for _, program := range []string{"/bin/false", "/none/such"} {
-		_, err := knownHostsCommand([]string{program}, func(text string) { t.Error(text) })("ORDER", "host", nil)
+		_, err := knownHostsCommand([]string{program}, commandLimit, func(text string) { t.Error(text) })("ORDER", "host", nil)
 		assert.ErrorContains(t, err, program)
 		assert.ErrorIs(t, err, tunnel.ErrUndecided)
 	}
 }
 
+func TestKnownHostsCommandThatDoesNotEndIsKilled(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no /bin/sh")
+	}
+	began := time.Now()
+	_, err := knownHostsCommand([]string{"/bin/sh", "-c", "exec sleep 600"}, time.Second/10, func(text string) { t.Error(text) })("ORDER", "host", nil)
+	assert.ErrorIs(t, err, tunnel.ErrUndecided)
+	assert.Less(t, time.Since(began), time.Minute)
+}
+
 func TestStandardErrorOfKnownHostsCommandIsANotice(t *testing.T) {
 	var notices []string
 	notice := func(text string) { notices = append(notices, text) }
-	lines, err := knownHostsCommand([]string{"/bin/sh", "-c", "echo slow >&2; echo key"}, notice)("ORDER", "host", nil)
+	lines, err := knownHostsCommand([]string{"/bin/sh", "-c", "echo slow >&2; echo key"}, commandLimit, notice)("ORDER", "host", nil)
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no /bin/sh")
 	}
