@@ -240,6 +240,38 @@ func TestReplyThatIsNoAddressToCommandOfOursGoesNoFurther(t *testing.T) {
 	}
 }
 
+func TestPreliminaryReplyToCommandOfOursGoesNoFurther(t *testing.T) {
+	for _, answers := range []bool{true, false} {
+		withRig(t, func(r *rig) {
+			_, hostPort := r.clientListener()
+			_, port := r.serverListener()
+			r.client.send("PORT " + hostPort)
+			r.server.expect("EPSV")
+			r.server.send("120-wait", " a moment", "120 or two")
+			if answers {
+				r.server.send(reply229(port))
+			} else {
+				r.server.expect("PASV")
+				r.server.send(reply227(port))
+			}
+			r.client.expect("200 PORT command successful")
+			r.exchange("NOOP", "200 in step")
+		}, func(r *rig) { r.forwarder.Remote = listenRefused{resolving{r.far}} })
+		withRig(t, func(r *rig) {
+			r.client.send("EPSV")
+			got := r.server.receive()
+			require.Contains(r.t, got, "PORT ")
+			r.server.send("120 wait")
+			if !answers {
+				require.Contains(r.t, r.server.receive(), "EPRT ")
+			}
+			r.server.send("200 at last")
+			r.announced("229")
+			r.exchange("NOOP", "200 in step")
+		}, func(r *rig) { r.forwarder.ServerMode = Active })
+	}
+}
+
 // Whatever became of the commands of ours before it, the server's refusal of a
 // command of the client's is the client's.
 func TestRefusalBehindCommandOfOursThatHadNoAnswerIsTheClients(t *testing.T) {

@@ -119,6 +119,9 @@ func (p pending) oldest() *request {
 // passiveNext reports whether the oldest request is a PASV or EPSV.
 func (p pending) passiveNext() bool { r := p.oldest(); return r != nil && r.kind == verbPassive }
 
+// opensNext reports whether the oldest request opens p.
+func (p pending) opensNext(path *dataPath) bool { r := p.oldest(); return r != nil && r.path == path }
+
 // transferNext reports whether the oldest request is a transfer that the server
 // has not announced.
 func (p pending) transferNext() bool {

@@ -50,8 +50,7 @@ func (s *session) replyLine(ctx context.Context, line []byte) {
 	case s.phase == greeting && s.routing != nil:
 		s.reply = s.routedGreeting(line, l)
 	case l.first && l.preliminary():
-		s.announcement(ctx, line, l)
-		s.reply = relay(line)
+		s.reply = s.announcement(ctx, line, l)
 	case l.first, s.reply.rest == undecided && l.last:
 		s.reply = s.finalReply(ctx, line, l)
 	default:
@@ -139,17 +138,21 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 	return d
 }
 
-// announcement deals with a 1yz reply.
-func (s *session) announcement(ctx context.Context, line []byte, l replyLine) {
+// announcement deals with the first line of a 1yz reply.
+func (s *session) announcement(ctx context.Context, line []byte, l replyLine) disposition {
+	if p := s.opening; p != nil && !p.native() && s.pending.opensNext(p) {
+		return drop() // it is about a command of ours
+	}
 	t := s.pending.begin()
 	if t == nil {
 		s.pending.doubt(l.code, excerpt(line)) // a PASV, perhaps
 		for _, d := range s.data {
 			d.startUp(s) // for a command that is not known to move data
 		}
-		return
+		return relay(line)
 	}
 	s.beginTransfer(ctx, t)
+	return relay(line)
 }
 
 // surplusReply deals with a reply that no command plausibly waits for. It may have
