@@ -96,11 +96,17 @@ func (d *dataConn) detach(t *transfer) {
 }
 
 // carryOn frees d, whose transfer has been confirmed, for the next one: modes
-// other than stream mode do not close it.
+// other than stream mode need not close it.
 func (d *dataConn) carryOn() {
 	d.flow(d.transfer).files--
 	d.transfer, d.carried = nil, true
+	if d.down.ended() {
+		d.close()
+	}
 }
+
+// kept reports whether d waits for its next transfer.
+func (d *dataConn) kept() bool { return d.carried && d.transfer == nil && !d.isClosed() }
 
 // complete reports whether d has a transfer and all of its data has been passed
 // on. The other direction may still be open: a client may connect again before
@@ -140,9 +146,10 @@ func (d *dataConn) close() {
 	if d.isClosed() {
 		return
 	}
+	between := d.kept()
 	d.enter(drained)
 	if d.client != nil {
-		if d.down.ended() || d.carried && d.transfer == nil {
+		if d.down.ended() || between {
 			_ = d.client.Close() // which may not have read all of a file
 		} else {
 			reset(d.client)

@@ -84,6 +84,47 @@ func TestConfirmedFileIsReadBehindNextPath(t *testing.T) {
 	}
 }
 
+// A server may close its data connection behind each file, whatever the mode.
+func TestFileIsAwaitedOnNextConnectionWhenServerHasClosedTheLast(t *testing.T) {
+	for _, closedFirst := range []bool{true, false} {
+		for _, verb := range []string{"RETR", "STOR"} {
+			t.Run(fmt.Sprintf("%s, closed before the reply: %t", verb, closedFirst), func(t *testing.T) {
+				withRig(t, func(r *rig) {
+					r.exchange("MODE B", "200 block it is")
+					l, port := r.serverListener()
+					at := r.epsv(port)
+					client := r.clientDials(at)
+					server := r.accept(l)
+					r.startTransfer(verb + " x")
+					from, to := server, client
+					if verb == "STOR" {
+						from, to = client, server
+					}
+					sendData(r.t, from, to, blockData("a whole file", true))
+					synctest.Wait() // until it is counted
+					if closedFirst {
+						require.NoError(r.t, server.Close())
+						synctest.Wait()
+					}
+					r.finish()
+					if !closedFirst {
+						require.NoError(r.t, server.Close())
+					}
+					assert.Empty(r.t, readData(r.t, client))
+					require.NoError(r.t, client.Close())
+					client = r.clientDials(at)
+					server = r.accept(l)
+					r.startTransfer("RETR y")
+					r.server.send("226 done")
+					r.client.expectNothing()
+					sendData(r.t, server, client, blockData("another", true))
+					r.client.expect("226 done")
+				})
+			})
+		}
+	}
+}
+
 func TestUploadInBlockModeFailsWhenResetWithinFile(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.exchange("MODE B", "200 block it is")

@@ -136,7 +136,7 @@ func (e flowEnded) apply(_ context.Context, s *session) {
 		f.state = flowWhole
 		_ = closeWrite(dst) // fails where the peer has closed both directions already
 	}
-	if d.up.ended() && d.down.ended() {
+	if d.up.ended() && d.down.ended() || d.kept() { // one side does not keep it
 		d.close()
 	}
 	s.finishIfDue()
