@@ -34,8 +34,13 @@ func (c *modelClient) openPath(ctx context.Context, st *step) *clientPath {
 	if c.plan.wrong != "" {
 		c.awaitReplies(st)
 	}
+	c.mu.Lock()
+	c.kept.close()
+	c.mu.Unlock()
 	p.reply = c.queue(st, classOpen, raw+"\r\n").reply
+	c.mu.Lock()
 	c.lastPath = p
+	c.mu.Unlock()
 	if c.plan.wrong != "" {
 		c.awaitReplies(st) // with other commands outstanding, nobody can say whose reply it is
 	}
@@ -97,6 +102,7 @@ func (c *modelClient) closeAll() {
 		_ = p.listener.Close()
 	}
 	c.goroutines.Wait()
+	c.kept.close()
 	for _, p := range c.paths {
 		p.resetArrived()
 	}
@@ -136,26 +142,52 @@ func (c *modelClient) dial(ctx context.Context, p *clientPath) net.Conn {
 	return conn
 }
 
-// transferData moves the data of a transfer.
-func (c *modelClient) transferData(conn net.Conn, m *clientTransfer) {
+// transferData moves the data of a transfer, on a connection of p.
+func (c *modelClient) transferData(conn net.Conn, p *clientPath, m *clientTransfer) {
 	if conn == nil {
 		return
 	}
 	m.connected = true
-	done := make(chan struct{})
+	done, closed := make(chan struct{}), make(chan struct{})
 	go func() { // a refused transfer has no data
-		if code, _ := c.finalReply(m.reply); code == 0 || code >= 400 {
+		defer close(closed)
+		code, _ := c.finalReply(m.reply)
+		if code == 0 || code >= 400 {
 			_ = conn.Close()
 		}
 		<-done
-		_ = conn.Close()
+		if !c.keep(conn, p, m, code) {
+			_ = conn.Close()
+		}
 	}()
-	defer close(done)
 	if m.step.upload {
 		c.upload(conn, m)
 	} else {
 		c.download(conn, m)
 	}
+	close(done)
+	if c.plan.transmission.keeps {
+		<-closed
+	}
+}
+
+// takeKept returns the connection that the transfer before has left, or nil.
+func (c *modelClient) takeKept() net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.take()
+}
+
+// keep reports whether the connection of a transfer is kept for the next one, which
+// opens no path.
+func (c *modelClient) keep(conn net.Conn, p *clientPath, m *clientTransfer, code int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ok := c.plan.transmission.keeps && code/100 == 2 && m.whole && !m.step.hasty && c.lastPath == p && !c.ended
+	if ok {
+		c.kept.keep(conn)
+	}
+	return ok
 }
 
 func (c *modelClient) download(conn net.Conn, m *clientTransfer) {
@@ -164,10 +196,14 @@ func (c *modelClient) download(conn net.Conn, m *clientTransfer) {
 		n, err := conn.Read(buf)
 		m.data = append(m.data, buf[:n]...)
 		if err != nil {
-			m.whole = err == io.EOF
+			m.whole = err == io.EOF && (len(m.data) == len(m.step.content) || !c.plan.transmission.marksEnds())
 			return
 		}
-		if m.step.fault == faultReset && len(m.data) >= m.step.size/2 {
+		if c.plan.transmission.keeps && len(m.data) == len(m.step.content) {
+			m.whole = true
+			return
+		}
+		if m.step.fault == faultReset && len(m.data) >= len(m.step.content)/2 {
 			m.wasReset = true
 			reset(conn)
 			return
@@ -176,11 +212,11 @@ func (c *modelClient) download(conn net.Conn, m *clientTransfer) {
 }
 
 func (c *modelClient) upload(conn net.Conn, m *clientTransfer) {
-	data := payload(m.step.tag, m.step.size)
+	data := m.step.content
 	if m.step.fault == faultReset || m.step.fault == faultAbort {
 		data = data[:len(data)/2]
 	}
-	for chunk := range pieces(data, 1+m.step.size/3) {
+	for chunk := range pieces(data, 1+len(m.step.content)/3) {
 		n, err := conn.Write(chunk)
 		m.data = append(m.data, chunk[:n]...)
 		if err != nil {
@@ -201,12 +237,15 @@ func (c *modelClient) upload(conn net.Conn, m *clientTransfer) {
 	if m.step.hasty {
 		end = net.Conn.Close
 	}
-	ok := end(conn) == nil
+	stays := c.plan.transmission.keeps && !m.step.hasty
+	ok := stays || end(conn) == nil
 	c.mu.Lock()
 	m.whole = ok
 	c.signal()
 	c.mu.Unlock()
-	_, _ = io.Copy(io.Discard, conn)
+	if !stays {
+		_, _ = io.Copy(io.Discard, conn)
+	}
 }
 
 // pieces cuts b into pieces of n bytes.

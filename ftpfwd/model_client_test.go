@@ -29,6 +29,7 @@ type modelClient struct {
 	lastPath   *clientPath // the newest
 	paths      []*clientPath
 	reusable   bool // lastPath may serve another transfer
+	kept       keptConn
 	goroutines sync.WaitGroup
 }
 

@@ -115,6 +115,11 @@ func (c *conversation) run() {
 	go c.server.read()
 	go func() { c.server.serve(c.t.Context()); close(c.stopped) }()
 	client.goroutines.Go(client.readReplies)
+	if mode := c.plan.transmission.mode; mode != modeStream {
+		st := &step{}
+		client.queue(st, classPassed, "MODE "+mode+"\r\n")
+		client.awaitReplies(st)
+	}
 	for _, st := range c.plan.steps {
 		if !c.step(st, own) {
 			break
@@ -181,7 +186,13 @@ func (c *conversation) transfer(st *step, own *clientPath) bool {
 		c.awaitTransfers()
 	}
 	p := client.lastPath
+	var conn net.Conn
+	if !fresh {
+		conn = client.takeKept()
+	}
 	switch {
+	case conn != nil:
+		st.early = false
 	case fresh || (p != nil && !client.reusable):
 		if !fresh {
 			st.method, fresh = "EPSV", true
@@ -199,7 +210,7 @@ func (c *conversation) transfer(st *step, own *clientPath) bool {
 		client.queue(st, classPassed, "REST 100\r\n")
 	}
 	m := &clientTransfer{step: st, ownPath: fresh, alone: alone && st.wait}
-	var conn net.Conn
+	kept := conn != nil
 	early := st.early && p.conns == nil && st.fault != faultAbsent
 	if early {
 		client.awaitReplies(st)
@@ -211,10 +222,10 @@ func (c *conversation) transfer(st *step, own *clientPath) bool {
 	a := client.queue(st, classTransfer, st.line)
 	a.transfer, m.reply = m, a.reply
 	client.goroutines.Go(func() {
-		if !early && st.fault != faultAbsent {
+		if !early && !kept && st.fault != faultAbsent {
 			conn = client.connect(c.t.Context(), p, m)
 		}
-		client.transferData(conn, m)
+		client.transferData(conn, p, m)
 		client.mu.Lock()
 		m.done = true
 		client.signal()

@@ -25,6 +25,7 @@ type plan struct {
 	addressInReply   string          // the address in a 227
 	announcementForm int             // the form of a 227 or 229
 	abortReplies     int
+	transmission     transmission
 	ownerGone        bool // nobody can find the owner of a connection whose client has ended it
 	greeting         string
 }
@@ -44,7 +45,8 @@ type step struct {
 	early   bool // the client connects before it sends the command
 	hasty   bool // the client of an upload closes its data connection when it has written all
 	leave   leave
-	size    int
+	size    int    // of the file
+	content []byte // the bytes that carry it
 	pace    time.Duration
 	fault   fault
 	refusal string // with which the server ends it half way through
@@ -123,6 +125,7 @@ func newPlan(t *testing.T, b []byte) *plan {
 	if head[3]>>5 == 7 {
 		p.wrong = []string{"200 ok", "214 (6,6,6,6)", "299 fine", "230 welcome"}[head[3]&3]
 	}
+	p.transmission = newTransmission(head[3] >> 2)
 	p.announcementForm = int(head[2] & 7)
 	p.abortReplies = int(head[2] >> 3 & 3)
 	p.ownerGone = head[2]>>5 == 7
@@ -131,6 +134,7 @@ func newPlan(t *testing.T, b []byte) *plan {
 		if st.method == "EPSV 1" && p.ipv6 {
 			st.method = "EPSV 2"
 		}
+		st.content = p.transmission.encode(payload(st.tag, st.size))
 		p.steps = append(p.steps, st)
 		b = b[5:]
 	}

@@ -16,6 +16,7 @@ func (v *modelServer) closePath() {
 		_ = v.listener.Close()
 	}
 	v.listener, v.target = nil, ""
+	v.kept.close()
 }
 
 // listen accepts a PASV or EPSV.
@@ -46,6 +47,9 @@ func (v *modelServer) listen(ctx context.Context, got *serverCommand, q quirks, 
 
 // connect opens the server's end of a data connection.
 func (v *modelServer) connect(ctx context.Context) net.Conn {
+	if conn := v.kept.take(); conn != nil {
+		return conn
+	}
 	if v.target != "" {
 		conn, err := v.far.DialContext(ctx, "tcp", v.target)
 		if err != nil {
@@ -73,7 +77,7 @@ func (v *modelServer) transfer(ctx context.Context, got *serverCommand, c comman
 	case st.fault == faultDenied:
 		v.reply(got, q, "550 denied")
 		return
-	case v.listener == nil && v.target == "":
+	case v.listener == nil && v.target == "" && v.kept.conn == nil:
 		v.reply(got, q, "425 use PASV first")
 		return
 	}
@@ -121,7 +125,11 @@ func (v *modelServer) finish(got *serverCommand, st *step, s *serverTransfer, co
 			v.reply(got, q, "426 nothing moves")
 			return
 		case result := <-done:
-			_ = conn.Close()
+			if v.plan.transmission.keeps && s.whole && result[0] == '2' {
+				v.kept.keep(conn)
+			} else {
+				_ = conn.Close()
+			}
 			if quiet := len(got.sent) == 0; quiet {
 				result = strings.Replace(result, "226", "250", 1)
 			}
@@ -164,7 +172,7 @@ func (v *modelServer) finish(got *serverCommand, st *step, s *serverTransfer, co
 // transferData moves the data of a transfer, and returns the final reply. If early
 // is set, it sends that to almost when all but the end of the data has been sent.
 func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, early bool, almost chan string) string {
-	size := st.size
+	size := len(st.content)
 	if st.fault == faultLost || st.fault == faultBroken {
 		size /= 2
 	}
@@ -173,8 +181,9 @@ func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, e
 		for st.fault < faultLost || len(s.data) < size {
 			n, err := conn.Read(buf)
 			s.data = append(s.data, buf[:n]...)
-			if err != nil {
-				s.whole, s.informed = err == io.EOF, v.informed.Load() > s.line
+			all := v.plan.transmission.marksEnds() && st.fault < faultLost && len(s.data) == len(st.content)
+			if err != nil || all {
+				s.whole, s.informed = all || err == io.EOF && !v.plan.transmission.marksEnds(), v.informed.Load() > s.line
 				if s.whole {
 					return "226 stored"
 				}
@@ -182,7 +191,7 @@ func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, e
 			}
 		}
 	} else {
-		for piece := range pieces(payload(st.tag, st.size)[:size], 1+st.size/3) {
+		for piece := range pieces(st.content[:size], 1+len(st.content)/3) {
 			n, err := conn.Write(piece)
 			s.data = append(s.data, piece[:n]...)
 			if err != nil {
@@ -206,6 +215,6 @@ func (v *modelServer) transferData(conn net.Conn, st *step, s *serverTransfer, e
 	if early {
 		time.Sleep(st.pace)
 	}
-	s.whole = closeWrite(conn) == nil
+	s.whole = v.plan.transmission.keeps || closeWrite(conn) == nil
 	return "226 sent"
 }

@@ -28,6 +28,7 @@ type modelServer struct {
 
 	listener net.Listener // of the last PASV or EPSV
 	target   string       // of the last PORT or EPRT
+	kept     keptConn
 
 	received  []*serverCommand
 	transfers map[int]*serverTransfer // by the tag of the step
@@ -75,7 +76,7 @@ func (v *modelServer) read() {
 			v.informed.Store(n)
 		}
 		if s := v.current.Load(); err != nil && s != nil {
-			s.overtaken.Store(!s.conn.Ended())
+			s.overtaken.Store(!s.conn.Ended() && !v.plan.transmission.keeps)
 		}
 		if line != "" {
 			v.lines <- line
@@ -121,9 +122,7 @@ func (v *modelServer) serve(ctx context.Context) {
 
 func (v *modelServer) close() {
 	_ = v.conn.Close()
-	if v.listener != nil {
-		_ = v.listener.Close()
-	}
+	v.closePath()
 	for range v.lines { // until read has returned
 	}
 }
