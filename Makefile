@@ -40,13 +40,13 @@ check:
 	GOOS=windows go vet ./...
 	go tool staticcheck ./...
 
-# All clients with all servers, and docs/compatibility.md about it: an hour on two
-# cores.
+# All clients with all servers, and docs/compatibility.md about it: two hours on two
+# cores with nothing beside it. Last run whole: 21 November 2026, with 14 clients.
 matrix:
 	@./internal/test/lab/install
 	@mkdir -p docs
 	LAB=required MATRIX=all MATRIX_REPORT="$(CURDIR)/docs/compatibility.md" \
-		go test -count=1 -parallel 10 -timeout 2h ./internal/test/matrix
+		go test -count=1 -parallel 10 -timeout 4h ./internal/test/matrix
 
 # Thousands of transfers under faults and a table of them, an SSH connection cut
 # at hundreds of places, thousands of clients: half an hour. SOAK_SEED=N repeats

@@ -171,3 +171,26 @@ func TestServerThatAnswersIsAskedAtOnceOnlyAtTheFirstConnection(t *testing.T) {
 	checkEcho(t, mustDial(t, tun, serve(t, echo)))
 	assert.EqualValues(t, 1, s.Keepalives.Load())
 }
+
+// Package ssh takes such a message for one of a channel, and ends the connection.
+func TestMessageOfNoChannelBehindLoginEndsConnection(t *testing.T) {
+	for kind, message := range map[byte]any{
+		sshtest.UserAuthBanner: struct{ Text, Language string }{"hello", ""},
+		sshtest.ExtInfo: struct {
+			Count       uint32
+			Name, Value string
+		}{1, "server-sig-algs", "ssh-ed25519"},
+	} {
+		checkLeaks(t)
+		w := newRecorder()
+		cfg := insecureConfig(messageHop(startMessages(t, func(c *sshtest.MessageConn) {
+			if c.Login() {
+				_ = c.Write(kind, message)
+				_, _ = c.Read()
+			}
+		})))
+		cfg.Observe = w.observe
+		mustOpen(t, cfg)
+		assert.ErrorContains(t, w.wait(t, Down, 1).Err, "ssh: invalid channel ")
+	}
+}
