@@ -15,7 +15,7 @@ import (
 const (
 	quitAtMost    = time.Second            // that a QUIT waits while an upload does not move
 	leaveAtMost   = 10 * time.Second       // that the upload of a client that is gone may stand still
-	arrivalAtMost = 200 * time.Millisecond // that an upload's connection takes from the listener to the session
+	arrivalAtMost = 200 * time.Millisecond // that an upload's connection takes from the listener, or the dial, to the session
 	partAtMost    = time.Second            // that the data of an upload stays open behind our ABOR
 )
 
@@ -44,10 +44,13 @@ func (s *session) awaitArrival() {
 }
 
 // mayArrive reports whether t is an upload whose client's connection may be on its
-// way.
+// way: from our listener, or from a dial that the client has accepted already.
 func (s *session) mayArrive(t *transfer) bool {
-	return s.arrival == waiting && t.Direction == Upload && t.Err == nil && t.lacksClient() &&
-		t.path != nil && t.path.state != closed && t.path.client.listens()
+	if s.arrival != waiting || t.Direction != Upload || t.Err != nil || !t.lacksClient() {
+		return false
+	}
+	p, d := t.path, t.data
+	return p != nil && p.state != closed && p.client.listens() || d != nil && d.state == dialingOther
 }
 
 // uploads reports whether t is an upload whose client has connected, and that is

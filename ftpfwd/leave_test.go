@@ -151,6 +151,40 @@ func assertOpen(t *testing.T, c io.Reader) {
 }
 
 // The end of the control connection is here before the owner of the data's is known.
+// An active client may have accepted its connection, and sent all, before the dial
+// has returned.
+func TestUploadIsCarriedThoughActiveClientClosesAllAtOnce(t *testing.T) {
+	for name, end := range map[string]func(r *rig){
+		"closes": func(r *rig) { require.NoError(r.t, r.client.conn.Close()) },
+		"resets": func(r *rig) { reset(r.client.conn) },
+		"quits":  func(r *rig) { r.client.send("QUIT"); require.NoError(r.t, r.client.conn.Close()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var permit chan struct{}
+			withRig(t, func(r *rig) {
+				l, at := r.active()
+				r.client.send("STOR x")
+				r.server.expect("STOR x")
+				server := r.serverDials(at)
+				r.server.send("150 here")
+				client := r.accept(l)
+				writeData(r.t, client, "all of it")
+				require.NoError(r.t, client.Close())
+				end(r)
+				synctest.Wait()
+				r.server.expectNothing()
+				assert.False(r.t, r.server.conn.(interface{ Ended() bool }).Ended(), "the control connection's end overtakes the data")
+				close(permit)
+				assert.Equal(r.t, "all of it", readData(r.t, server))
+				require.NoError(r.t, server.Close())
+			}, func(r *rig) {
+				permit = make(chan struct{})
+				r.forwarder.Local = dialReturnsLate{r.near, permit}
+			})
+		})
+	}
+}
+
 func TestUploadIsCarriedThoughClientClosesAllAtOnce(t *testing.T) {
 	for name, end := range map[string]func(net.Conn){"closes": func(c net.Conn) { _ = c.Close() }, "resets": reset} {
 		t.Run(name, func(t *testing.T) {

@@ -49,6 +49,19 @@ func (n listenUnreachable) DialContext(ctx context.Context, network, address str
 	return n.resolving.DialContext(ctx, network, address)
 }
 
+// dialReturnsLate is a near network whose dials return once permit is closed, though
+// the connections are made before.
+type dialReturnsLate struct {
+	Network
+	permit <-chan struct{}
+}
+
+func (n dialReturnsLate) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := n.Network.DialContext(ctx, network, address)
+	<-n.permit
+	return conn, err
+}
+
 // dialUnanswered is a far network on which only the control connection is answered.
 type dialUnanswered struct{ resolving }
 
