@@ -32,7 +32,7 @@ func (t *transfer) mustFinish(l replyLine) bool {
 	arrives := d != nil && t.Direction == Download && !d.isClosed() && !d.down.whole()
 	switch {
 	case !l.positive():
-		return t.begun() && !t.aborted && arrives && d.down.running()
+		return t.begun() && !t.aborted && (arrives && d.down.running() || l.code != 425 && t.connects())
 	case t.Err != nil:
 		return false
 	case d == nil:
@@ -51,6 +51,19 @@ func (t *transfer) awaitsServer() bool {
 	return d == nil || (d.server == nil && d.path.server.listens())
 }
 
+// connects reports whether t is a download for which the server may have connected,
+// though its connection is not here yet or the client is being dialled.
+func (t *transfer) connects() bool {
+	d, p := t.data, t.path
+	switch {
+	case t.Direction != Download || p == nil || p.state == closed:
+		return false
+	case d == nil:
+		return p.server.listens()
+	}
+	return !d.isClosed() && (d.server == nil && p.server.listens() || d.server != nil && d.state == dialingOther)
+}
+
 // finish holds a final reply to t until its data has arrived.
 func (s *session) finish(t *transfer, line []byte, l replyLine) {
 	t.enter(finishing)
@@ -64,8 +77,8 @@ func (s *session) finish(t *transfer, line []byte, l replyLine) {
 func (s *session) watchFinish(t *transfer) {
 	limit := dataAtMost
 	switch {
-	case t.awaitsServer():
-		limit = connectionAtMost
+	case t.awaitsServer(), t.final.line == nil, !t.final.reply.positive() && t.data.carried && t.moved() == 0:
+		limit = connectionAtMost // the client has its reply, or there may be nothing to come
 	case !t.final.reply.positive():
 		limit = refusedAtMost
 	}

@@ -142,6 +142,65 @@ func TestRefusalDoesNotWaitForDataThatStandsStill(t *testing.T) {
 	})
 }
 
+// Through SSH the refusal may overtake the server's connection.
+func TestRefusalOfBegunDownloadWaitsForServersConnection(t *testing.T) {
+	withRig(t, func(r *rig) {
+		l, at := r.active()
+		r.startTransfer("RETR x")
+		r.server.send("451 read error")
+		r.client.expectNothing()
+		server := r.serverDials(at)
+		writeData(r.t, server, "part")
+		require.NoError(r.t, server.Close())
+		assert.Equal(r.t, "part", readData(r.t, r.accept(l)))
+		r.client.expect("451 read error")
+		assert.EqualValues(r.t, 4, r.endedTransfer().Bytes)
+	})
+	for refusal, limit := range map[string]time.Duration{"451 read error": connectionAtMost, "425 cannot connect": 0} {
+		withRig(t, func(r *rig) {
+			r.active()
+			r.startTransfer("RETR x")
+			began := time.Now()
+			r.server.send(refusal)
+			r.client.expect(refusal)
+			assert.Equal(r.t, limit, time.Since(began), refusal)
+		})
+	}
+}
+
+// The client has its reply.
+func TestRepliesBehind200ToDownloadDoNotWaitForData(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.passive()
+		r.exchange("RETR x", "200 odd")
+		r.exchange("NOOP", "200 noop")
+		began := time.Now()
+		r.exchange("PWD", "257 in step")
+		assert.LessOrEqual(r.t, time.Since(began), connectionAtMost)
+		ended := r.endedTransfer()
+		assert.Error(r.t, ended.Err)
+		assert.Equal(r.t, 200, ended.Reply)
+	})
+}
+
+func TestRefusalOnKeptConnectionIsNotHeldLong(t *testing.T) {
+	withRig(t, func(r *rig) {
+		r.exchange("MODE B", "200 block it is")
+		client, server := r.passive()
+		r.startTransfer("RETR x")
+		sendData(r.t, server, client, blockData("file", true))
+		r.finish()
+		r.client.send("RETR y")
+		r.server.expect("RETR y")
+		r.server.send("125 here")
+		r.client.expect("125 here")
+		began := time.Now()
+		r.server.send("451 read error")
+		r.client.expect("451 read error")
+		assert.LessOrEqual(r.t, time.Since(began), connectionAtMost)
+	})
+}
+
 func TestRefusalAfterABORDoesNotWaitForData(t *testing.T) {
 	withRig(t, func(r *rig) {
 		r.passive()

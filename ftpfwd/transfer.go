@@ -235,7 +235,9 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) disposition {
 		if t.data != nil {
 			t.data.close()
 		}
-		code = 426
+		if line != nil {
+			code = 426
+		}
 		d = replace([]byte("426 " + oneLine(failureText(t)) + "\r\n"))
 	case !l.positive():
 		side := Server
