@@ -168,16 +168,21 @@ type dataConns []*dataConn
 
 // mayDeliver reports whether one may still deliver something to the client, other
 // than the rest of what the client knows to have failed.
-func (ds dataConns) mayDeliver() bool {
-	for _, d := range ds {
-		t := d.transfer
-		broken := t != nil && t.Err != nil
-		awaited := d.lacksSide() && (t == nil || !t.over()) // a side that is missing after the reply does not come
-		if !d.isClosed() && !broken && (d.down.running() || awaited) {
-			return true
-		}
-	}
-	return false
+func (ds dataConns) mayDeliver() bool { return slices.ContainsFunc(ds, (*dataConn).mayDeliver) }
+
+// delivers is mayDeliver without connections on which nothing has moved that no
+// command was for.
+func (ds dataConns) delivers() bool {
+	return slices.ContainsFunc(ds, func(d *dataConn) bool {
+		return d.mayDeliver() && !d.kept() && (d.transfer != nil || d.moved() > 0)
+	})
+}
+
+func (d *dataConn) mayDeliver() bool {
+	t := d.transfer
+	broken := t != nil && t.Err != nil
+	awaited := d.lacksSide() && (t == nil || !t.over()) // a side that is missing after the reply does not come
+	return !d.isClosed() && !broken && (d.down.running() || awaited)
 }
 
 // moved returns the bytes that all have moved, in both directions.

@@ -52,10 +52,14 @@ func (s *session) passOnEnds() {
 		s.giveUp(errAbortLost)
 		return
 	}
-	if s.server.ended && s.finishing == nil && !s.data.mayDeliver() && s.client.idle() {
+	delivers := s.data.mayDeliver()
+	if s.draining {
+		delivers = s.data.delivers()
+	}
+	if s.server.ended && s.finishing == nil && !delivers && s.client.idle() {
 		s.endClient()
 	}
-	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.data.mayDeliver() {
+	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !delivers {
 		s.giveUp(errStopping)
 		return
 	}

@@ -3,6 +3,7 @@ package ftpfwd
 import (
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,6 +125,34 @@ func TestDrainingSessionFinishesItsTransfer(t *testing.T) {
 		r.server.send("226 done")
 		r.client.expect("226 done", "421 the tunnel is shutting down")
 	}, func(r *rig) { r.forwarder.DrainTimeout = time.Hour })
+}
+
+func TestDrainingSessionDoesNotWaitForUnusedDataConnection(t *testing.T) {
+	for name, use := range map[string]func(r *rig){
+		"no command": func(*rig) {},
+		"refused":    func(r *rig) { r.exchange("RETR x", "550 no such file") },
+		"refused, and the client closes": func(r *rig) {
+			r.exchange("RETR x", "550 no such file")
+			require.NoError(r.t, r.client.conn.Close())
+			r.server.expectEOF()
+			require.NoError(r.t, r.server.conn.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRig(t, func(r *rig) {
+				r.passive()
+				use(r)
+				synctest.Wait()
+				began := time.Now()
+				r.stop()
+				_, _ = io.Copy(io.Discard, r.client.reader)
+				_ = r.client.conn.Close()
+				synctest.Wait()
+				assert.Len(r.t, r.events(SessionClosed), 1)
+				assert.LessOrEqual(r.t, time.Since(began), farewellAtMost)
+			}, func(r *rig) { r.forwarder.DrainTimeout = time.Hour })
+		})
+	}
 }
 
 func TestServerThatClosesWithoutGoodbyeIsReported(t *testing.T) {
