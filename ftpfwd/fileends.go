@@ -26,6 +26,9 @@ const endOfFile = 64
 type fileEnds interface {
 	// read returns how many files end in b, the next bytes.
 	read(b []byte) (ends int)
+	// within reports whether the bytes so far end within a block or string of
+	// known length: more must follow.
+	within() bool
 	close()
 }
 
@@ -53,6 +56,8 @@ type blockReader struct {
 const blockHeader = 3
 
 func (r *blockReader) close() {}
+
+func (r *blockReader) within() bool { return len(r.header) > 0 }
 
 func (r *blockReader) read(b []byte) (ends int) {
 	for len(b) > 0 {
@@ -85,6 +90,8 @@ type compressedReader struct {
 }
 
 func (r *compressedReader) close() {}
+
+func (r *compressedReader) within() bool { return r.left > 0 || r.escaped }
 
 func (r *compressedReader) read(b []byte) (ends int) {
 	for len(b) > 0 {
@@ -181,3 +188,6 @@ func (r *deflateReader) read(b []byte) (ends int) {
 }
 
 func (r *deflateReader) close() { r.stop() }
+
+// within reports nothing: not every program ends its last stream well.
+func (r *deflateReader) within() bool { return false }

@@ -137,6 +137,24 @@ func TestUploadInBlockModeFailsWhenResetWithinFile(t *testing.T) {
 	})
 }
 
+func TestDownloadThatEndsWithinABlockIsNoSuccess(t *testing.T) {
+	for mode, part := range map[string]string{"B": blockData("a file of two blocks", true)[:12], "C": compressedData("a file")[:3]} {
+		for reply, want := range map[string]string{"226 done": "426 transfer failed", "426 aborted": "426 aborted"} {
+			withRig(t, func(r *rig) {
+				r.exchange("MODE "+mode, "200 ok")
+				client, server := r.passive()
+				r.startTransfer("RETR x")
+				writeData(r.t, server, part)
+				require.NoError(r.t, server.Close())
+				r.server.send(reply)
+				assert.Equal(r.t, part, readData(r.t, client), "what has arrived is the client's")
+				assert.Contains(r.t, r.client.receive(), want)
+				assert.Error(r.t, r.endedTransfer().Err)
+			})
+		}
+	}
+}
+
 func TestFinalReplyWaitsForEndOfFileThatModeMarks(t *testing.T) {
 	for mode, file := range map[string]func(string) string{"C": compressedData, "Z": deflatedData} {
 		t.Run("MODE "+mode, func(t *testing.T) {

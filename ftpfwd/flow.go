@@ -64,6 +64,7 @@ func copyFlow(s *session, end flowEnded, dst io.Writer, src io.Reader, f *flow) 
 			if !errors.Is(err, io.EOF) {
 				end.readErr = err
 			}
+			end.within = ends.within()
 			break
 		}
 	}
@@ -88,6 +89,8 @@ func (e *endsOfFiles) read(mode *string, b []byte) int {
 	}
 	return e.ends.read(b)
 }
+
+func (e *endsOfFiles) within() bool { return e.ends != nil && e.ends.within() }
 
 func (e *endsOfFiles) close() {
 	if e.ends != nil {
@@ -114,7 +117,10 @@ type flowEnded struct {
 	from     Side
 	readErr  error
 	writeErr error
+	within   bool // the data ended where the transfer mode says that more must follow
 }
+
+var errWithin = errors.New("the data ended within a block")
 
 // apply passes on the end of one direction. Each end is passed on separately
 // and at once: servers wait for the one before they confirm, and the other may
@@ -134,6 +140,9 @@ func (e flowEnded) apply(_ context.Context, s *session) {
 		s.dataFailed(d, to, e.writeErr)
 	default:
 		f.state = flowWhole
+		if t := d.transfer; e.within && e.from == Server && t != nil && t.Direction == Download {
+			t.fail(Server, errWithin) // the server may not know of it: SSH carries no reset
+		}
 		_ = closeWrite(dst) // fails where the peer has closed both directions already
 	}
 	if d.up.ended() && d.down.ended() || d.kept() { // one side does not keep it
