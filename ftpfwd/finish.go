@@ -118,6 +118,7 @@ func (s *session) finishIfDue() {
 func (s *session) endFinish() {
 	t := s.finishing
 	s.finishing = nil
+	s.heard = time.Now() // what the server has said meanwhile is not read yet
 	s.timers.stop(&s.finishBy)
 	s.reply = s.conclude(t, t.final.line, t.final.reply)
 	if t.final.line != nil {

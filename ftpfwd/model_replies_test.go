@@ -176,6 +176,9 @@ func (m *model) transferReply(x *exchange) {
 		}
 	}
 	failed := "426 transfer failed"
+	if refused := "425 cannot open the data connection"; m.plan.ownerGone && strings.HasPrefix(m.unexplained, refused) {
+		failed = refused // a connection that an earlier transfer has left
+	}
 	if !m.takes(begin...) && !(m.mayFail(x) && strings.HasPrefix(m.unexplained, failed)) {
 		m.expect(begin...)
 		return
