@@ -14,9 +14,9 @@ RACE = $(shell command -v "$$(go env CC)" >/dev/null && echo -race -gcflags=gola
 ftptunnel:
 	CGO_ENABLED=0 go build -trimpath -o ftptunnel ./cmd/ftptunnel
 
-# All tests that need neither root nor installed servers: a minute and a half
-# on two cores, nothing cached. Tests that compare with ssh or another installed program are skipped
-# where there is none.
+# All tests that need neither root nor installed servers: a minute and a half on
+# two cores, nothing cached. Tests that compare with ssh or another installed
+# program are skipped where there is none.
 quick:
 	@LAB= CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -p 4 ./...
 
