@@ -104,7 +104,6 @@ func TestUploadDataEndsWhenOwnABORIsNotAnswered(t *testing.T) {
 	})
 }
 
-// Servers reply once, twice or three times.
 func TestServerThatDoesNotAnswerOwnABORHoldsClientForALimitedTime(t *testing.T) {
 	withRig(t, func(r *rig) {
 		client, _ := r.passive()
@@ -118,6 +117,7 @@ func TestServerThatDoesNotAnswerOwnABORHoldsClientForALimitedTime(t *testing.T) 
 	})
 }
 
+// Servers reply once, twice or three times.
 func TestEveryReplyToOwnABORIsDropped(t *testing.T) {
 	for name, replies := range map[string][]string{
 		"one":   {"426 aborted"},

@@ -138,6 +138,19 @@ func (d *dataConn) fail() {
 	}
 }
 
+// unused reports whether d moves nothing: no command was for it, or none since its
+// last transfer.
+func (d *dataConn) unused() bool { return d.kept() || d.transfer == nil && d.moved() == 0 }
+
+// mayDeliver reports whether d may still deliver something to the client, other
+// than the rest of what the client knows to have failed.
+func (d *dataConn) mayDeliver() bool {
+	t := d.transfer
+	broken := t != nil && t.Err != nil
+	awaited := d.lacksSide() && (t == nil || !t.over()) // a side that is missing after the reply does not come
+	return !d.isClosed() && !broken && (d.down.running() || awaited)
+}
+
 // close ends d without passing on an end of file to a side that has not ended
 // its data well: the client's connection is reset, but not between files. The
 // server's network may know no reset, so whoever closes d during an upload makes
@@ -166,24 +179,8 @@ func (d *dataConn) close() {
 // dataConns are the data connections of a session.
 type dataConns []*dataConn
 
-// mayDeliver reports whether one may still deliver something to the client, other
-// than the rest of what the client knows to have failed.
+// mayDeliver reports whether one may still deliver something to the client.
 func (ds dataConns) mayDeliver() bool { return slices.ContainsFunc(ds, (*dataConn).mayDeliver) }
-
-// delivers is mayDeliver without connections on which nothing has moved that no
-// command was for.
-func (ds dataConns) delivers() bool {
-	return slices.ContainsFunc(ds, func(d *dataConn) bool {
-		return d.mayDeliver() && !d.kept() && (d.transfer != nil || d.moved() > 0)
-	})
-}
-
-func (d *dataConn) mayDeliver() bool {
-	t := d.transfer
-	broken := t != nil && t.Err != nil
-	awaited := d.lacksSide() && (t == nil || !t.over()) // a side that is missing after the reply does not come
-	return !d.isClosed() && !broken && (d.down.running() || awaited)
-}
 
 // moved returns the bytes that all have moved, in both directions.
 func (ds dataConns) moved() (n int64) {

@@ -79,10 +79,10 @@ func (s *session) unanswered(ctx context.Context, p *dataPath) {
 	s.methodFailed(ctx, p, fmt.Errorf("the server does not answer %v", p.method), false)
 }
 
-// ownNext returns what a PASV or EPSV of ours opens, if the server has to answer
-// that next; else nil.
+// ownNext returns what a command of ours opens, if the server has to answer that
+// next; else nil.
 func (s *session) ownNext() *dataPath {
-	if p := s.pending.passive(); p != nil && s.pending.passiveNext() && s.opening == p && !p.native() {
+	if p := s.opening; p != nil && !p.native() && s.pending.opensNext(p) {
 		return p
 	}
 	return nil

@@ -67,18 +67,23 @@ func TestSuccessBecomes426WhenDataDoesNotMove(t *testing.T) {
 	})
 }
 
+// overtake sends the final reply to a download before the server connects, and
+// checks that the client receives it behind the data.
+func (r *rig) overtake(command, reply string) {
+	r.t.Helper()
+	l, at := r.active()
+	r.startTransfer(command)
+	r.server.send(reply)
+	r.client.expectNothing()
+	server := r.serverDials(at)
+	writeData(r.t, server, "data")
+	require.NoError(r.t, server.Close())
+	assert.Equal(r.t, "data", readData(r.t, r.accept(l)))
+	r.client.expect(reply)
+}
+
 func TestFinalReplyWaitsForServersConnection(t *testing.T) {
-	withRig(t, func(r *rig) {
-		l, at := r.active()
-		r.startTransfer("LIST")
-		r.server.send("226 done")
-		r.client.expectNothing()
-		server := r.serverDials(at)
-		writeData(r.t, server, "data")
-		require.NoError(r.t, server.Close())
-		assert.Equal(r.t, "data", readData(r.t, r.accept(l)))
-		r.client.expect("226 done")
-	})
+	withRig(t, func(r *rig) { r.overtake("LIST", "226 done") })
 }
 
 // As when the gateway could not forward the connection.
@@ -145,15 +150,7 @@ func TestRefusalDoesNotWaitForDataThatStandsStill(t *testing.T) {
 // Through SSH the refusal may overtake the server's connection.
 func TestRefusalOfBegunDownloadWaitsForServersConnection(t *testing.T) {
 	withRig(t, func(r *rig) {
-		l, at := r.active()
-		r.startTransfer("RETR x")
-		r.server.send("451 read error")
-		r.client.expectNothing()
-		server := r.serverDials(at)
-		writeData(r.t, server, "part")
-		require.NoError(r.t, server.Close())
-		assert.Equal(r.t, "part", readData(r.t, r.accept(l)))
-		r.client.expect("451 read error")
+		r.overtake("RETR x", "451 read error")
 		assert.EqualValues(r.t, 4, r.endedTransfer().Bytes)
 	})
 	for refusal, limit := range map[string]time.Duration{"451 read error": connectionAtMost, "425 cannot connect": 0} {

@@ -150,7 +150,6 @@ func assertOpen(t *testing.T, c io.Reader) {
 	assert.False(t, c.(interface{ Ended() bool }).Ended(), "the connection has ended")
 }
 
-// The end of the control connection is here before the owner of the data's is known.
 // An active client may have accepted its connection, and sent all, before the dial
 // has returned.
 func TestUploadIsCarriedThoughActiveClientClosesAllAtOnce(t *testing.T) {
@@ -185,6 +184,7 @@ func TestUploadIsCarriedThoughActiveClientClosesAllAtOnce(t *testing.T) {
 	}
 }
 
+// The end of the control connection is here before the owner of the data's is known.
 func TestUploadIsCarriedThoughClientClosesAllAtOnce(t *testing.T) {
 	for name, end := range map[string]func(net.Conn){"closes": func(c net.Conn) { _ = c.Close() }, "resets": reset} {
 		t.Run(name, func(t *testing.T) {

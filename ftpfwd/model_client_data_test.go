@@ -36,11 +36,9 @@ func (c *modelClient) openPath(ctx context.Context, st *step) *clientPath {
 	}
 	c.mu.Lock()
 	c.kept.close()
-	c.mu.Unlock()
-	p.reply = c.queue(st, classOpen, raw+"\r\n").reply
-	c.mu.Lock()
 	c.lastPath = p
 	c.mu.Unlock()
+	p.reply = c.queue(st, classOpen, raw+"\r\n").reply
 	if c.plan.wrong != "" {
 		c.awaitReplies(st) // with other commands outstanding, nobody can say whose reply it is
 	}
@@ -185,7 +183,7 @@ func (c *modelClient) keep(conn net.Conn, p *clientPath, m *clientTransfer, code
 	defer c.mu.Unlock()
 	ok := c.plan.transmission.keeps && code/100 == 2 && m.whole && !m.step.hasty && c.lastPath == p && !c.ended
 	if ok {
-		c.kept.keep(conn)
+		c.kept.conn = conn
 	}
 	return ok
 }

@@ -46,10 +46,7 @@ func (tm transmission) encode(file []byte) []byte {
 }
 
 // A keptConn is a data connection that is kept for the next transfer.
-type keptConn struct{ conn net.Conn }
-
-// keep keeps a connection.
-func (k *keptConn) keep(conn net.Conn) { k.conn = conn }
+type keptConn struct{ conn net.Conn } // nil if there is none
 
 // take returns the connection that was kept, or nil.
 func (k *keptConn) take() net.Conn {

@@ -126,7 +126,7 @@ func (v *modelServer) finish(got *serverCommand, st *step, s *serverTransfer, co
 			return
 		case result := <-done:
 			if v.plan.transmission.keeps && s.whole && result[0] == '2' {
-				v.kept.keep(conn)
+				v.kept.conn = conn
 			} else {
 				_ = conn.Close()
 			}

@@ -119,7 +119,7 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 	s.settleBefore(before)
 	switch {
 	case r == nil:
-		if own := s.ownNext(); own != nil {
+		if own := s.ownNext(); own != nil && s.pending.passiveNext() {
 			return s.misanswered(ctx, own, line)
 		}
 		s.surplusReply(ctx, line, l)
@@ -140,18 +140,17 @@ func (s *session) finalReply(ctx context.Context, line []byte, l replyLine) disp
 
 // announcement deals with the first line of a 1yz reply.
 func (s *session) announcement(ctx context.Context, line []byte, l replyLine) disposition {
-	if p := s.opening; p != nil && !p.native() && s.pending.opensNext(p) {
-		return drop() // it is about a command of ours
+	if s.ownNext() != nil {
+		return drop() // the client has sent another command
 	}
-	t := s.pending.begin()
-	if t == nil {
-		s.pending.doubt(l.code, excerpt(line)) // a PASV, perhaps
-		for _, d := range s.data {
-			d.startUp(s) // for a command that is not known to move data
-		}
+	if t := s.pending.begin(); t != nil {
+		s.beginTransfer(ctx, t)
 		return relay(line)
 	}
-	s.beginTransfer(ctx, t)
+	s.pending.doubt(l.code, excerpt(line)) // a PASV, perhaps
+	for _, d := range s.data {
+		d.startUp(s) // for a command that is not known to move data
+	}
 	return relay(line)
 }
 

@@ -2,6 +2,7 @@ package ftpfwd
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -52,20 +53,25 @@ func (s *session) passOnEnds() {
 		s.giveUp(errAbortLost)
 		return
 	}
-	delivers := s.data.mayDeliver()
-	if s.draining {
-		delivers = s.data.delivers()
-	}
-	if s.server.ended && s.finishing == nil && !delivers && s.client.idle() {
+	if s.server.ended && s.finishing == nil && !s.delivers() && s.client.idle() {
 		s.endClient()
 	}
-	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !delivers {
+	if s.draining && !s.client.ended && !s.server.ended && len(s.transfers) == 0 && !s.delivers() {
 		s.giveUp(errStopping)
 		return
 	}
 	if s.phase != done && (s.client.ended || s.server.ended) {
 		s.linger(lingerAtMost)
 	}
+}
+
+// delivers reports whether the end of the session waits for data. A session that
+// drains does not wait for what no command was for.
+func (s *session) delivers() bool {
+	if s.draining {
+		return slices.ContainsFunc(s.data, func(d *dataConn) bool { return d.mayDeliver() && !d.unused() })
+	}
+	return s.data.mayDeliver()
 }
 
 // endClient passes the server's end on to the client, and ends the session once

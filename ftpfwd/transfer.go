@@ -235,7 +235,7 @@ func (s *session) conclude(t *transfer, line []byte, l replyLine) disposition {
 		if t.data != nil {
 			t.data.close()
 		}
-		if line != nil {
+		if line != nil { // otherwise the client has had the server's
 			code = 426
 		}
 		d = replace([]byte("426 " + oneLine(failureText(t)) + "\r\n"))

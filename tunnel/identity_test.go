@@ -176,6 +176,17 @@ func TestRSAKeysSignWithSHA512(t *testing.T) {
 	mustOpen(t, insecureConfig(h))
 }
 
+// listenAsAgent listens at a socket. The caller closes the listener.
+func listenAsAgent(t *testing.T) net.Listener {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "agent") // the path of a socket must be short
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	require.NoError(t, err)
+	return l
+}
+
 // serveAgent serves keys at a socket. Served counts its connections.
 func serveAgent(t *testing.T, keys ...agent.AddedKey) (socket string, served *sync.WaitGroup) {
 	t.Helper()
@@ -183,11 +194,7 @@ func serveAgent(t *testing.T, keys ...agent.AddedKey) (socket string, served *sy
 	for _, k := range keys {
 		require.NoError(t, ring.Add(k))
 	}
-	dir, err := os.MkdirTemp("", "agent") // the path of a socket must be short
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := net.Listen("unix", filepath.Join(dir, "s"))
-	require.NoError(t, err)
+	l := listenAsAgent(t)
 	served = new(sync.WaitGroup)
 	served.Go(func() {
 		for {
@@ -279,11 +286,7 @@ func TestKeyThatCannotSignDoesNotEndTheAttempt(t *testing.T) {
 
 func TestAgentThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	checkLeaks(t)
-	dir, err := os.MkdirTemp("", "agent") // the path of a socket must be short
-	require.NoError(t, err)
-	defer os.RemoveAll(dir)
-	l, err := net.Listen("unix", filepath.Join(dir, "s"))
-	require.NoError(t, err)
+	l := listenAsAgent(t)
 	defer l.Close()
 	assert.Error(t, soon(t, func() error {
 		_, err := openAgent(testContext(t), l.Addr().String(), time.Second/10, nil)

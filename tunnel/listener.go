@@ -83,8 +83,8 @@ func (l *listener) Close() error {
 	return nil
 }
 
-// Settle notes that everybody who was told of l's address, and would connect, has
-// done so: a server that does not cancel forwards may lend the port to another
+// Settle notes that everybody who knows l's address, and would connect, has done
+// so: a server that does not cancel forwards may lend the port to another
 // listener soon after Close.
 func (l *listener) Settle() {
 	l.link.router.mu.Lock()

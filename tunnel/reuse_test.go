@@ -83,7 +83,7 @@ func TestForwardIsUsedAgainOnlyAfterItHasRested(t *testing.T) {
 	checkForward(t, mustListen(t, tun, address), address)
 }
 
-// Whoever was told of a settled listener has connected.
+// Everybody who knows a settled listener, and would connect, has done so.
 func TestSettledForwardIsUsedAgainEarlyWhereNoOtherIsFree(t *testing.T) {
 	tun, s, _ := newKeeper(t, &sshtest.Server{})
 	var settled []string

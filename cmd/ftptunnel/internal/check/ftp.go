@@ -19,10 +19,9 @@ import (
 
 // A control is a control connection.
 type control struct {
-	conn  net.Conn
-	text  *textproto.Conn
-	input *io.LimitedReader // of text
-	err   error             // why it cannot be used any more
+	conn net.Conn
+	text *textproto.Conn
+	err  error // why it cannot be used any more
 }
 
 // maxReceived bounds what a server may send on one control connection.
@@ -35,8 +34,7 @@ func newControl(conn net.Conn) *control {
 		io.Reader
 		io.WriteCloser
 	}
-	input := &io.LimitedReader{R: conn, N: maxReceived}
-	return &control{conn: conn, input: input, text: textproto.NewConn(limited{input, conn})}
+	return &control{conn: conn, text: textproto.NewConn(limited{&greeting.Bounded{From: conn, Left: maxReceived, Err: errTooLong}, conn})}
 }
 
 // close ends the session. The server has a place for the next client after that.
@@ -79,9 +77,6 @@ func (f *control) receive(ctx context.Context) (r reply, err error) {
 	r.code, r.text, err = f.text.ReadResponse(0)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the FTP server closed the connection")
-		if f.input.N == 0 {
-			err = errTooLong
-		}
 	}
 	if err == nil && r.code == 421 {
 		f.err = errors.New(r.String()) // the server closes the connection

@@ -12,17 +12,18 @@ const (
 
 var errTooLong = fmt.Errorf("it sent %d kB without a greeting", maxReceived>>10)
 
-// A bounded reader returns errTooLong instead of what is beyond its limit.
-type bounded struct {
-	from io.Reader
-	left int
+// A Bounded reader returns Err instead of what is beyond its limit.
+type Bounded struct {
+	From io.Reader
+	Left int // bytes that it still returns
+	Err  error
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left == 0 {
-		return 0, errTooLong
+func (b *Bounded) Read(p []byte) (int, error) {
+	if b.Left == 0 {
+		return 0, b.Err
 	}
-	n, err := b.from.Read(p[:min(len(p), b.left)])
-	b.left -= n
+	n, err := b.From.Read(p[:min(len(p), b.Left)])
+	b.Left -= n
 	return n, err
 }

@@ -29,7 +29,7 @@ func (c *Conn) recorder() io.ReadWriteCloser {
 		io.Reader
 		io.WriteCloser
 	}
-	return recorded{&bounded{io.TeeReader(c.Conn, &c.first), maxReceived}, c.Conn}
+	return recorded{&Bounded{io.TeeReader(c.Conn, &c.first), maxReceived, errTooLong}, c.Conn}
 }
 
 // Read returns the greeting, then what the server sends.
