@@ -186,7 +186,11 @@ func TestMessageOfNoChannelBehindLoginEndsConnection(t *testing.T) {
 		cfg := insecureConfig(messageHop(startMessages(t, func(c *sshtest.MessageConn) {
 			if c.Login() {
 				_ = c.Write(kind, message)
-				_, _ = c.Read()
+				for { // it must not be the server that ends the connection
+					if _, err := c.Read(); err != nil {
+						return
+					}
+				}
 			}
 		})))
 		cfg.Observe = w.observe
