@@ -55,13 +55,28 @@ func ask(t *testing.T) *asked {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	a := &asked{t: t, tty: tty, slave: slave}
 	require.True(t, a.echoes(), "before the question")
+	a.watch()
 	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		if pid := a.foreground(); pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	a.expect("Password: ")
+	a.hides()
+	return a
+}
+
+// watch reads what the terminal shows, and closes it at the end of the test.
+func (a *asked) watch() {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		buf := make([]byte, 1024)
 		for {
-			n, err := tty.Read(buf)
+			n, err := a.tty.Read(buf)
 			a.mu.Lock()
 			a.shown += string(buf[:n])
 			a.mu.Unlock()
@@ -70,19 +85,11 @@ func ask(t *testing.T) *asked {
 			}
 		}
 	}()
-	t.Cleanup(func() {
-		if pid := a.foreground(); pid > 1 {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = slave.Close()
-		_ = tty.Close()
+	a.t.Cleanup(func() {
+		_ = a.slave.Close()
+		_ = a.tty.Close()
 		<-read
 	})
-	a.expect("Password: ")
-	a.hides()
-	return a
 }
 
 // expect waits until the terminal shows text.
@@ -141,6 +148,23 @@ func TestTerminalEchoesAgainAfterAnySignal(t *testing.T) {
 			a.expect("status ")
 			assert.True(t, a.echoes())
 		})
+	}
+}
+
+// What reads the answer may begin after the question was given up.
+func TestTerminalEchoesAfterQuestionThatWasGivenUpAtOnce(t *testing.T) {
+	tty, slave, err := pty.Open()
+	require.NoError(t, err)
+	a := &asked{t: t, tty: tty, slave: slave}
+	a.watch()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 50 {
+		_, err := (&terminal{slave, slave}).ask(ctx, "Password: ", false)
+		require.ErrorIs(t, err, context.Canceled)
+		line := fmt.Sprintf("line %d.", i)
+		a.types(line + "\n")
+		a.expect(line)
 	}
 }
 

@@ -58,15 +58,18 @@ func (t *terminal) ask(ctx context.Context, question string, echo bool) (string,
 	}
 	answers := make(chan answer, 1)
 	// A read from a terminal cannot be cancelled: after ctx is done this
-	// goroutine waits for a line or for the end of the process.
+	// goroutine waits for a line or for the end of the process. So it may begin
+	// when the terminal is restored, and must leave its state alone.
 	go func() {
-		text, err := t.read(echo)
-		_ = term.Restore(int(t.in.Fd()), before)
+		text, err := t.read()
 		answers <- answer{text, err}
 	}()
 	for {
 		select {
 		case a := <-answers:
+			if !echo { // nor does the terminal show the end of the line
+				_, _ = io.WriteString(t.out, "\n")
+			}
 			return a.text, a.err
 		case s := <-signals:
 			t.pause(s, signals, before)
@@ -91,22 +94,14 @@ func (t *terminal) pause(s os.Signal, signals chan<- os.Signal, before *term.Sta
 	}
 }
 
-func (t *terminal) read(echo bool) (string, error) {
-	if !echo {
-		b, err := term.ReadPassword(int(t.in.Fd()))
-		_, _ = io.WriteString(t.out, "\n")
-		return string(b), noAnswer(err)
-	}
+// read returns the next line that is typed.
+func (t *terminal) read() (string, error) {
 	line, err := bufio.NewReader(t.in).ReadString('\n')
-	if line != "" {
+	switch {
+	case line != "":
 		err = nil
+	case errors.Is(err, io.EOF):
+		err = errNoAnswer
 	}
-	return strings.TrimRight(line, "\r\n"), noAnswer(err)
-}
-
-func noAnswer(err error) error {
-	if errors.Is(err, io.EOF) {
-		return errNoAnswer
-	}
-	return err
+	return strings.TrimRight(line, "\r\n"), err
 }
