@@ -76,7 +76,9 @@ func (p *program) command() *cobra.Command {
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(p.versionCommand(), completionCommand())
 	for _, c := range append(commands, root) {
-		p.flags(c.Flags())
+		p.in.TunnelFlags(c.Flags())
+		p.in.LogFlags(c.Flags())
+		noCommandFlag(c.Flags())
 		c.Flags().SortFlags = false
 		c.SetFlagErrorFunc(flagError)
 	}

@@ -16,7 +16,7 @@ type Forward struct {
 
 // parseServer parses ftp-host[:port].
 func parseServer(s string) (string, error) {
-	wrong := &Error{fmt.Sprintf("not the address of an FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port"}
+	wrong := reject("server", fmt.Sprintf("not the address of an FTP server: %q", s), "ftp-host, ftp-host:port or [IPv6 address]:port")
 	alone := s
 	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 		alone = s[1 : len(s)-1]
@@ -34,19 +34,31 @@ func parseServer(s string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// parseForward parses [bind:]port:ftp-host:ftp-port as ssh -L does.
-func parseForward(s string) (Forward, error) {
-	wrong := &Error{"cannot parse -L " + s, "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21"}
+// parseForward parses [bind:]port:ftp-host:ftp-port as ssh -L does, or [bind:]port,
+// which leads to server.
+func parseForward(s, server string) (Forward, error) {
+	wrong := reject("listen", "cannot parse -L "+s, "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21")
 	parts, ok := splitColons(s)
-	if !ok || len(parts) < 3 || len(parts) > 4 {
+	if !ok || len(parts) > 4 {
 		return Forward{}, wrong
 	}
-	n := len(parts) - 2 // the parts before name the address to listen on
-	listen, ok := listenAt(parts[:n])
-	if !ok || !isHost(parts[n]) || !isPort(parts[n+1], 1) {
+	if n := len(parts) - 2; n > 0 { // the parts before name the address to listen on
+		if !isHost(parts[n]) || !isPort(parts[n+1], 1) {
+			return Forward{}, wrong
+		}
+		parts, server = parts[:n], net.JoinHostPort(parts[n], parts[n+1])
+	}
+	listen, ok := listenAt(parts)
+	if !ok {
 		return Forward{}, wrong
 	}
-	return Forward{listen, net.JoinHostPort(parts[n], parts[n+1])}, nil
+	return Forward{listen, server}, nil
+}
+
+// leavesServer reports whether an argument of -L is a bind address and a port only.
+func leavesServer(s string) bool {
+	parts, ok := splitColons(s)
+	return ok && len(parts) <= 2
 }
 
 // parseDynamic parses [bind:]port as ssh -D does.
@@ -57,7 +69,7 @@ func parseDynamic(s string) (Forward, error) {
 			return Forward{Listen: listen}, nil
 		}
 	}
-	return Forward{}, &Error{"cannot parse -D " + s, "-D [bind:]port, such as -D 2121"}
+	return Forward{}, reject("dynamic", "cannot parse -D "+s, "-D [bind:]port, such as -D 2121")
 }
 
 // listenAt joins [bind, ]port to an address to listen on.

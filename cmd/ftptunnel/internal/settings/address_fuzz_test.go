@@ -10,7 +10,7 @@ import (
 
 // What parses is an address to dial or to listen on, and parses again.
 func FuzzForward(f *testing.F) {
-	for _, s := range []string{"2121:ftp:21", "[::1]:2121:[fd00::1]:21", "*:0:h:1", ":1:h:2", "localhost:1:2:3", "[", "1:[]:2", "::::"} {
+	for _, s := range []string{"2121:ftp:21", "[::1]:2121:[fd00::1]:21", "*:0:h:1", "2121", "[::1]:0", ":1:h:2", "localhost:1:2:3", "[", "1:[]:2", "::::"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -23,7 +23,7 @@ func FuzzForward(f *testing.F) {
 			_, _, err := net.SplitHostPort(d.Listen)
 			assert.NoError(t, err)
 		}
-		fwd, err := parseForward(s)
+		fwd, err := parseForward(s, "localhost:21")
 		if err != nil {
 			return
 		}

@@ -33,15 +33,20 @@ func (in Input) ftp() (FTP, error) {
 	switch f.ServerMode {
 	case ftpfwd.Auto, ftpfwd.Passive, ftpfwd.Active, ftpfwd.Exact:
 	default:
-		return f, &Error{fmt.Sprintf("unknown server mode %q", in.ServerMode), "--server-mode=auto, passive, active or client"}
+		return f, reject("server-mode", fmt.Sprintf("unknown server mode %q", in.ServerMode), "--server-mode=auto, passive, active or client")
 	}
-	if in.MaxClients < 1 || in.DrainTimeout < 0 || in.DataTimeout <= 0 {
-		return f, &Error{"--max-clients, --drain-timeout and --data-timeout must be positive", "such as --max-clients=10 --drain-timeout=1m --data-timeout=5m"}
+	switch {
+	case in.MaxClients < 1:
+		return f, reject("max-clients", "--max-clients must be positive", "such as --max-clients=10")
+	case in.DrainTimeout < 0:
+		return f, reject("drain-timeout", "--drain-timeout must not be negative", "such as --drain-timeout=1m")
+	case in.DataTimeout <= 0:
+		return f, reject("data-timeout", "--data-timeout must be positive", "such as --data-timeout=5m")
 	}
 	for _, t := range in.Targets {
 		target, err := ftpfwd.ParseTarget(t)
 		if err != nil {
-			return f, &Error{"--allow-target: " + wording.Of(err), "such as ftp.internal, *.internal:21, 10.0.0.0/8 or [fd00::/8]:21"}
+			return f, reject("allow-target", "--allow-target: "+wording.Of(err), "such as ftp.internal, *.internal:21, 10.0.0.0/8 or [fd00::/8]:21")
 		}
 		f.Targets = append(f.Targets, target)
 	}
@@ -53,7 +58,7 @@ func (in Input) ftp() (FTP, error) {
 		return f, err
 	}
 	if f.Users, err = owner.IDs(in.Users); err != nil && len(in.Users) > 0 {
-		err = &Error{"--allow-user: " + wording.Of(err), "name a user of this machine, or any"}
+		err = reject("allow-user", "--allow-user: "+wording.Of(err), "name a user of this machine, or any")
 	}
 	return f, err
 }
@@ -65,7 +70,7 @@ func parseActiveAddress(s string) (netip.Addr, error) {
 	}
 	address, err := netip.ParseAddr(s)
 	if err != nil || address.IsUnspecified() {
-		return netip.Addr{}, &Error{"not an IP address: --active-address=" + s, "the gateway's address as the FTP server sees it, such as --active-address=10.1.2.3"}
+		return netip.Addr{}, reject("active-address", "not an IP address: --active-address="+s, "the gateway's address as the FTP server sees it, such as --active-address=10.1.2.3")
 	}
 	return address.Unmap(), nil
 }
@@ -82,7 +87,7 @@ func parseReplyNetworks(s string) (networks []netip.Prefix, err error) {
 	for _, n := range strings.Split(s, ",") {
 		network, err := netip.ParsePrefix(strings.TrimSpace(n))
 		if err != nil {
-			return nil, &Error{"cannot parse --pasv-address=" + s, "control, reply, or networks such as 10.1.0.0/16,192.168.7.0/24"}
+			return nil, reject("pasv-address", "cannot parse --pasv-address="+s, "control, reply, or networks such as 10.1.0.0/16,192.168.7.0/24")
 		}
 		networks = append(networks, network)
 	}
@@ -96,7 +101,7 @@ func (s *Settings) checkActive() error {
 	}
 	for _, f := range s.Forwards {
 		if f.Server == "" || !ftpfwd.OnGateway(f.Server) {
-			return &Error{"active mode needs an address of the gateway that an FTP server on another host can connect to", "--active-address=ADDRESS, or --server-mode=auto"}
+			return reject("server-mode", "active mode needs an address of the gateway that an FTP server on another host can connect to", "--active-address=ADDRESS, or --server-mode=auto")
 		}
 	}
 	return nil

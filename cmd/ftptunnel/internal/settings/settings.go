@@ -1,8 +1,8 @@
 // Package settings has the program's settings.
 //
-// An [Input] has them as people write them. Flags fill it; a configuration file can
-// too. [Input.Parse] checks it and returns [Settings], plain values for the rest of
-// the program.
+// An [Input] has them as people write them. Flags fill it, on a command line or as
+// keys of a configuration file (package config). [Input.Parse] checks it and returns
+// [Settings], plain values for the rest of the program.
 package settings
 
 import (
@@ -23,8 +23,8 @@ type Input struct {
 	Command CommandLine // what was typed, for hints
 
 	Gateway string   // [user@]gateway, or several of them separated by commas, in order of preference
-	Server  string   // ftp-host[:port]; if empty, Listen and Dynamic name the servers, or it is localhost:21
-	Listen  []string // -L: [bind:]port:ftp-host:ftp-port
+	Server  string   // ftp-host[:port]; if empty, localhost:21
+	Listen  []string // -L: [bind:]port:ftp-host:ftp-port, or [bind:]port for Server
 	Dynamic []string // -D: [bind:]port
 
 	SSH        sshconfig.Options
@@ -91,11 +91,14 @@ func (s *Settings) Servers() (servers []string) {
 
 // An Error reports a setting that cannot be used.
 type Error struct {
+	Key  string // the flag without its dashes, or "gateway" or "server"; empty if it is about something else
 	Text string
 	Hint string // what to type instead
 }
 
 func (e *Error) Error() string { return e.Text }
+
+func reject(key, text, hint string) *Error { return &Error{key, text, hint} }
 
 // Parse checks in and returns its values. listen is the address to listen on if
 // neither Listen nor Dynamic is given. The error is an [*Error], unless the users of
@@ -130,9 +133,9 @@ func (in Input) gateways() ([]string, error) {
 	for i, name := range names {
 		switch {
 		case name == "" && len(names) > 1:
-			return nil, &Error{fmt.Sprintf("empty gateway name in %q", in.Gateway), "ftptunnel gateway1,gateway2"}
+			return nil, reject("gateway", fmt.Sprintf("empty gateway name in %q", in.Gateway), "ftptunnel gateway1,gateway2")
 		case slices.Contains(names[:i], name):
-			return nil, &Error{fmt.Sprintf("%s is given twice in %q", name, in.Gateway), "name each gateway once: ftptunnel gateway1,gateway2"}
+			return nil, reject("gateway", fmt.Sprintf("%s is given twice in %q", name, in.Gateway), "name each gateway once: ftptunnel gateway1,gateway2")
 		}
 	}
 	return names, nil
@@ -155,33 +158,47 @@ func (in Input) level() slog.Level {
 func (in Input) check() error {
 	switch {
 	case in.Gateway == "":
-		return &Error{"no gateway given", "ftptunnel [user@]gateway [ftp-host[:port]]"}
+		return reject("gateway", "no gateway given", "ftptunnel [user@]gateway [ftp-host[:port]]")
 	case in.IPv4 && in.IPv6:
-		return &Error{"-4 and -6 contradict each other", "give one of them, or neither"}
+		return reject("ipv6", "-4 and -6 contradict each other", "give one of them, or neither")
 	case in.Quiet && in.Verbose > 0:
-		return &Error{"-q and -v contradict each other", "give one of them, or neither"}
+		return reject("quiet", "-q and -v contradict each other", "give one of them, or neither")
 	case in.ActiveAddress != "" && in.ServerMode == "passive":
-		return &Error{"--active-address is for active mode, and --server-mode=passive excludes it", "leave out one of them"}
+		return reject("active-address", "--active-address is for active mode, and --server-mode=passive excludes it", "leave out one of them")
 	case in.PASVAddress != "control" && in.ServerMode == "active":
-		return &Error{"--pasv-address is for passive mode, and --server-mode=active excludes it", "leave out one of them"}
+		return reject("pasv-address", "--pasv-address is for passive mode, and --server-mode=active excludes it", "leave out one of them")
 	case in.LogFormat != "text" && in.LogFormat != "json":
-		return &Error{fmt.Sprintf("unknown log format %q", in.LogFormat), "--log-format=text or --log-format=json"}
+		return reject("log-format", fmt.Sprintf("unknown log format %q", in.LogFormat), "--log-format=text or --log-format=json")
 	case in.SSH.Port < 0 || in.SSH.Port > 65535:
-		return &Error{fmt.Sprintf("no such port: %d", in.SSH.Port), "-p takes 1 to 65535"}
-	case len(in.Listen) > 0 && in.Server != "":
-		return &Error{"both -L and " + in.Server + " name the FTP server", "leave out one of them: " + in.Command.With(in.Gateway).String()}
-	case len(in.Dynamic) > 0 && in.Server != "":
-		return &Error{"with -D each login names its FTP server, and " + in.Server + " names one too", "leave it out: " + in.Command.With(in.Gateway).String()}
+		return reject("port", fmt.Sprintf("no such port: %d", in.SSH.Port), "-p takes 1 to 65535")
+	case len(in.Listen) > 0 && in.Server != "" && !slices.ContainsFunc(in.Listen, leavesServer):
+		return reject("server", "both -L and "+in.Server+" name the FTP server", "leave out one of them"+in.rather(in.Gateway))
+	case len(in.Dynamic) > 0 && in.Server != "" && len(in.Listen) == 0:
+		return reject("server", "with -D each login names its FTP server, and "+in.Server+" names one too", "leave it out"+in.rather(in.Gateway))
 	case len(in.Targets) > 0 && len(in.Dynamic) == 0:
-		return &Error{"--allow-target needs -D: only there a login names its FTP server", "-D 2121 --allow-target=" + in.Targets[0]}
+		return reject("allow-target", "--allow-target needs -D: only there a login names its FTP server", "-D 2121 --allow-target="+in.Targets[0])
 	}
 	return nil
 }
 
+// rather returns what to type instead of what was typed, if anything was.
+func (in Input) rather(args ...string) string {
+	if in.Command.Command == "" {
+		return ""
+	}
+	return ": " + in.Command.With(args...).String()
+}
+
 // forwards returns the ports to open and the FTP servers behind them.
 func (in Input) forwards(listen string) (forwards []Forward, err error) {
+	server := "localhost:21"
+	if in.Server != "" {
+		if server, err = parseServer(in.Server); err != nil {
+			return nil, err
+		}
+	}
 	for _, l := range in.Listen {
-		f, err := parseForward(l)
+		f, err := parseForward(l, server)
 		if err != nil {
 			return nil, err
 		}
@@ -194,14 +211,8 @@ func (in Input) forwards(listen string) (forwards []Forward, err error) {
 		}
 		forwards = append(forwards, f)
 	}
-	if len(forwards) > 0 {
-		return forwards, nil
+	if len(forwards) == 0 {
+		forwards = []Forward{{listen, server}}
 	}
-	server := "localhost:21"
-	if in.Server != "" {
-		if server, err = parseServer(in.Server); err != nil {
-			return nil, err
-		}
-	}
-	return []Forward{{listen, server}}, nil
+	return forwards, nil
 }
