@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
@@ -20,7 +21,8 @@ type program struct {
 	unanswered atomic.Bool // a question was open when the program was stopped
 
 	in       settings.Input
-	settings *settings.Settings // in, checked
+	settings *settings.Settings // in, checked; not of serve
+	pool     *gateway.Pool      // of serve
 }
 
 const about = `Carries FTP through SSH. Point any FTP client at the port it prints.
@@ -34,7 +36,8 @@ const examples = `  ftptunnel alice@gateway                        the FTP serve
   ftptunnel -L 2100:ftp.internal:21 gateway      with a port of your choice
   ftptunnel -D 2121 gateway                      many: log in as user@ftp-host
   ftptunnel run gateway -- lftp -c 'set net:max-retries 1; open -u bob,password {url}; mirror in out'
-  ftptunnel check gateway                        what works, and what to change`
+  ftptunnel check gateway                        what works, and what to change
+  ftptunnel serve                                the tunnels of a configuration file`
 
 // usage is the usage template, without the lines about commands and their help
 // that cobra adds.
@@ -70,7 +73,9 @@ func (p *program) command() *cobra.Command {
 		},
 	}
 	commands := []*cobra.Command{p.runCommand(), p.checkCommand()}
+	serve := p.serveCommand()
 	root.AddCommand(commands...)
+	root.AddCommand(serve)
 	root.SetUsageTemplate(usage)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(helpCommand(root))
@@ -79,6 +84,9 @@ func (p *program) command() *cobra.Command {
 		p.in.TunnelFlags(c.Flags())
 		p.in.LogFlags(c.Flags())
 		noCommandFlag(c.Flags())
+	}
+	p.in.LogFlags(serve.Flags())
+	for _, c := range append(commands, root, serve) {
 		c.Flags().SortFlags = false
 		c.SetFlagErrorFunc(flagError)
 	}
@@ -134,6 +142,35 @@ Exits with 0 if at least one mode works (without --user: should work), else 1.`,
 	}
 	c.Flags().StringVar(&user, "user", "", "log in to the FTP server as `name` and try EPSV, PASV, EPRT and PORT;\nthe password is read from the environment, FTP_PASSWORD, or asked for")
 	c.Flags().BoolVar(&asJSON, "json", false, "report as one JSON document")
+	return c
+}
+
+func (p *program) serveCommand() *cobra.Command {
+	var s source
+	var dry bool
+	c := &cobra.Command{
+		Use:   "serve [--file file] [tunnel ...]",
+		Short: "Run the tunnels of a configuration file",
+		Long: `Runs the tunnels of a configuration file, or those that are named, until a
+signal. A gateway that is down does not end it: clients get a 421 with the
+reason until it is up. SIGHUP reads the file again and applies what changed.`,
+		Example: `  ftptunnel serve                                ~/.config/ftptunnel/config.toml, or that in /etc
+  ftptunnel serve --file tunnels.toml payroll    one tunnel of another file
+  ftptunnel serve --check                        what it would do`,
+		RunE: func(c *cobra.Command, args []string) error {
+			p.in.Command = commandLine(c)
+			if _, err := p.in.Log(); err != nil {
+				return err
+			}
+			s.names = args
+			if dry {
+				return p.plan(c.Context(), &s)
+			}
+			return p.serveFile(c.Context(), &s)
+		},
+	}
+	c.Flags().StringVar(&s.path, "file", "", "configuration `file`")
+	c.Flags().BoolVar(&dry, "check", false, "print what would be done; connect to nothing")
 	return c
 }
 

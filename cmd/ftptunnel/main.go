@@ -13,9 +13,10 @@
 //
 //	main
 //	check     the command check         eventlog  the log on standard error
-//	hint      what to do about an error
+//	hint      what to do about an error  daemon   the command serve
 //	forward   ports, sessions, stopping
 //	gateway   which SSH server to use   connect   SSH: host keys, questions
+//	config    the configuration file
 //	settings  checked values            child     the command of run
 //	events    the stream of events      greeting  whether an FTP server answers
 //	owner     users of connections      terminal  questions to the user

@@ -78,7 +78,7 @@ func (p *program) report(err error) int {
 // JSON, a line of the log.
 func (p *program) explain(err error) string {
 	if p.in.LogFormat == "json" {
-		return eventlog.JSON(events.Event{Kind: events.Failed, Time: time.Now(), Err: err}, p.adviser())
+		return eventlog.JSON(events.Event{Kind: events.Failed, Time: time.Now(), Err: err}, p.adviser)
 	}
 	var text strings.Builder
 	var host *knownhosts.HostKeyError
@@ -88,7 +88,7 @@ func (p *program) explain(err error) string {
 		}
 	}
 	fmt.Fprintf(&text, "error: %s\n", terminal.OneLine(wording.Of(err)))
-	for _, h := range p.adviser().For(err) {
+	for _, h := range p.adviser("").For(err) {
 		fmt.Fprintf(&text, "hint: %s\n", terminal.OneLine(h))
 	}
 	return text.String()
@@ -107,5 +107,11 @@ func isUsage(err error) bool {
 	return errors.As(err, &setting)
 }
 
-// adviser returns what gives hints about this run of the program.
-func (p *program) adviser() hint.Adviser { return hint.Adviser{Typed: p.in.Command} }
+// adviser returns what gives hints about this run of the program. With serve, a
+// gateway's are about the command line that is as good as its keys in the file.
+func (p *program) adviser(gateway string) hint.Adviser {
+	if p.pool == nil {
+		return hint.Adviser{Typed: p.in.Command}
+	}
+	return hint.Adviser{Typed: p.pool.CommandLine(gateway)}
+}

@@ -38,16 +38,18 @@ func (p *program) forward(ctx context.Context) error {
 func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	hangup := forward.CatchHangup()
 	defer hangup.Stop()
-	stream := p.observe(p.settings.Log)
+	stream, _ := p.observe(p.settings.Log)
 	defer stream.Close(patience)
-	s, err := p.service(ctx, stream)
+	pool := p.newPool(stream)
+	defer pool.Close()
+	s, err := p.service(ctx, pool, stream)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.Listeners.Close()
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	defer hangup.Watch(ctx, s.Pool.Reload, end)()
+	defer hangup.Watch(ctx, pool.Reload, end)()
 	if err := s.Group.Open(ctx); err != nil {
 		return err
 	}
@@ -68,15 +70,17 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 		p.status = status
 		return nil
 	}
-	stream := p.observe(p.settings.Log)
+	stream, _ := p.observe(p.settings.Log)
 	defer stream.Close(patience)
 	up, stop := forward.UntilSignal(ctx)
 	defer stop()
-	s, err := p.service(up, stream)
+	pool := p.newPool(stream)
+	defer pool.Close()
+	s, err := p.service(up, pool, stream)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.Listeners.Close()
 	if err := s.Group.Choose(up); err != nil {
 		return stopped(up, err)
 	}
@@ -131,10 +135,10 @@ func (p *program) check(ctx context.Context, user string, asJSON bool) error {
 	if log.Level == slog.LevelInfo {
 		log.Level = settings.LevelNotice // the report has the rest
 	}
-	stream := p.observe(log)
+	stream, _ := p.observe(log)
 	defer stream.Close(patience)
 	works, err := check.Run(ctx, check.Options{
-		Settings: p.settings, User: user, JSON: asJSON, Advise: p.adviser(),
+		Settings: p.settings, User: user, JSON: asJSON, Advise: p.adviser(""),
 		Command: typed.Without("user", "json").WithCommand("ftptunnel").String(),
 		Connect: func(ctx context.Context, gateway string, hops []tunnel.Hop) tunnel.Config {
 			return p.connectWith(ctx, gateway, hops, stream)
@@ -157,26 +161,15 @@ func (p *program) warn(stream *events.Stream, text string) {
 	show(p.stderr, terminal.Printable(text)+"\n")
 }
 
-// observe returns a stream of events that the log observes.
-func (p *program) observe(s settings.Log) *events.Stream {
-	stream := &events.Stream{}
-	stream.Observe(eventlog.New(p.stderr, s, p.adviser()).Observer())
-	return stream
+// observe returns a stream of events, and the log that observes it.
+func (p *program) observe(s settings.Log) (*events.Stream, *eventlog.Log) {
+	stream, log := &events.Stream{}, eventlog.New(p.stderr, s, p.adviser)
+	stream.Observe(log.Observer())
+	return stream, log
 }
 
-// service opens the ports and returns a service that forwards their clients. It
-// opens no SSH connection.
-func (p *program) service(ctx context.Context, stream *events.Stream) (*forward.Service, error) {
-	listeners, err := forward.Listen(ctx, p.settings.Forwards)
-	if err != nil {
-		return nil, err
-	}
-	for _, address := range listeners.Exposed() {
-		stream.Publish(events.Event{Kind: events.PortExposed, Listener: address})
-	}
-	resolve := func(ctx context.Context, name string) ([]tunnel.Hop, error) {
-		return sshconfig.Resolve(ctx, name, p.settings.SSH)
-	}
+// newPool returns a pool whose gateways are connected to as ssh would.
+func (p *program) newPool(stream *events.Stream) *gateway.Pool {
 	open := func(ctx context.Context, name string, hops []tunnel.Hop) (gateway.Tunnel, error) {
 		t, err := tunnel.Open(ctx, p.connectWith(ctx, name, hops, stream))
 		if err != nil {
@@ -184,15 +177,32 @@ func (p *program) service(ctx context.Context, stream *events.Stream) (*forward.
 		}
 		return t, nil
 	}
-	s := &forward.Service{
-		Settings: p.settings, Listeners: listeners,
-		Pool: gateway.NewPool(resolve, open, stream.Publish), Publish: stream.Publish,
-	}
-	if s.Group, err = s.Pool.Group(ctx, p.settings.Gateways, p.settings.Servers()); err != nil {
-		s.Close()
+	return gateway.NewPool(resolve, open, stream.Publish)
+}
+
+// resolve returns the hops to a gateway.
+func resolve(ctx context.Context, d gateway.Destination) ([]tunnel.Hop, error) {
+	return sshconfig.Resolve(ctx, d.Name, d.Options)
+}
+
+// service opens the ports and returns a service that forwards their clients. It
+// opens no SSH connection.
+func (p *program) service(ctx context.Context, pool *gateway.Pool, stream *events.Stream) (*forward.Service, error) {
+	listeners, err := forward.Listen(ctx, p.settings.Forwards)
+	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	for _, address := range listeners.Exposed() {
+		stream.Publish(events.Event{Kind: events.PortExposed, Listener: address})
+	}
+	group, err := pool.Group(ctx, gateway.Destinations(p.settings), p.settings.Servers())
+	if err != nil {
+		listeners.Close()
+		return nil, err
+	}
+	return &forward.Service{
+		Settings: p.settings, Listeners: listeners, Group: group, Publish: stream.Publish, Abort: pool.Close,
+	}, nil
 }
 
 // connectWith returns how to connect to a gateway's hops. It asks at the terminal,

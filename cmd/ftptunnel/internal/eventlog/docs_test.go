@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/ftpfwd"
 )
@@ -25,9 +24,9 @@ var everything = events.Event{
 		Number: 1, Command: "RETR", File: "f", Path: "/f", Direction: ftpfwd.Download, Type: "I", Mode: "S",
 		Method: "EPSV", ServerMethod: "PASV", Bytes: 1, Duration: time.Second, Reply: 226, Blame: ftpfwd.Client, Err: io.EOF,
 	},
-	Line:    ftpfwd.Line{From: ftpfwd.Client, To: ftpfwd.Server, Received: "NOOP", Sent: "NOOP"},
-	Change:  ftpfwd.Change{Command: "DELE", File: "f", Path: "/f", Reply: 550, Text: "550 no"},
-	Warning: "w", Host: "h", Previous: "p", Text: "t", Err: errors.New("e"), Wait: time.Second, Count: 1,
+	Line:   ftpfwd.Line{From: ftpfwd.Client, To: ftpfwd.Server, Received: "NOOP", Sent: "NOOP"},
+	Change: ftpfwd.Change{Command: "DELE", File: "f", Path: "/f", Reply: 550, Text: "550 no"},
+	Tunnel: "a", Warning: "w", Host: "h", Previous: "p", Text: "t", Err: errors.New("e"), Wait: time.Second, Count: 1,
 }
 
 func TestDocsHaveEveryMessageAndAttribute(t *testing.T) {
@@ -37,7 +36,7 @@ func TestDocsHaveEveryMessageAndAttribute(t *testing.T) {
 		var out bytes.Buffer
 		e := everything
 		e.Kind = kind
-		New(&out, settings.Log{Level: settings.LevelLine, JSON: true}, hint.Adviser{}).write(e)
+		New(&out, settings.Log{Level: settings.LevelLine, JSON: true}, noAdvice).write(e)
 		var line map[string]any
 		require.NoError(t, json.Unmarshal(out.Bytes(), &line), out.String())
 		for name := range line {

@@ -41,11 +41,18 @@ var entries = map[events.Kind]entry{
 	events.GatewaySkipped:  {level: slog.LevelWarn, msg: "gateway skipped", attrs: host, advised: true},
 	events.GatewayNotBack:  {level: slog.LevelDebug, msg: "gateway not back", attrs: retried},
 	events.GatewayGivenUp:  {level: slog.LevelError, msg: "gateway given up", attrs: host, advised: true},
+	events.GatewayFailed:   {level: slog.LevelError, msg: "gateway failed", attrs: retried, advised: true},
 
 	events.ConfigChanged:    {level: slog.LevelInfo, msg: "configuration changed"},
 	events.ConfigUnchanged:  {level: slog.LevelInfo, msg: "configuration unchanged"},
 	events.ConfigRejected:   {level: slog.LevelError, msg: "configuration rejected", attrs: host, advised: true},
 	events.ConfigUnworkable: {level: slog.LevelError, msg: "no connection with the changed configuration", attrs: host, advised: true},
+
+	events.TunnelAdded:   {level: slog.LevelInfo, msg: "tunnel added"},
+	events.TunnelChanged: {level: slog.LevelInfo, msg: "tunnel changed"},
+	events.TunnelRemoved: {level: slog.LevelInfo, msg: "tunnel removed"},
+	events.FileUnchanged: {level: slog.LevelInfo, msg: "configuration file unchanged"},
+	events.FileRejected:  {level: slog.LevelError, msg: "configuration file rejected", attrs: host, advised: true},
 
 	events.PortExposed:   {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
 	events.Stopping:      {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
@@ -56,7 +63,8 @@ var entries = map[events.Kind]entry{
 
 // who returns the attributes of the session and its connections.
 func who(e events.Event) []slog.Attr {
-	attrs := make([]slog.Attr, 0, 6)
+	attrs := make([]slog.Attr, 0, 7)
+	attrs = append(attrs, text("tunnel", e.Tunnel))
 	if e.Session != 0 {
 		attrs = append(attrs, slog.Int64("session", e.Session))
 	}

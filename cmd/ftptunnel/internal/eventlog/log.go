@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
@@ -29,23 +30,40 @@ const limit = 1000
 
 // A Log writes events to standard error.
 type Log struct {
-	out     io.Writer
+	out    io.Writer
+	advise Advise
+	format atomic.Pointer[format]
+}
+
+// A format says how a log is written.
+type format struct {
 	level   slog.Level
 	json    bool
-	advise  hint.Adviser
 	handler slog.Handler
 }
 
+// Advise returns what gives hints about errors of a gateway, or about others if that
+// is empty.
+type Advise func(gateway string) hint.Adviser
+
 // New returns a log that writes to out, with hints of advise.
-func New(out io.Writer, s settings.Log, advise hint.Adviser) *Log {
-	l := &Log{out: out, level: s.Level, json: s.JSON, advise: advise}
-	options := &slog.HandlerOptions{Level: l.level, ReplaceAttr: nameLevel}
-	if l.json {
-		l.handler = slog.NewJSONHandler(terminal.JSONWriter{Writer: out}, options)
-	} else {
-		l.handler = slog.NewTextHandler(out, options)
-	}
+func New(out io.Writer, s settings.Log, advise Advise) *Log {
+	l := &Log{out: out, advise: advise}
+	l.Configure(s)
 	return l
+}
+
+// Configure changes how the events are written that come from now on. Any goroutine
+// may call it.
+func (l *Log) Configure(s settings.Log) {
+	f := &format{level: s.Level, json: s.JSON}
+	options := &slog.HandlerOptions{Level: f.level, ReplaceAttr: nameLevel}
+	if f.json {
+		f.handler = slog.NewJSONHandler(terminal.JSONWriter{Writer: l.out}, options)
+	} else {
+		f.handler = slog.NewTextHandler(l.out, options)
+	}
+	l.format.Store(f)
 }
 
 // nameLevel names the levels that package slog does not have.
@@ -69,7 +87,8 @@ func (l *Log) Observer() events.Observer {
 // wants reports whether events of a kind may be logged.
 func (l *Log) wants(k events.Kind) bool {
 	e, logged := entries[k]
-	return logged && (e.level >= l.level || k == events.TransferEnded && l.level <= slog.LevelWarn)
+	level := l.format.Load().level
+	return logged && (e.level >= level || k == events.TransferEnded && level <= slog.LevelWarn)
 }
 
 // write writes e. It ignores errors of standard error: there is nowhere to report
@@ -79,6 +98,7 @@ func (l *Log) write(e events.Event) {
 	if !logged {
 		return
 	}
+	f := l.format.Load()
 	level, msg := entry.level, entry.msg
 	switch {
 	case e.Kind == events.TransferEnded && e.Transfer.Err != nil:
@@ -88,14 +108,14 @@ func (l *Log) write(e events.Event) {
 		if e.Warning == string(ftpfwd.InternalError) {
 			level = slog.LevelError
 		}
-	case entry.verbatim && !l.json:
+	case entry.verbatim && !f.json:
 		fmt.Fprintln(l.out, asSSH(e.Text))
 		return
 	}
-	if level < l.level {
+	if level < f.level {
 		return
 	}
-	if e.Kind == events.GatewayGivenUp && !l.json {
+	if (e.Kind == events.GatewayGivenUp || e.Kind == events.GatewayFailed) && !f.json {
 		fmt.Fprint(l.out, changedKey(e.Err))
 	}
 	r := slog.NewRecord(e.Time, level, msg, 0)
@@ -106,13 +126,13 @@ func (l *Log) write(e events.Event) {
 		r.AddAttrs(entry.attrs(e)...)
 	}
 	if entry.advised {
-		r.AddAttrs(text("hint", strings.Join(l.advise.For(e.Err), "; ")))
+		r.AddAttrs(text("hint", strings.Join(l.advise(e.Gateway).For(e.Err), "; ")))
 	}
-	_ = l.handler.Handle(context.Background(), r)
+	_ = f.handler.Handle(context.Background(), r)
 }
 
 // JSON returns the line of e in a log in JSON, with hints of advise.
-func JSON(e events.Event, advise hint.Adviser) string {
+func JSON(e events.Event, advise Advise) string {
 	var line bytes.Buffer
 	New(&line, settings.Log{JSON: true}, advise).write(e)
 	return line.String()

@@ -42,10 +42,13 @@ var download = ftpfwd.Transfer{
 	Method: "EPSV", ServerMethod: "EPSV", Bytes: 42, Duration: 1500 * time.Millisecond, Reply: 226,
 }
 
+// noAdvice is for logs of no command.
+func noAdvice(string) hint.Adviser { return hint.Adviser{} }
+
 // logged returns what a log at a level writes about e.
 func logged(level slog.Level, asJSON bool, e ...events.Event) string {
 	var out bytes.Buffer
-	l := New(&out, settings.Log{Level: level, JSON: asJSON}, hint.Adviser{})
+	l := New(&out, settings.Log{Level: level, JSON: asJSON}, noAdvice)
 	for _, e := range e {
 		if l.wants(e.Kind) {
 			l.write(e)
@@ -193,7 +196,7 @@ func TestBannerCannotForgeLines(t *testing.T) {
 }
 
 func TestFailureOfProgramIsALineOfJSON(t *testing.T) {
-	line := object(t, JSON(events.Event{Kind: events.Failed, Err: &settings.Error{Text: "wrong\n\x1b[2J", Hint: "type this"}}, hint.Adviser{}))
+	line := object(t, JSON(events.Event{Kind: events.Failed, Err: &settings.Error{Text: "wrong\n\x1b[2J", Hint: "type this"}}, noAdvice))
 	assert.Equal(t, "ERROR", line["level"])
 	assert.Equal(t, "failed", line["msg"])
 	assert.Equal(t, "wrong\n\x1b[2J", line["error"])

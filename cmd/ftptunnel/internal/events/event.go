@@ -42,12 +42,20 @@ const (
 	GatewaySkipped  // at the start: no FTP server answers through Gateway, because of Err
 	GatewayNotBack  // the same for a gateway that was tried again; the next try is after Wait
 	GatewayGivenUp  // Gateway is not tried again: Err is permanent
+	GatewayFailed   // of serve: Err is permanent, and Gateway is tried again after Wait
 
 	// Of the ssh configuration, when it is read again.
 	ConfigChanged    // new sessions of Gateway use the new configuration
 	ConfigUnchanged  // Gateway is configured as before
 	ConfigRejected   // the new configuration is invalid, because of Err
 	ConfigUnworkable // no connection with the new configuration, because of Err
+
+	// Of the configuration file, when it is read again.
+	TunnelAdded   // Tunnel serves clients
+	TunnelChanged // Tunnel serves new clients with changed settings
+	TunnelRemoved // Tunnel serves no new clients
+	FileUnchanged // no tunnel has changed
+	FileRejected  // nothing was changed, because of Err
 
 	// Of the program.
 	PortExposed   // other hosts can connect to Listener
@@ -62,6 +70,7 @@ type Event struct {
 	Kind Kind
 	Time time.Time // when it happened; if zero, when it was published
 
+	Tunnel   string // its name in the configuration file
 	Session  int64  // unique in the process
 	Client   string // the client's address and port
 	Listener string // the address and port that the client connected to

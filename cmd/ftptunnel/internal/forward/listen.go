@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
@@ -27,6 +29,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // A Listener is an open port.
 type Listener struct {
 	net.Listener
+	asked   string // the address in the settings
 	network string // tcp4, tcp6, or tcp for both
 }
 
@@ -34,21 +37,50 @@ type Listener struct {
 type Listeners []Listener
 
 // Listen opens the ports of all forwards, or none. If it cannot open one, the
-// error is a [*ListenError].
-func Listen(ctx context.Context, forwards []settings.Forward) (Listeners, error) {
+// error is a [*ListenError]. A port that one of open has is shared with it, so that
+// it can be handed over: whoever accepts first gets a client.
+func Listen(ctx context.Context, forwards []settings.Forward, open ...Listener) (Listeners, error) {
 	var listeners Listeners
 	for _, f := range forwards {
-		network := family(f.Listen)
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, network, f.Listen)
+		l, err := listen(ctx, f.Listen, &open)
 		if err != nil {
 			listeners.Close()
 			return nil, &ListenError{f.Listen, err}
 		}
-		listeners = append(listeners, Listener{l, network})
+		listeners = append(listeners, l)
 	}
 	return listeners, nil
 }
+
+// listen opens a port, or shares the one of open that has the address, which it
+// removes.
+func listen(ctx context.Context, address string, open *[]Listener) (Listener, error) {
+	for i, l := range *open {
+		if l.asked == address {
+			*open = slices.Delete(slices.Clone(*open), i, i+1)
+			return l.share()
+		}
+	}
+	network := family(address)
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, network, address)
+	return Listener{l, address, network}, err
+}
+
+// share returns another listener for the same port. Closing one does not close the
+// other, and clients that wait are lost with neither.
+func (l Listener) share() (Listener, error) {
+	f, err := l.Listener.(*net.TCPListener).File()
+	if err != nil {
+		return Listener{}, err
+	}
+	defer f.Close()
+	shared, err := net.FileListener(f)
+	return Listener{shared, l.asked, l.network}, err
+}
+
+// Fixed reports whether the settings name l's port.
+func (l Listener) Fixed() bool { return !strings.HasSuffix(l.asked, ":0") }
 
 // family returns the network of an address to listen on. As with ssh, 0.0.0.0 is
 // all IPv4 addresses and :: all IPv6 addresses; only no address at all is both.

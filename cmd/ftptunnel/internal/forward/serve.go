@@ -25,13 +25,22 @@ import (
 // program from stopping.
 const stopLimit = 5 * time.Second
 
-// A Service forwards the clients of its listeners.
+// A Service forwards the clients of its listeners. Set its fields before calling
+// Serve.
 type Service struct {
+	Tunnel    string // its name in events, if it has one
 	Settings  *settings.Settings
 	Listeners Listeners // one for each of the settings' forwards
-	Pool      *gateway.Pool
-	Group     *gateway.Group // of the pool
+	Group     *gateway.Group
 	Publish   func(events.Event)
+
+	// Lasting makes Serve last until its context is done: a server whose name does
+	// not exist is no reason to end it.
+	Lasting bool
+
+	// Abort, if not nil, closes the gateways' connections. Serve calls it if sessions
+	// do not end in time.
+	Abort func()
 }
 
 // Serve serves clients until ctx is done, or until no gateway can be used any
@@ -46,7 +55,7 @@ func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
 	var forwarders []*ftpfwd.Forwarder
 	for _, forward := range s.Settings.Forwards {
 		f := s.forwarder(forward.Server)
-		f.Connect = s.connecter(len(s.Listeners) == 1 && f.Server != "", cancel)
+		f.Connect = s.connecter(!s.Lasting && len(s.Listeners) == 1 && f.Server != "", cancel)
 		forwarders = append(forwarders, f)
 	}
 	watch.Go(func() { s.watch(ctx, cancel, hurry, ended, func() bool { return moveData(forwarders) }) })
@@ -85,31 +94,35 @@ func moveData(forwarders []*ftpfwd.Forwarder) bool {
 	return ctx.Err() != nil
 }
 
-// Close closes the listeners and all SSH connections.
-func (s *Service) Close() {
-	s.Listeners.Close()
-	s.Pool.Close()
-}
-
-// watch ends the service when no gateway can be used, and then closes the
-// gateways if sessions do not end in time. transfers reports whether some run.
+// watch ends the service when no gateway can be used, and then aborts sessions that
+// do not end in time. transfers reports whether some run.
 func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hurry, ended <-chan struct{}, transfers func() bool) {
 	drain := s.Settings.FTP.DrainTimeout
 	select {
 	case <-s.Group.Done():
 		cancel(s.Group.Err())
 	case <-ctx.Done():
-		e := events.Event{Kind: events.Stopping}
+		e := events.Event{Kind: events.Stopping, Tunnel: s.Tunnel}
 		if transfers() {
 			e.Wait = drain
 		}
 		s.Publish(e)
 	}
+	if s.Abort != nil {
+		AbortLate(drain, hurry, ended, s.Abort)
+	}
+}
+
+// AbortLate calls abort if sessions that have drain to finish have not ended a
+// while after that, or when hurry is closed before.
+func AbortLate(drain time.Duration, hurry, ended <-chan struct{}, abort func()) {
+	late := time.NewTimer(drain + stopLimit)
+	defer late.Stop()
 	select {
-	case <-time.After(drain + stopLimit):
-		s.Pool.Close()
+	case <-late.C:
+		abort()
 	case <-hurry:
-		s.Pool.Close()
+		abort()
 	case <-ended:
 	}
 }
@@ -193,7 +206,9 @@ func (s *Service) observe(e ftpfwd.Event) {
 	if e.Warning == ftpfwd.ServerUnreachable && len(s.Settings.Gateways) == 1 {
 		e.Gateway = s.Settings.Gateways[0]
 	}
-	s.Publish(events.OfSession(e))
+	of := events.OfSession(e)
+	of.Tunnel = s.Tunnel
+	s.Publish(of)
 }
 
 // lookup returns the addresses of a host name that this machine knows.

@@ -90,6 +90,9 @@ func (g *Group) better() (better []*member) {
 		if m == g.current {
 			break
 		}
+		if g.lasting {
+			m.tryAgain()
+		}
 		if m.failure() == nil {
 			better = append(better, m)
 		}

@@ -81,6 +81,15 @@ func (g *Group) route(m *member, through *connection, conn net.Conn) ftpfwd.Rout
 // first that can be connected to, and the error is a [*SilentError]. If none can be
 // connected to, there is no current gateway, and the error names all of them.
 func (g *Group) Choose(ctx context.Context) error {
+	return g.choose(ctx, func(m *member, err error) {
+		if m.failure() == nil && len(g.members) > 1 {
+			g.publish(events.Event{Kind: events.GatewaySkipped, Gateway: m.name, Err: err})
+		}
+	})
+}
+
+// choose is Choose. It calls skipped with each gateway that is not chosen.
+func (g *Group) choose(ctx context.Context, skipped func(*member, error)) error {
 	var fallback *member
 	var first, failed error // of the fallback; of all
 	for _, m := range g.members {
@@ -94,9 +103,7 @@ func (g *Group) Choose(ctx context.Context) error {
 			fallback, first = m, err
 		}
 		failed = greeting.Join(failed, g.named(m, err))
-		if m.failure() == nil && len(g.members) > 1 {
-			g.publish(events.Event{Kind: events.GatewaySkipped, Gateway: m.name, Err: err})
-		}
+		skipped(m, err)
 	}
 	if fallback != nil {
 		g.makeCurrent(fallback, nil)
@@ -139,7 +146,12 @@ func (g *Group) Open(ctx context.Context) error {
 	if len(g.members) == 1 {
 		return g.connect(ctx, g.members[0])
 	}
-	err := g.Choose(ctx)
+	return unlessTemporary(ctx, g.Choose(ctx))
+}
+
+// unlessTemporary returns err, or nil if it is a [*SilentError] that may be
+// temporary.
+func unlessTemporary(ctx context.Context, err error) error {
 	var silent *SilentError
 	var open *tunnel.OpenError
 	if errors.As(err, &silent) && !(errors.As(silent.first, &open) && open.Prohibited) && ctx.Err() == nil {

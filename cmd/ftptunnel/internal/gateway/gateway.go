@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/tunnel"
@@ -33,6 +34,7 @@ type Opener func(ctx context.Context, name string, hops []tunnel.Hop) (Tunnel, e
 //	opening -> failed    the attempt failed with a permanent error
 //	up      -> idle      the connection was closed because nothing used it
 //	up      -> failed    the connection was lost, with a permanent error
+//	failed  -> idle      a lasting group tries again
 //	any     -> idle, up  the configuration changed
 //	any     -> closed    the program ends
 type state int
@@ -49,9 +51,10 @@ const (
 // SSH connection, which is opened for the first user and shared by all. Its
 // methods may be called from several goroutines.
 type gateway struct {
-	name  string // as the user named it
-	open  Opener
-	tasks sync.WaitGroup // attempts, and the watching and closing of connections
+	name        string // as the user named it, and unique
+	destination Destination
+	open        Opener
+	tasks       sync.WaitGroup // attempts, and the watching and closing of connections
 
 	mu       sync.Mutex
 	state    state
@@ -60,6 +63,7 @@ type gateway struct {
 	conn     *connection          // in state up
 	draining map[*connection]bool // replaced connections; each closes with its last user
 	err      error                // in states failed and closed: why
+	failedAt time.Time            // in state failed: since when
 	holds    int                  // groups whose current gateway this is
 	opened   int                  // connections so far
 	onFail   []func(error)        // called when the state has become failed
@@ -162,7 +166,7 @@ func (g *gateway) conclude(a *attempt, t Tunnel, err error) {
 	case err == nil:
 		g.adopt(t)
 	case tunnel.Permanent(err):
-		g.state, g.err = failed, err
+		g.fail(err)
 	default:
 		g.state = idle
 	}
@@ -193,11 +197,26 @@ func (g *gateway) watch(conn *connection) {
 	g.mu.Lock()
 	hasFailed := g.conn == conn
 	if hasFailed {
-		g.state, g.conn, g.err = failed, nil, err
+		g.conn = nil
+		g.fail(err)
 	}
 	g.mu.Unlock()
 	if hasFailed {
 		g.report(err)
+	}
+}
+
+// fail sets the state failed. The caller holds mu.
+func (g *gateway) fail(err error) { g.state, g.err, g.failedAt = failed, err, time.Now() }
+
+// tryAgain lets the next user of a gateway connect that failed at least [mostTry]
+// ago: a server may reject a key because it cannot look up users just now, and
+// locks out those who try too often.
+func (g *gateway) tryAgain() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.state == failed && time.Since(g.failedAt) >= mostTry {
+		g.state = idle
 	}
 }
 

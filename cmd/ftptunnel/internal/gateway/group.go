@@ -20,6 +20,9 @@ type Group struct {
 	stop     context.CancelFunc // ends keepReturning
 	tasks    sync.WaitGroup
 	switched chan struct{} // has a value if the current gateway has changed
+	again    chan struct{} // has a value if Keep shall try again at once
+	hopeless chan struct{} // has a value if all gateways have failed
+	lasting  bool          // see Pool
 
 	mu         sync.Mutex
 	current    *member           // nil until one has been chosen
@@ -36,11 +39,12 @@ type member struct {
 	sessions int // of this group; guarded by its lock
 }
 
-func newGroup(members []*member, servers []string, publish func(events.Event)) *Group {
+func newGroup(members []*member, servers []string, publish func(events.Event), lasting bool) *Group {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &Group{
-		members: members, servers: servers, publish: publish, stop: cancel,
-		switched: make(chan struct{}, 1), ended: make(chan struct{}), spares: make(map[string]*spare),
+		members: members, servers: servers, publish: publish, stop: cancel, lasting: lasting,
+		switched: make(chan struct{}, 1), again: make(chan struct{}, 1), hopeless: make(chan struct{}, 1),
+		ended: make(chan struct{}), spares: make(map[string]*spare),
 	}
 	for _, m := range members {
 		m.whenFailed(func(err error) { g.failed(m, err) })
@@ -51,8 +55,8 @@ func newGroup(members []*member, servers []string, publish func(events.Event)) *
 	return g
 }
 
-// Done returns a channel that is closed when no gateway can be used any more;
-// [Group.Err] then returns why.
+// Done returns a channel that is closed when no gateway can be used any more, which
+// does not happen to a lasting group; [Group.Err] then returns why.
 func (g *Group) Done() <-chan struct{} { return g.ended }
 
 // Err returns why no gateway can be used any more, or nil.
@@ -64,7 +68,10 @@ func (g *Group) Err() error {
 
 // failed handles the permanent failure of m.
 func (g *Group) failed(m *member, err error) {
-	if len(g.members) > 1 {
+	switch {
+	case g.lasting:
+		g.publish(events.Event{Kind: events.GatewayFailed, Gateway: m.name, Err: err, Wait: mostTry})
+	case len(g.members) > 1:
 		g.publish(events.Event{Kind: events.GatewayGivenUp, Gateway: m.name, Err: err})
 	}
 	var all error
@@ -75,7 +82,19 @@ func (g *Group) failed(m *member, err error) {
 		}
 		all = greeting.Join(all, g.named(m, failure))
 	}
+	if g.lasting {
+		signal(g.hopeless)
+		return
+	}
 	g.end(all)
+}
+
+// signal gives c a value, unless it has one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // end sets why no gateway can be used any more.
@@ -142,10 +161,7 @@ func (g *Group) setCurrent(m *member, cause error) {
 		before.hold(-1)
 		e.Previous = before.name
 	}
-	select {
-	case g.switched <- struct{}{}:
-	default:
-	}
+	signal(g.switched)
 	if len(g.members) > 1 {
 		g.publish(e)
 	}

@@ -12,19 +12,26 @@ package gateway
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"sync"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/tunnel"
 )
 
 // A Resolver returns the hops to a gateway from the ssh configuration.
-type Resolver func(ctx context.Context, name string) ([]tunnel.Hop, error)
+type Resolver func(ctx context.Context, d Destination) ([]tunnel.Hop, error)
 
 // A Pool has the gateways of the program. Its methods may be called from several
 // goroutines.
 type Pool struct {
+	// Lasting makes the groups last: an error that is permanent for an SSH
+	// connection does not end them, but is tried again after a long time. Set it
+	// before the first group.
+	Lasting bool
+
 	resolve Resolver
 	open    Opener
 	publish func(events.Event)
@@ -39,38 +46,76 @@ func NewPool(resolve Resolver, open Opener, publish func(events.Event)) *Pool {
 	return &Pool{resolve: resolve, open: open, publish: publish}
 }
 
-// Group returns the named gateways in order of preference, to reach servers. It
-// opens no connection.
-func (p *Pool) Group(ctx context.Context, names, servers []string) (*Group, error) {
-	var members []*member
-	for _, name := range names {
-		gw, err := p.gateway(ctx, name)
-		if err != nil {
+// Group returns the gateways in order of preference, to reach servers. It opens no
+// connection. Gateways that groups name with the same options are the same.
+func (p *Pool) Group(ctx context.Context, destinations []Destination, servers []string) (*Group, error) {
+	hops := make([][]tunnel.Hop, len(destinations))
+	for i, d := range destinations { // all, before anything changes
+		var err error
+		if hops[i], err = p.resolve(ctx, d); err != nil {
 			return nil, err
 		}
-		members = append(members, &member{gateway: gw})
-	}
-	g := newGroup(members, servers, p.publish)
-	p.mu.Lock()
-	p.groups = append(p.groups, g)
-	p.mu.Unlock()
-	return g, nil
-}
-
-// gateway returns the gateway with a name.
-func (p *Pool) gateway(ctx context.Context, name string) (*gateway, error) {
-	hops, err := p.resolve(ctx, name)
-	if err != nil {
-		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i := slices.IndexFunc(p.gateways, func(gw *gateway) bool { return gw.name == name }); i >= 0 {
-		return p.gateways[i], nil
+	var members []*member
+	for i, d := range destinations {
+		members = append(members, &member{gateway: p.gateway(d, hops[i])})
+	}
+	g := newGroup(members, servers, p.publish, p.Lasting)
+	p.groups = append(p.groups, g)
+	return g, nil
+}
+
+// gateway returns the gateway for d, which hops lead to. The caller holds mu.
+func (p *Pool) gateway(d Destination, hops []tunnel.Hop) *gateway {
+	name := d.Name
+	for _, gw := range p.gateways {
+		switch {
+		case reflect.DeepEqual(gw.destination, d):
+			return gw
+		case gw.name == name: // events and logs must tell them apart
+			name = d.label()
+		}
 	}
 	gw := newGateway(name, hops, p.open)
+	gw.destination = d
 	p.gateways = append(p.gateways, gw)
-	return gw, nil
+	return gw
+}
+
+// CommandLine returns the command line on which a gateway of the pool would be
+// given, and none for a name that no gateway has.
+func (p *Pool) CommandLine(name string) settings.CommandLine {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, gw := range p.gateways {
+		if gw.name == name {
+			return gw.destination.commandLine()
+		}
+	}
+	return settings.CommandLine{}
+}
+
+// Remove ends a group whose sessions have ended, and closes the gateways that no
+// other group has. It waits until they have ended.
+func (p *Pool) Remove(g *Group) {
+	p.mu.Lock()
+	p.groups = slices.DeleteFunc(p.groups, func(other *Group) bool { return other == g })
+	unused := slices.DeleteFunc(slices.Clone(p.gateways), p.inGroup)
+	p.gateways = slices.DeleteFunc(p.gateways, func(gw *gateway) bool { return !p.inGroup(gw) })
+	p.mu.Unlock()
+	g.close()
+	for _, gw := range unused {
+		gw.close()
+	}
+}
+
+// inGroup reports whether a group has gw. The caller holds mu.
+func (p *Pool) inGroup(gw *gateway) bool {
+	return slices.ContainsFunc(p.groups, func(g *Group) bool {
+		return slices.ContainsFunc(g.members, func(m *member) bool { return m.gateway == gw })
+	})
 }
 
 // Close closes all SSH connections and everything opened through them, and waits

@@ -15,11 +15,11 @@ import (
 // nothing. The results are published.
 func (p *Pool) Reload(ctx context.Context) {
 	p.mu.Lock()
-	gateways := slices.Clone(p.gateways)
+	gateways, groups := slices.Clone(p.gateways), slices.Clone(p.groups)
 	p.mu.Unlock()
 	for _, gw := range gateways {
 		kind := events.ConfigRejected
-		hops, err := p.resolve(ctx, gw.name)
+		hops, err := p.resolve(ctx, gw.destination)
 		if err == nil {
 			kind, err = gw.reload(ctx, hops)
 		}
@@ -27,6 +27,9 @@ func (p *Pool) Reload(ctx context.Context) {
 			return // the program is stopping
 		}
 		p.publish(events.Event{Kind: kind, Gateway: gw.name, Err: err})
+	}
+	for _, g := range groups {
+		g.tryAgain()
 	}
 }
 

@@ -99,9 +99,10 @@ func (r *rig) serve(l net.Listener, server *sync.WaitGroup) {
 // has left; it closes the connection then.
 const freesAfter = 300 * time.Millisecond
 
-func (r *rig) resolve(_ context.Context, name string) ([]tunnel.Hop, error) {
+func (r *rig) resolve(_ context.Context, d Destination) ([]tunnel.Hop, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	name := d.Name
 	host := r.config[name]
 	if host == "" {
 		return nil, errors.New("bad configuration of " + name)
@@ -155,9 +156,16 @@ func (r *rig) connections() int {
 
 func (r *rig) group(names ...string) *Group {
 	r.t.Helper()
-	g, err := r.pool.Group(r.t.Context(), names, []string{ftpServer})
+	g, err := r.pool.Group(r.t.Context(), destinations(names...), []string{ftpServer})
 	require.NoError(r.t, err)
 	return g
+}
+
+func destinations(names ...string) (ds []Destination) {
+	for _, name := range names {
+		ds = append(ds, Destination{Name: name})
+	}
+	return ds
 }
 
 // probed returns a group that has chosen a gateway, and has a spare.

@@ -31,7 +31,7 @@ func TestFirstClientGetsConnectionOfProbe(t *testing.T) {
 func TestServersOfSeveralPortsAreProbedOnce(t *testing.T) {
 	inBubble(t, []string{"gw"}, func(r *rig) {
 		r.places = 1
-		g, err := r.pool.Group(r.t.Context(), []string{"gw"}, []string{ftpServer, ftpServer})
+		g, err := r.pool.Group(r.t.Context(), destinations("gw"), []string{ftpServer, ftpServer})
 		require.NoError(t, err)
 		require.NoError(t, g.Choose(r.t.Context()))
 		assert.Equal(t, 1, r.connections())

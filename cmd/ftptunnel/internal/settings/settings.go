@@ -104,17 +104,20 @@ func reject(key, text, hint string) *Error { return &Error{key, text, hint} }
 // neither Listen nor Dynamic is given. The error is an [*Error], unless the users of
 // this machine cannot be looked up.
 func (in Input) Parse(listen string) (*Settings, error) {
-	s := &Settings{Command: in.Command, SSH: in.SSH, Log: Log{JSON: in.LogFormat == "json", Level: in.level()}}
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	log, err := in.Log()
+	if err != nil {
+		return nil, err
+	}
+	s := &Settings{Command: in.Command, SSH: in.SSH, Log: log}
 	switch {
 	case in.IPv4:
 		s.SSH.AddressFamily = "inet"
 	case in.IPv6:
 		s.SSH.AddressFamily = "inet6"
 	}
-	var err error
 	if s.Gateways, err = in.gateways(); err != nil {
 		return nil, err
 	}
@@ -141,6 +144,18 @@ func (in Input) gateways() ([]string, error) {
 	return names, nil
 }
 
+// Log checks the settings of the log and returns their values. The error is an
+// [*Error].
+func (in Input) Log() (Log, error) {
+	switch {
+	case in.Quiet && in.Verbose > 0:
+		return Log{}, reject("quiet", "-q and -v contradict each other", "give one of them, or neither")
+	case in.LogFormat != "text" && in.LogFormat != "json":
+		return Log{}, reject("log-format", fmt.Sprintf("unknown log format %q", in.LogFormat), "--log-format=text or --log-format=json")
+	}
+	return Log{JSON: in.LogFormat == "json", Level: in.level()}, nil
+}
+
 // level returns the lowest level that is logged.
 func (in Input) level() slog.Level {
 	switch {
@@ -161,14 +176,10 @@ func (in Input) check() error {
 		return reject("gateway", "no gateway given", "ftptunnel [user@]gateway [ftp-host[:port]]")
 	case in.IPv4 && in.IPv6:
 		return reject("ipv6", "-4 and -6 contradict each other", "give one of them, or neither")
-	case in.Quiet && in.Verbose > 0:
-		return reject("quiet", "-q and -v contradict each other", "give one of them, or neither")
 	case in.ActiveAddress != "" && in.ServerMode == "passive":
 		return reject("active-address", "--active-address is for active mode, and --server-mode=passive excludes it", "leave out one of them")
 	case in.PASVAddress != "control" && in.ServerMode == "active":
 		return reject("pasv-address", "--pasv-address is for passive mode, and --server-mode=active excludes it", "leave out one of them")
-	case in.LogFormat != "text" && in.LogFormat != "json":
-		return reject("log-format", fmt.Sprintf("unknown log format %q", in.LogFormat), "--log-format=text or --log-format=json")
 	case in.SSH.Port < 0 || in.SSH.Port > 65535:
 		return reject("port", fmt.Sprintf("no such port: %d", in.SSH.Port), "-p takes 1 to 65535")
 	case len(in.Listen) > 0 && in.Server != "" && !slices.ContainsFunc(in.Listen, leavesServer):
