@@ -72,22 +72,23 @@ func (p *program) command() *cobra.Command {
 			return p.forward(c.Context())
 		},
 	}
-	commands := []*cobra.Command{p.runCommand(), p.checkCommand()}
-	serve := p.serveCommand()
-	root.AddCommand(commands...)
-	root.AddCommand(serve)
+	run, check, serve := p.runCommand(), p.checkCommand(), p.serveCommand()
+	root.AddCommand(run, check, serve)
 	root.SetUsageTemplate(usage)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(p.versionCommand(), completionCommand())
-	for _, c := range append(commands, root) {
-		p.in.TunnelFlags(c.Flags())
-		p.in.LogFlags(c.Flags())
-		noCommandFlag(c.Flags())
-	}
-	p.in.LogFlags(serve.Flags())
-	for _, c := range append(commands, root, serve) {
-		c.Flags().SortFlags = false
+	for _, c := range []*cobra.Command{root, run, check, serve} {
+		f := c.Flags()
+		if c != serve {
+			p.in.TunnelFlags(f)
+			noCommandFlag(f)
+		}
+		p.in.LogFlags(f)
+		if c != check {
+			p.in.RecordFlags(f)
+		}
+		f.SortFlags = false
 		c.SetFlagErrorFunc(flagError)
 	}
 	return root

@@ -12,6 +12,7 @@
 // imports only packages that are on a line below its own:
 //
 //	main
+//	record    transfers in files
 //	check     the command check         eventlog  the log on standard error
 //	hint      what to do about an error  daemon   the command serve
 //	forward   ports, sessions, stopping

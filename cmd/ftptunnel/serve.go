@@ -9,7 +9,6 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/config"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/daemon"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
@@ -48,8 +47,11 @@ func (p *program) serveFile(ctx context.Context, s *source) error {
 	if file.Log.JSON {
 		p.in.LogFormat = "json" // of the line about an error, too
 	}
-	stream, log := p.observe(file.Log)
-	defer stream.Close(patience)
+	stream, err := p.observe(file.Log)
+	if err != nil {
+		return err
+	}
+	defer stream.close()
 	pool := p.newPool(stream)
 	pool.Lasting = true
 	p.pool = pool
@@ -63,7 +65,7 @@ func (p *program) serveFile(ctx context.Context, s *source) error {
 	stream.Flush(patience)
 	d.Listeners(func(name string, l forward.Listener) { show(p.stdout, l.URL()+" "+name+"\n") })
 	reload := func(reloading context.Context) {
-		if err := p.reload(ctx, s, d, log); err != nil {
+		if err := p.reload(ctx, s, d, stream); err != nil {
 			stream.Publish(events.Event{Kind: events.FileRejected, Err: err})
 			return
 		}
@@ -75,16 +77,12 @@ func (p *program) serveFile(ctx context.Context, s *source) error {
 }
 
 // reload reads the file again and applies it.
-func (p *program) reload(ctx context.Context, s *source, d *daemon.Daemon, log *eventlog.Log) error {
+func (p *program) reload(ctx context.Context, s *source, d *daemon.Daemon, stream *views) error {
 	file, err := p.read(s)
 	if err != nil {
 		return err
 	}
-	if err := d.Apply(ctx, file.Tunnels); err != nil {
-		return err
-	}
-	log.Configure(file.Log)
-	return nil
+	return stream.configure(file.Log, func() error { return d.Apply(ctx, file.Tunnels) })
 }
 
 // resolveLimit bounds how long serve --check waits for each gateway's configuration.

@@ -11,7 +11,6 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/check"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/child"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/connect"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
@@ -38,8 +37,11 @@ func (p *program) forward(ctx context.Context) error {
 func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 	hangup := forward.CatchHangup()
 	defer hangup.Stop()
-	stream, _ := p.observe(p.settings.Log)
-	defer stream.Close(patience)
+	stream, err := p.observe(p.settings.Log)
+	if err != nil {
+		return err
+	}
+	defer stream.close()
 	pool := p.newPool(stream)
 	defer pool.Close()
 	s, err := p.service(ctx, pool, stream)
@@ -70,8 +72,11 @@ func (p *program) runChild(ctx context.Context, command []string) error {
 		p.status = status
 		return nil
 	}
-	stream, _ := p.observe(p.settings.Log)
-	defer stream.Close(patience)
+	stream, err := p.observe(p.settings.Log)
+	if err != nil {
+		return err
+	}
+	defer stream.close()
 	up, stop := forward.UntilSignal(ctx)
 	defer stop()
 	pool := p.newPool(stream)
@@ -135,8 +140,11 @@ func (p *program) check(ctx context.Context, user string, asJSON bool) error {
 	if log.Level == slog.LevelInfo {
 		log.Level = settings.LevelNotice // the report has the rest
 	}
-	stream, _ := p.observe(log)
-	defer stream.Close(patience)
+	stream, err := p.observe(log)
+	if err != nil {
+		return err
+	}
+	defer stream.close()
 	works, err := check.Run(ctx, check.Options{
 		Settings: p.settings, User: user, JSON: asJSON, Advise: p.adviser(""),
 		Command: typed.Without("user", "json").WithCommand("ftptunnel").String(),
@@ -153,7 +161,7 @@ func (p *program) check(ctx context.Context, user string, asJSON bool) error {
 }
 
 // warn shows what ssh prints about a host key.
-func (p *program) warn(stream *events.Stream, text string) {
+func (p *program) warn(stream *views, text string) {
 	if p.settings.Log.JSON {
 		stream.Publish(events.Event{Kind: events.HostKeyNotice, Gateway: p.settings.Gateways[0], Text: text})
 		return
@@ -161,15 +169,8 @@ func (p *program) warn(stream *events.Stream, text string) {
 	show(p.stderr, terminal.Printable(text)+"\n")
 }
 
-// observe returns a stream of events, and the log that observes it.
-func (p *program) observe(s settings.Log) (*events.Stream, *eventlog.Log) {
-	stream, log := &events.Stream{}, eventlog.New(p.stderr, s, p.adviser)
-	stream.Observe(log.Observer())
-	return stream, log
-}
-
 // newPool returns a pool whose gateways are connected to as ssh would.
-func (p *program) newPool(stream *events.Stream) *gateway.Pool {
+func (p *program) newPool(stream *views) *gateway.Pool {
 	open := func(ctx context.Context, name string, hops []tunnel.Hop) (gateway.Tunnel, error) {
 		t, err := tunnel.Open(ctx, p.connectWith(ctx, name, hops, stream))
 		if err != nil {
@@ -187,7 +188,7 @@ func resolve(ctx context.Context, d gateway.Destination) ([]tunnel.Hop, error) {
 
 // service opens the ports and returns a service that forwards their clients. It
 // opens no SSH connection.
-func (p *program) service(ctx context.Context, pool *gateway.Pool, stream *events.Stream) (*forward.Service, error) {
+func (p *program) service(ctx context.Context, pool *gateway.Pool, stream *views) (*forward.Service, error) {
 	listeners, err := forward.Listen(ctx, p.settings.Forwards)
 	if err != nil {
 		return nil, err
@@ -207,7 +208,7 @@ func (p *program) service(ctx context.Context, pool *gateway.Pool, stream *event
 
 // connectWith returns how to connect to a gateway's hops. It asks at the terminal,
 // and publishes everything else to stream.
-func (p *program) connectWith(ctx context.Context, gateway string, hops []tunnel.Hop, stream *events.Stream) tunnel.Config {
+func (p *program) connectWith(ctx context.Context, gateway string, hops []tunnel.Hop, stream *views) tunnel.Config {
 	ask, denied := p.asker(stream), false
 	if put := ask; put != nil {
 		ask = func(ctx context.Context, question string, echo bool) (string, error) {
@@ -232,7 +233,7 @@ func (p *program) connectWith(ctx context.Context, gateway string, hops []tunnel
 
 // asker returns an asker that first lets the log be written, since a banner comes
 // before the question, or nil if nobody can be asked.
-func (p *program) asker(stream *events.Stream) terminal.Asker {
+func (p *program) asker(stream *views) terminal.Asker {
 	put := terminal.NewAsker()
 	if put == nil {
 		return nil

@@ -202,13 +202,16 @@ func (r *reader) tunnel(s *section) (*settings.Settings, error) {
 }
 
 // logKeys are the flags that the keys of [log] are.
-var logKeys = map[string]string{"format": "log-format", "verbose": "verbose", "quiet": "quiet"}
+var logKeys = map[string]string{
+	"format": "log-format", "verbose": "verbose", "quiet": "quiet", "transfers": "transfer-log", "xferlog": "xferlog",
+}
 
 // log returns the settings of the log.
 func (r *reader) log() (settings.Log, error) {
 	in := settings.Defaults()
 	flags, named := pflag.NewFlagSet("log", pflag.ContinueOnError), pflag.NewFlagSet("log", pflag.ContinueOnError)
 	in.LogFlags(flags)
+	in.RecordFlags(flags)
 	for key, name := range logKeys {
 		f := *flags.Lookup(name)
 		f.Name, f.Shorthand = key, ""

@@ -228,7 +228,7 @@ func TestNoClientIsRefusedWhileItsPortIsHandedOver(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	for i := range 20 {
+	for i := range 100 {
 		r.apply(r.tunnel("a", "gw", clients(i+1)))
 	}
 	close(stop)

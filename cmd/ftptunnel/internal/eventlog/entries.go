@@ -54,11 +54,13 @@ var entries = map[events.Kind]entry{
 	events.FileUnchanged: {level: slog.LevelInfo, msg: "configuration file unchanged"},
 	events.FileRejected:  {level: slog.LevelError, msg: "configuration file rejected", attrs: host, advised: true},
 
-	events.PortExposed:   {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
-	events.Stopping:      {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
-	events.ServeFailed:   {level: slog.LevelError, msg: "forwarding failed", attrs: host, advised: true},
-	events.Failed:        {level: slog.LevelError, msg: "failed", attrs: host, advised: true},
-	events.EventsDropped: {level: slog.LevelWarn, msg: "events dropped", attrs: dropped},
+	events.PortExposed:    {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
+	events.Stopping:       {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
+	events.ServeFailed:    {level: slog.LevelError, msg: "forwarding failed", attrs: host, advised: true},
+	events.Failed:         {level: slog.LevelError, msg: "failed", attrs: host, advised: true},
+	events.RecordFailed:   {level: slog.LevelError, msg: "cannot record transfers", attrs: recorded, advised: true},
+	events.RecordsResumed: {level: slog.LevelWarn, msg: "transfers are recorded again", attrs: recorded},
+	events.EventsDropped:  {level: slog.LevelWarn, msg: "events dropped", attrs: dropped},
 }
 
 // who returns the attributes of the session and its connections.
@@ -152,6 +154,15 @@ func stopping(e events.Event) []slog.Attr {
 		return nil
 	}
 	return []slog.Attr{slog.Int64("drain_timeout_ms", e.Wait.Milliseconds())}
+}
+
+// recorded is about the file in which transfers are recorded.
+func recorded(e events.Event) []slog.Attr {
+	attrs := []slog.Attr{slog.String("record", e.Path), cause(e.Err)}
+	if e.Count > 0 {
+		attrs = append(attrs, slog.Int64("missing", e.Count))
+	}
+	return attrs
 }
 
 func dropped(e events.Event) []slog.Attr { return []slog.Attr{slog.Int64("dropped", e.Count)} }

@@ -58,11 +58,13 @@ const (
 	FileRejected  // nothing was changed, because of Err
 
 	// Of the program.
-	PortExposed   // other hosts can connect to Listener
-	Stopping      // no more clients are accepted; transfers may take Wait to finish
-	ServeFailed   // forwarding ended with Err
-	Failed        // the program, or the command of run, ends with Err
-	EventsDropped // Count events were dropped, because this observer's queue was full
+	PortExposed    // other hosts can connect to Listener
+	Stopping       // no more clients are accepted; transfers may take Wait to finish
+	ServeFailed    // forwarding ended with Err
+	Failed         // the program, or the command of run, ends with Err
+	RecordFailed   // transfers cannot be recorded in the file Path, because of Err
+	RecordsResumed // they are again; Count of them are missing
+	EventsDropped  // Count events were dropped, because this observer's queue was full
 )
 
 // An Event reports that something happened. Fields that do not apply are zero.
@@ -87,7 +89,8 @@ type Event struct {
 	Text     string          // of Warned, Banner, CommandOutput and HostKeyNotice; of Connected: version and algorithms
 	Err      error           // the cause, if there is one
 	Wait     time.Duration   // of ConnectFailed, GatewayNotBack and Stopping
-	Count    int64           // of EventsDropped
+	Count    int64           // of EventsDropped and RecordsResumed
+	Path     string          // of RecordFailed and RecordsResumed
 }
 
 // sessionKinds maps the kinds of package ftpfwd.

@@ -70,12 +70,7 @@ func listen(ctx context.Context, address string, open *[]Listener) (Listener, er
 // share returns another listener for the same port. Closing one does not close the
 // other, and clients that wait are lost with neither.
 func (l Listener) share() (Listener, error) {
-	f, err := l.Listener.(*net.TCPListener).File()
-	if err != nil {
-		return Listener{}, err
-	}
-	defer f.Close()
-	shared, err := net.FileListener(f)
+	shared, err := duplicate(l.Listener.(*net.TCPListener))
 	return Listener{shared, l.asked, l.network}, err
 }
 

@@ -33,3 +33,9 @@ func (in *Input) LogFlags(f *pflag.FlagSet) {
 	f.BoolVarP(&in.Quiet, "quiet", "q", false, "log warnings and errors only")
 	f.StringVar(&in.LogFormat, "log-format", in.LogFormat, "`format` of the log on standard error: text or json")
 }
+
+// RecordFlags adds the flags of the files in which transfers are recorded.
+func (in *Input) RecordFlags(f *pflag.FlagSet) {
+	f.StringVar(&in.Transfers, "transfer-log", "", "append each transfer to `file`, as a line in JSON")
+	f.StringVar(&in.Xferlog, "xferlog", "", "append each file that is transferred to `file`, as FTP servers do")
+}

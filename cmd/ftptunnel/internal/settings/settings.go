@@ -40,6 +40,8 @@ type Input struct {
 	DataTimeout   time.Duration
 	DrainTimeout  time.Duration
 
+	Transfers string // file in which transfers are recorded in JSON
+	Xferlog   string // file in which transfers are recorded as servers do
 	LogFormat string // text or json
 	Verbose   int    // 1 logs sessions, 2 also commands and replies
 	Quiet     bool   // log warnings and errors only
@@ -69,8 +71,10 @@ type Settings struct {
 
 // Log says what is logged, and how.
 type Log struct {
-	JSON  bool // one JSON object a line, instead of text
-	Level slog.Level
+	JSON      bool // one JSON object a line, instead of text
+	Level     slog.Level
+	Transfers string // file in which transfers are recorded in JSON, or none
+	Xferlog   string // file in which transfers are recorded as servers do, or none
 }
 
 // Levels in addition to those of package slog.
@@ -150,10 +154,12 @@ func (in Input) Log() (Log, error) {
 	switch {
 	case in.Quiet && in.Verbose > 0:
 		return Log{}, reject("quiet", "-q and -v contradict each other", "give one of them, or neither")
+	case in.Transfers != "" && in.Transfers == in.Xferlog:
+		return Log{}, reject("xferlog", "--transfer-log and --xferlog are the same file", "--transfer-log writes JSON: give it a file of its own")
 	case in.LogFormat != "text" && in.LogFormat != "json":
 		return Log{}, reject("log-format", fmt.Sprintf("unknown log format %q", in.LogFormat), "--log-format=text or --log-format=json")
 	}
-	return Log{JSON: in.LogFormat == "json", Level: in.level()}, nil
+	return Log{JSON: in.LogFormat == "json", Level: in.level(), Transfers: in.Transfers, Xferlog: in.Xferlog}, nil
 }
 
 // level returns the lowest level that is logged.
