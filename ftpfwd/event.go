@@ -1,6 +1,9 @@
 package ftpfwd
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Side is one end of a control or data connection, or the forwarder between
 // them.
@@ -102,6 +105,15 @@ type Transfer struct {
 	Err          error // why it failed; nil if it succeeded
 
 	Moved func() int64 // returns the bytes that have arrived so far; may be called at any time, from any goroutine
+}
+
+// MovesFile reports whether t transfers a file, not a listing.
+func (t Transfer) MovesFile() bool {
+	switch strings.ToUpper(t.Command) {
+	case "RETR", "STOR", "STOU", "APPE":
+		return true
+	}
+	return false
 }
 
 // A Change is a command that changes files or directories on the server without

@@ -95,16 +95,18 @@ func (p *program) command() *cobra.Command {
 }
 
 func (p *program) runCommand() *cobra.Command {
-	return &cobra.Command{
+	r := childRun{required: -1}
+	c := &cobra.Command{
 		Use:   "run [flags] [user@]gateway [ftp-host[:port]] -- command [args]",
 		Short: "Run a command with a tunnel",
 		Long: `Opens the tunnel on a free port, waits until the FTP server greets through it,
 and runs the command with FTP_HOST, FTP_PORT and FTP_URL in its environment;
-{host}, {port} and {url} in its arguments are replaced. Exits with the command's
-status, 128+n if signal n ended it, 126 or 127 if it could not be run, and 1 if
-the tunnel did not come up.`,
+{host}, {port} and {url} in its arguments are replaced. Waits while clients are
+connected, and exits with the command's status, 128+n if signal n ended it, 126
+or 127 if it could not be run, and 1 if the tunnel did not come up or
+--require-transfers is not met.`,
 		Example: `  ftptunnel run gateway -- lftp -c 'set net:max-retries 1; open -u bob,password {url}; mirror in out'
-  ftptunnel run gateway -- curl -u bob:password -O {url}/report.csv
+  ftptunnel run --require-transfers --summary gateway -- curl -u bob:password -O {url}/report.csv
   ftptunnel run gateway -- wget --tries=1 --user=bob --password=password {url}/report.csv
   ftptunnel run gateway ftp.internal -- curl -n -O {url}/report.csv   # ~/.netrc: machine 127.0.0.1 login bob ...`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -115,9 +117,18 @@ the tunnel did not come up.`,
 			if err := p.parse(c, args[:dash], freePort); err != nil {
 				return err
 			}
-			return p.runChild(c.Context(), args[dash:])
+			if c.Flags().Changed("require-transfers") && r.required < 0 {
+				return &settings.Error{Text: "--require-transfers must not be negative", Hint: "such as --require-transfers=10"}
+			}
+			r.command = args[dash:]
+			return p.runChild(c.Context(), r)
 		},
 	}
+	c.Flags().IntVar(&r.required, "require-transfers", r.required, "exit with 1 if a file could not be transferred, or fewer than this\n`number` were, although the command reports success (1 if no number is given)")
+	c.Flags().Lookup("require-transfers").NoOptDefVal = "1"
+	c.Flags().Lookup("require-transfers").DefValue = "0" // shown as no default
+	c.Flags().BoolVar(&r.summary, "summary", false, "print one line about all transfers at the end")
+	return c
 }
 
 func (p *program) checkCommand() *cobra.Command {

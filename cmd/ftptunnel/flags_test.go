@@ -167,7 +167,7 @@ func TestHelpShowsUsageAndFlags(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		assert.Zero(t, run(context.Background(), args, &stdout, &stderr))
 		assert.Contains(t, stdout.String(), "[user@]gateway [ftp-host[:port]]")
-		assert.Contains(t, stdout.String(), "-L, --listen [bind:]port:ftp-host:ftp-port")
+		assert.Contains(t, stdout.String(), "-L, --listen [bind:]port[:ftp-host:ftp-port]")
 		assert.Empty(t, stderr.String())
 	}
 }

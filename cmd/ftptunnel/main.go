@@ -17,7 +17,7 @@
 //	hint      what to do about an error  daemon   the command serve
 //	forward   ports, sessions, stopping
 //	gateway   which SSH server to use   connect   SSH: host keys, questions
-//	config    the configuration file
+//	config    the configuration file    tally     transfers counted, for run
 //	settings  checked values            child     the command of run
 //	events    the stream of events      greeting  whether an FTP server answers
 //	owner     users of connections      terminal  questions to the user

@@ -9,7 +9,6 @@ import (
 	"unicode"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/check"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/child"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/connect"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
@@ -60,50 +59,6 @@ func (p *program) serve(ctx context.Context, hurry <-chan struct{}) error {
 		show(p.stdout, l.URL()+"\n")
 	}
 	return s.Serve(ctx, hurry)
-}
-
-// runChild runs command with a tunnel, and sets the exit status to its own.
-func (p *program) runChild(ctx context.Context, command []string) error {
-	if len(p.settings.Forwards) != 1 {
-		return &settings.Error{Text: "a command is run with one FTP server", Hint: "give -L once, or not at all"}
-	}
-	if status, err := child.Find(command[0]); err != nil {
-		p.report(err)
-		p.status = status
-		return nil
-	}
-	stream, err := p.observe(p.settings.Log)
-	if err != nil {
-		return err
-	}
-	defer stream.close()
-	up, stop := forward.UntilSignal(ctx)
-	defer stop()
-	pool := p.newPool(stream)
-	defer pool.Close()
-	s, err := p.service(up, pool, stream)
-	if err != nil {
-		return err
-	}
-	defer s.Listeners.Close()
-	if err := s.Group.Choose(up); err != nil {
-		return stopped(up, err)
-	}
-	stop() // from here on signals are the command's
-
-	serving, end := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(serving, nil) }()
-	status, err := child.Run(command, s.Listeners[0].Address())
-	end()
-	if err := <-served; err != nil {
-		stream.Publish(events.Event{Kind: events.ServeFailed, Err: err})
-	}
-	p.status = status
-	if err != nil {
-		p.report(err)
-	}
-	return nil
 }
 
 // errInterrupted reports that the program was interrupted before it had done

@@ -26,7 +26,7 @@ var everything = events.Event{
 	},
 	Line:   ftpfwd.Line{From: ftpfwd.Client, To: ftpfwd.Server, Received: "NOOP", Sent: "NOOP"},
 	Change: ftpfwd.Change{Command: "DELE", File: "f", Path: "/f", Reply: 550, Text: "550 no"},
-	Tunnel: "a", Warning: "w", Host: "h", Previous: "p", Text: "t", Err: errors.New("e"), Wait: time.Second, Count: 1, Path: "p",
+	Tunnel: "a", Warning: "w", Host: "h", Previous: "p", Text: "t", Err: errors.New("e"), Wait: time.Second, Count: 1, Transfers: 1, Path: "p",
 }
 
 func TestDocsHaveEveryMessageAndAttribute(t *testing.T) {

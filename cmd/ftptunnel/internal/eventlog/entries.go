@@ -56,6 +56,8 @@ var entries = map[events.Kind]entry{
 
 	events.PortExposed:    {level: slog.LevelWarn, msg: "other hosts can connect to this port, unencrypted"},
 	events.Stopping:       {level: slog.LevelInfo, msg: "stopping", attrs: stopping},
+	events.ClientsRemain:  {level: slog.LevelWarn, msg: "the command has ended, but clients are connected", attrs: remaining},
+	events.Summary:        {level: settings.LevelNotice, msg: "summary", attrs: verbatim, verbatim: true},
 	events.ServeFailed:    {level: slog.LevelError, msg: "forwarding failed", attrs: host, advised: true},
 	events.Failed:         {level: slog.LevelError, msg: "failed", attrs: host, advised: true},
 	events.RecordFailed:   {level: slog.LevelError, msg: "cannot record transfers", attrs: recorded, advised: true},
@@ -163,6 +165,12 @@ func recorded(e events.Event) []slog.Attr {
 		attrs = append(attrs, slog.Int64("missing", e.Count))
 	}
 	return attrs
+}
+
+func remaining(e events.Event) []slog.Attr {
+	return []slog.Attr{
+		slog.Int64("clients", e.Count), slog.Int("transfers", e.Transfers), slog.Int64("drain_timeout_ms", e.Wait.Milliseconds()),
+	}
 }
 
 func dropped(e events.Event) []slog.Attr { return []slog.Attr{slog.Int64("dropped", e.Count)} }

@@ -139,7 +139,7 @@ func JSON(e events.Event, advise Advise) string {
 }
 
 // own matches the beginnings of lines that only the program itself writes.
-var own = regexp.MustCompile(`(?m)^\s*(?:time=|error:|hint:)`)
+var own = regexp.MustCompile(`(?m)^\s*(?:time=|error:|hint:|summary:)`)
 
 // asSSH returns text that ssh prints too, with a bar before each line that would
 // otherwise read like one of the program's own.

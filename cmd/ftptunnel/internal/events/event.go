@@ -60,6 +60,8 @@ const (
 	// Of the program.
 	PortExposed    // other hosts can connect to Listener
 	Stopping       // no more clients are accepted; transfers may take Wait to finish
+	ClientsRemain  // the command of run has ended, and Count clients are connected; Transfers run
+	Summary        // what the command of run has transferred, in Text
 	ServeFailed    // forwarding ended with Err
 	Failed         // the program, or the command of run, ends with Err
 	RecordFailed   // transfers cannot be recorded in the file Path, because of Err
@@ -80,17 +82,18 @@ type Event struct {
 	Gateway  string // as the user named it
 	User     string // of the FTP server, once it has accepted the login
 
-	Transfer ftpfwd.Transfer // of TransferStarted and TransferEnded
-	Line     ftpfwd.Line     // of LinePassed
-	Change   ftpfwd.Change   // of Changed
-	Warning  string          // of Warned and SSHWarning: its class, in snake_case
-	Host     string          // of events of SSH connections: the SSH server concerned, user@host
-	Previous string          // of GatewaySelected: the previous gateway, if there was one
-	Text     string          // of Warned, Banner, CommandOutput and HostKeyNotice; of Connected: version and algorithms
-	Err      error           // the cause, if there is one
-	Wait     time.Duration   // of ConnectFailed, GatewayNotBack and Stopping
-	Count    int64           // of EventsDropped and RecordsResumed
-	Path     string          // of RecordFailed and RecordsResumed
+	Transfer  ftpfwd.Transfer // of TransferStarted and TransferEnded
+	Line      ftpfwd.Line     // of LinePassed
+	Change    ftpfwd.Change   // of Changed
+	Warning   string          // of Warned and SSHWarning: its class, in snake_case
+	Host      string          // of events of SSH connections: the SSH server concerned, user@host
+	Previous  string          // of GatewaySelected: the previous gateway, if there was one
+	Text      string          // of Warned, Banner, CommandOutput and HostKeyNotice; of Connected: version and algorithms
+	Err       error           // the cause, if there is one
+	Wait      time.Duration   // of ConnectFailed, GatewayFailed, GatewayNotBack, Stopping and ClientsRemain
+	Count     int64           // of EventsDropped, RecordsResumed and ClientsRemain
+	Transfers int             // of ClientsRemain
+	Path      string          // of RecordFailed and RecordsResumed
 }
 
 // sessionKinds maps the kinds of package ftpfwd.

@@ -41,6 +41,9 @@ type Service struct {
 	// Abort, if not nil, closes the gateways' connections. Serve calls it if sessions
 	// do not end in time.
 	Abort func()
+
+	mu         sync.Mutex
+	forwarders []*ftpfwd.Forwarder // of Serve
 }
 
 // Serve serves clients until ctx is done, or until no gateway can be used any
@@ -58,7 +61,10 @@ func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
 		f.Connect = s.connecter(!s.Lasting && len(s.Listeners) == 1 && f.Server != "", cancel)
 		forwarders = append(forwarders, f)
 	}
-	watch.Go(func() { s.watch(ctx, cancel, hurry, ended, func() bool { return moveData(forwarders) }) })
+	s.mu.Lock()
+	s.forwarders = forwarders
+	s.mu.Unlock()
+	watch.Go(func() { s.watch(ctx, cancel, hurry, ended) })
 	for i, l := range s.Listeners {
 		servers.Go(func() {
 			if err := forwarders[i].Serve(ctx, l); err != nil {
@@ -76,34 +82,16 @@ func (s *Service) Serve(ctx context.Context, hurry <-chan struct{}) error {
 	return nil
 }
 
-// askLimit bounds how long sessions have to describe themselves.
-const askLimit = time.Second / 4
-
-// moveData reports whether a session moves data, or may: one that does not describe
-// itself in time counts.
-func moveData(forwarders []*ftpfwd.Forwarder) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
-	defer cancel()
-	for _, f := range forwarders {
-		for _, session := range f.Sessions(ctx) {
-			if len(session.Transfers) > 0 {
-				return true
-			}
-		}
-	}
-	return ctx.Err() != nil
-}
-
 // watch ends the service when no gateway can be used, and then aborts sessions that
-// do not end in time. transfers reports whether some run.
-func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hurry, ended <-chan struct{}, transfers func() bool) {
+// do not end in time.
+func (s *Service) watch(ctx context.Context, cancel context.CancelCauseFunc, hurry, ended <-chan struct{}) {
 	drain := s.Settings.FTP.DrainTimeout
 	select {
 	case <-s.Group.Done():
 		cancel(s.Group.Err())
 	case <-ctx.Done():
 		e := events.Event{Kind: events.Stopping, Tunnel: s.Tunnel}
-		if transfers() {
+		if s.Clients().Transfers > 0 {
 			e.Wait = drain
 		}
 		s.Publish(e)

@@ -14,6 +14,7 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/greeting"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/tally"
 	"example.org/ftptunnel/ftpfwd"
 	"example.org/ftptunnel/knownhosts"
 	"example.org/ftptunnel/tunnel"
@@ -42,6 +43,7 @@ func (a Adviser) For(err error) []string {
 		login    *ftpfwd.LoginError
 		hungUp   *ftpfwd.HangUpError
 		program  *child.StartError
+		short    *tally.ShortError
 	)
 	var several interface{ Unwrap() []error }
 	switch {
@@ -79,10 +81,20 @@ func (a Adviser) For(err error) []string {
 		return a.forConfig(config)
 	case errors.Is(err, sshconfig.ErrSlow):
 		return []string{"look for a slow Match exec in the ssh configuration, or for CanonicalizeHostname without a name server"}
+	case errors.As(err, &short):
+		return forShort(short)
 	case errors.As(err, &program):
 		return []string{"check the command behind --: " + strings.Join(a.Typed.Child, " ")}
 	}
 	return nil
+}
+
+// forShort is about a command that transferred too little.
+func forShort(e *tally.ShortError) []string {
+	if e.Count.Failed > 0 {
+		return []string{"the log says why, in lines with result=failed; -v logs more"}
+	}
+	return []string{"if that can be right, require fewer: --require-transfers=0 minds failures only"}
 }
 
 // forEach returns the hints about each of errs, each hint once.

@@ -19,7 +19,7 @@ import (
 // is a secret here.
 func xferlogLine(e events.Event) string {
 	t := e.Transfer
-	if !movesFile(t.Command) {
+	if !t.MovesFile() {
 		return ""
 	}
 	direction, access, kind, completed := "o", "r", "b", "c"
@@ -44,15 +44,6 @@ func xferlogLine(e events.Event) string {
 	return fmt.Sprintf("%s %d %s %d %s %s _ %s %s %s ftp 0 * %s\n",
 		e.Time.Local().Format("Mon Jan _2 15:04:05 2006"), seconds(t.Duration), host(e.Client), t.Bytes, word(path), kind,
 		direction, access, word(user), completed)
-}
-
-// movesFile reports whether a command transfers a file.
-func movesFile(command string) bool {
-	switch strings.ToUpper(command) {
-	case "RETR", "STOR", "STOU", "APPE":
-		return true
-	}
-	return false
 }
 
 // seconds returns a duration in whole seconds, at least one: readers divide by it.

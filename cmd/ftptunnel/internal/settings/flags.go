@@ -6,7 +6,7 @@ import "github.com/spf13/pflag"
 // Their names are the keys of a configuration file too.
 func (in *Input) TunnelFlags(f *pflag.FlagSet) {
 	// flags adds the flags that all commands have to f.
-	f.StringArrayVarP(&in.Listen, "listen", "L", nil, "open a port for an FTP server: `[bind:]port:ftp-host:ftp-port`, or\n[bind:]port for that of the argument; port 0 takes a free one\n(repeatable; default "+DefaultListen+")")
+	f.StringArrayVarP(&in.Listen, "listen", "L", nil, "open a port for an FTP server: `[bind:]port[:ftp-host:ftp-port]`;\nport 0 takes a free one (repeatable; default "+DefaultListen+")")
 	f.StringArrayVarP(&in.Dynamic, "dynamic", "D", nil, "open `[bind:]port`, where each login names its FTP server, as\nuser@ftp-host[:port] (repeatable)")
 	f.StringArrayVarP(&in.SSH.IdentityFiles, "identity", "i", nil, "private key `file` (repeatable)")
 	f.IntVarP(&in.SSH.Port, "port", "p", 0, "`port` of the gateway's SSH server")
