@@ -82,7 +82,7 @@ func (p *program) command() *cobra.Command {
 		f := c.Flags()
 		if c != serve {
 			p.in.TunnelFlags(f)
-			noCommandFlag(f)
+			addHabits(f)
 		}
 		p.in.LogFlags(f)
 		if c != check {
@@ -221,6 +221,9 @@ func completionCommand() *cobra.Command {
 // the FTP server.
 func (p *program) parse(c *cobra.Command, args []string, listen string) (err error) {
 	p.in.Command = commandLine(c)
+	if err := checkHabits(c.Flags()); err != nil {
+		return err
+	}
 	switch len(args) {
 	case 0:
 	case 1:

@@ -12,10 +12,34 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 )
 
-// noCommandFlag adds -N, for the habit of ssh -N -L.
-func noCommandFlag(f *pflag.FlagSet) {
-	f.BoolP("no-command", "N", false, "")
-	_ = f.MarkHidden("no-command")
+// habits are flags that people type after ssh, mostly several in one word as in
+// -fNT. They are not in the help.
+var habits = []struct {
+	name, letter  string
+	instead, hint string // if not empty, the flag cannot do what it does with ssh
+}{
+	{"no-command", "N", "", ""},  // there is no remote command
+	{"no-terminal", "T", "", ""}, // nor a terminal
+	{"no-input", "n", "", ""},    // standard input is not read
+	{"background", "f", "-f: ftptunnel does not go to the background by itself", "for a script: ftptunnel run; for a service: ftptunnel serve; in a shell, end the line with &"},
+	{"compression", "C", "-C: the SSH connection is not compressed", "leave it out"},
+}
+
+func addHabits(f *pflag.FlagSet) {
+	for _, h := range habits {
+		f.BoolP(h.name, h.letter, false, "")
+		_ = f.MarkHidden(h.name)
+	}
+}
+
+// checkHabits refuses those flags of f that cannot do what they do with ssh.
+func checkHabits(f *pflag.FlagSet) error {
+	for _, h := range habits {
+		if h.instead != "" && f.Changed(h.name) {
+			return &settings.Error{Key: h.name, Text: h.instead, Hint: h.hint}
+		}
+	}
+	return nil
 }
 
 // flagError returns the error for a flag that cannot be parsed.

@@ -35,8 +35,8 @@ func parseServer(s string) (string, error) {
 }
 
 // parseForward parses [bind:]port:ftp-host:ftp-port as ssh -L does, or [bind:]port,
-// which leads to server.
-func parseForward(s, server string) (Forward, error) {
+// which leads to server. Without bind it is the address.
+func parseForward(s, server, bind string) (Forward, error) {
 	wrong := reject("listen", "cannot parse -L "+s, "-L [bind:]port:ftp-host:ftp-port, such as -L 2121:ftp.internal:21")
 	parts, ok := splitColons(s)
 	if !ok || len(parts) > 4 {
@@ -48,7 +48,7 @@ func parseForward(s, server string) (Forward, error) {
 		}
 		parts, server = parts[:n], net.JoinHostPort(parts[n], parts[n+1])
 	}
-	listen, ok := listenAt(parts)
+	listen, ok := listenAt(parts, bind)
 	if !ok {
 		return Forward{}, wrong
 	}
@@ -61,26 +61,28 @@ func leavesServer(s string) bool {
 	return ok && len(parts) <= 2
 }
 
-// parseDynamic parses [bind:]port as ssh -D does.
-func parseDynamic(s string) (Forward, error) {
+// parseDynamic parses [bind:]port as ssh -D does. Without bind it is the address.
+func parseDynamic(s, bind string) (Forward, error) {
 	parts, ok := splitColons(s)
 	if ok && len(parts) <= 2 {
-		if listen, ok := listenAt(parts); ok {
+		if listen, ok := listenAt(parts, bind); ok {
 			return Forward{Listen: listen}, nil
 		}
 	}
 	return Forward{}, reject("dynamic", "cannot parse -D "+s, "-D [bind:]port, such as -D 2121")
 }
 
+// loopback is the address that names this machine here.
+const loopback = "127.0.0.1"
+
 // listenAt joins [bind, ]port to an address to listen on.
-func listenAt(parts []string) (address string, ok bool) {
-	bind := "127.0.0.1"
+func listenAt(parts []string, bind string) (address string, ok bool) {
 	if len(parts) == 2 {
 		bind, parts = parts[0], parts[1:]
 	}
 	switch bind {
 	case "localhost":
-		bind = "127.0.0.1"
+		bind = loopback
 	case "*":
 		bind = ""
 	}

@@ -8,6 +8,7 @@ func (in *Input) TunnelFlags(f *pflag.FlagSet) {
 	// flags adds the flags that all commands have to f.
 	f.StringArrayVarP(&in.Listen, "listen", "L", nil, "open a port for an FTP server: `[bind:]port[:ftp-host:ftp-port]`;\nport 0 takes a free one (repeatable; default "+DefaultListen+")")
 	f.StringArrayVarP(&in.Dynamic, "dynamic", "D", nil, "open `[bind:]port`, where each login names its FTP server, as\nuser@ftp-host[:port] (repeatable)")
+	f.BoolVarP(&in.AnyAddress, "gateway-ports", "g", false, "listen on all addresses of this machine where no bind address is given")
 	f.StringArrayVarP(&in.SSH.IdentityFiles, "identity", "i", nil, "private key `file` (repeatable)")
 	f.IntVarP(&in.SSH.Port, "port", "p", 0, "`port` of the gateway's SSH server")
 	f.StringVarP(&in.SSH.User, "login", "l", "", "`user` on the gateway")

@@ -8,6 +8,7 @@ package settings
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type Input struct {
 	Server  string   // ftp-host[:port]; if empty, localhost:21
 	Listen  []string // -L: [bind:]port:ftp-host:ftp-port, or [bind:]port for Server
 	Dynamic []string // -D: [bind:]port
+
+	AnyAddress bool // listen on all addresses where none is given
 
 	SSH        sshconfig.Options
 	IPv4, IPv6 bool // use only this family to connect to the gateway
@@ -215,21 +218,32 @@ func (in Input) forwards(listen string) (forwards []Forward, err error) {
 		}
 	}
 	for _, l := range in.Listen {
-		f, err := parseForward(l, server)
+		f, err := parseForward(l, server, in.bind())
 		if err != nil {
 			return nil, err
 		}
 		forwards = append(forwards, f)
 	}
 	for _, d := range in.Dynamic {
-		f, err := parseDynamic(d)
+		f, err := parseDynamic(d, in.bind())
 		if err != nil {
 			return nil, err
 		}
 		forwards = append(forwards, f)
 	}
 	if len(forwards) == 0 {
+		if _, port, err := net.SplitHostPort(listen); err == nil {
+			listen = net.JoinHostPort(in.bind(), port)
+		}
 		forwards = []Forward{{listen, server}}
 	}
 	return forwards, nil
+}
+
+// bind returns the address to listen on where none is given; empty means all.
+func (in Input) bind() string {
+	if in.AnyAddress {
+		return ""
+	}
+	return loopback
 }
