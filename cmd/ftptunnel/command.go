@@ -90,6 +90,10 @@ func (p *program) command() *cobra.Command {
 		}
 		f.SortFlags = false
 		c.SetFlagErrorFunc(flagError)
+		completeFlags(c)
+		if c != serve {
+			c.ValidArgsFunction = completeGateway
+		}
 	}
 	return root
 }
@@ -181,13 +185,14 @@ reason until it is up. SIGHUP reads the file again and applies what changed.`,
 			return p.serveFile(c.Context(), &s)
 		},
 	}
+	c.ValidArgsFunction = p.completeTunnel(&s)
 	c.Flags().StringVar(&s.path, "file", "", "configuration `file`")
 	c.Flags().BoolVar(&dry, "check", false, "print what would be done; connect to nothing")
 	return c
 }
 
-// helpCommand, versionCommand and completionCommand are words that people type
-// after other programs' names. A host of such a name is reached as user@help.
+// helpCommand and versionCommand are words that people type after other programs'
+// names. A host of such a name is reached as user@help.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use: "help [command]", Hidden: true,
@@ -205,15 +210,6 @@ func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Hidden: true,
 		Run: func(c *cobra.Command, _ []string) { fmt.Fprintf(c.OutOrStdout(), "ftptunnel version %s\n", version()) },
-	}
-}
-
-func completionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "completion", Hidden: true, DisableFlagParsing: true,
-		RunE: func(*cobra.Command, []string) error {
-			return &settings.Error{Text: "there is no completion for shells", Hint: "if completion is a host, name the user too: ftptunnel user@completion"}
-		},
 	}
 }
 

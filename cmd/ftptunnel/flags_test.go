@@ -134,7 +134,7 @@ func TestInvalidCommandLinesExitWith2AndHint(t *testing.T) {
 		"-F none -J j:x gw":               "",
 		"gw:22 ftp":                       `destination "gw:22": a name with a port`,
 		"@gw":                             `destination "@gw": no user name before the @`,
-		"completion bash":                 "there is no completion for shells",
+		"completion tcsh":                 `no completion for "tcsh"`,
 		"--allow-user=no-such-user gw":    "there is no user no-such-user",
 	} {
 		var stdout, stderr bytes.Buffer

@@ -12,7 +12,7 @@
 // imports only packages that are on a line below its own:
 //
 //	main
-//	record    transfers in files
+//	record    transfers in files        complete  names for a shell's completion
 //	check     the command check         eventlog  the log on standard error
 //	hint      what to do about an error  daemon   the command serve
 //	forward   ports, sessions, stopping
