@@ -53,7 +53,7 @@ Flags:
 `
 
 // freePort is where run listens. check does not listen.
-const freePort = "127.0.0.1:0"
+const freePort = settings.Localhost + ":0"
 
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{

@@ -50,7 +50,7 @@ func TestErrorIsReportedOnceWithHint(t *testing.T) {
 		{"port in use", nil,
 			func(s *site) { s.start("-L", "2121:localhost:21", "gateway") },
 			[]string{"gateway"}, 1,
-			[]string{"error: cannot listen on 127.0.0.1:2121", "address already in use", "hint: another program uses that port"}},
+			[]string{"error: cannot listen on localhost:2121", "address already in use", "hint: another program uses that port"}},
 		{"forwarding forbidden", []string{"AllowTcpForwarding no"}, nil, []string{"run", "gateway", "--", "true"}, 1,
 			[]string{"error: the gateway forbids connections to localhost:21", "hint: check AllowTcpForwarding"}},
 		{"server not permitted", []string{"PermitOpen other:21"}, nil, []string{"run", "gateway", "--", "true"}, 1,

@@ -158,6 +158,6 @@ func (s *site) awaitNobody(p *program, descriptors int) {
 		now := p.Descriptors(s.t)
 		settled := now == last
 		last = now
-		return len(s.Client.Listeners(s.t)) == 1 && settled && (descriptors == 0 || now <= descriptors)
+		return len(s.dataPorts()) == 0 && settled && (descriptors == 0 || now <= descriptors)
 	})
 }

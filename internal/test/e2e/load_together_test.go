@@ -70,7 +70,7 @@ func TestFiftyConnectionsAtOnceLeaveNothingBehind(t *testing.T) {
 		before := runtime.NumGoroutine()
 		require.NoError(s.t, s.atOnce(50, want))
 		noMoreGoroutines(s.t, before)
-		eventually(s.t, "the end of all listeners", func() bool { return len(s.Client.Listeners(s.t)) == 1 })
+		eventually(s.t, "the end of all listeners", func() bool { return len(s.dataPorts()) == 0 })
 		if !s.keepsForwards() {
 			eventually(s.t, "the end of all forwards", func() bool { return len(s.forwards()) == 0 })
 		}
@@ -164,15 +164,15 @@ func (s *site) nothingLeft(p *program, descriptors int) {
 	s.t.Helper()
 	var here, there []string
 	closed := assert.Eventually(s.t, func() bool {
-		here, there = s.Client.Listeners(s.t), s.forwards()
+		here, there = s.dataPorts(), s.forwards()
 		limit := 0
 		if s.keepsForwards() {
 			limit = 2 * 20 // it listens on two addresses for each
 		}
-		return len(here) == 1 && len(there) <= limit && p.Descriptors(s.t) <= descriptors
+		return len(here) == 0 && len(there) <= limit && p.Descriptors(s.t) <= descriptors
 	}, 20*time.Second, 50*time.Millisecond)
 	if !closed {
 		s.t.Logf("open: %s", s.Client.Run(s.t, "ls", "-l", fmt.Sprintf("/proc/%d/fd", p.Pid)))
 	}
-	s.t.Logf("left: %d listener here, %d forwards there, %d descriptors (before: %d)", len(here), len(there), p.Descriptors(s.t), descriptors)
+	s.t.Logf("left: %d data ports here, %d forwards there, %d descriptors (before: %d)", len(here), len(there), p.Descriptors(s.t), descriptors)
 }

@@ -134,13 +134,13 @@ func TestServeCheckPrintsWhatWouldBeDone(t *testing.T) {
 	r := s.run(binary(t), "serve", "--check")
 	assert.Zero(t, r.status, r.stderr)
 	assert.Equal(t, `payroll
-  port     127.0.0.1:2121, for localhost:21
+  port     localhost:2121, for localhost:21
   gateway  gateway: root@gateway port 22
 other
-  port     127.0.0.1:2122, for localhost:21
+  port     localhost:2122, for localhost:21
   gateway  gateway: root@gateway port 22
 many
-  port     127.0.0.1:2200, for the server that each login names
+  port     localhost:2200, for the server that each login names
   gateway  gateway6: root@gateway6 port 2222 through bob@jump port 22
 `+configFile+` can be used: 3 tunnels, 2 gateways
 `, r.stdout)

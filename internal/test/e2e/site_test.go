@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,13 @@ func (s *site) vsftpd(h *lab.Host) *lab.FTPServer {
 // localFTP starts vsftpd on h for [lab.User] only.
 func (s *site) localFTP(h *lab.Host) *lab.FTPServer {
 	return lab.VSFTPD(s.t, h, lab.VSFTPDConfig{Port20: true, Local: true})
+}
+
+// dataPorts returns the addresses on the client's host at which somebody listens,
+// without the program's port for control connections.
+func (s *site) dataPorts() []string {
+	s.t.Helper()
+	return slices.DeleteFunc(s.Client.Listeners(s.t), func(address string) bool { return strings.HasSuffix(address, ":2121") })
 }
 
 // imitate serves a dialect at port 21 of the gateway, and returns the command

@@ -72,7 +72,7 @@ func TestFileHasTunnelsWithTheirDefaults(t *testing.T) {
 	assert.Equal(t, 2222, many.SSH.Port)
 	assert.True(t, many.FTP.ForeignPorts)
 
-	assert.Equal(t, []settings.Forward{{Listen: "127.0.0.1:2300", Server: "localhost:21"}, {Listen: "127.0.0.1:2301", Server: "other:2100"}}, short.Forwards)
+	assert.Equal(t, []settings.Forward{{Listen: "localhost:2300", Server: "localhost:21"}, {Listen: "localhost:2301", Server: "other:2100"}}, short.Forwards)
 	assert.Equal(t, settings.Log{JSON: true, Level: slog.LevelDebug}, f.Log)
 }
 
@@ -149,9 +149,9 @@ func TestWrongFileIsRefused(t *testing.T) {
 		"[tunnel.'a/b']\ngateway = 'gw'\n":                    `:1: not a name for a tunnel: "a/b" | `,
 		"[defaults]\nmax-client = 1\n" + gw:                   `:2: defaults.max-client: there is no such key | max-clients, perhaps`,
 		"[defaults]\nmax-clients = 0\n" + gw:                  `:2: defaults.max-clients: --max-clients must be positive | `,
-		gw + "[tunnel.b]\ngateway = 'gw'\n":                   `:3: tunnel.b: 127.0.0.1:2121 is the port of tunnel.a too | listen = `,
+		gw + "[tunnel.b]\ngateway = 'gw'\n":                   `:3: tunnel.b: localhost:2121 is the port of tunnel.a too | listen = `,
 		gw + "[tunnel.b]\ngateway = 'gw'\ndynamic = '*:2121'": `:5: tunnel.b.dynamic: :2121 is the port of tunnel.a too | `,
-		gw + "listen = ['1:a:21', '1:b:21']":                  `:3: tunnel.a.listen: 127.0.0.1:1 is given twice | `,
+		gw + "listen = ['1:a:21', '1:b:21']":                  `:3: tunnel.a.listen: localhost:1 is given twice | `,
 	} {
 		path := file(t, text)
 		_, err := Read(path, nil, settings.CommandLine{})
@@ -177,6 +177,12 @@ func TestPortsOverlap(t *testing.T) {
 		"[::1]:1 [::]:1":          true,
 		"[::1]:1 :1":              true,
 		"10.0.0.1:01 :1":          true,
+		"localhost:1 localhost:1": true,
+		"localhost:1 127.0.0.1:1": true,
+		"localhost:1 [::1]:1":     true,
+		"localhost:1 [::]:1":      true,
+		"localhost:1 127.0.0.2:1": false,
+		"localhost:1 10.0.0.1:1":  false,
 	} {
 		a, b, _ := strings.Cut(pair, " ")
 		assert.Equal(t, want, overlap(a, b), pair)

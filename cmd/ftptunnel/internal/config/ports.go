@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+
+	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 )
 
 // checkPorts refuses two tunnels, or one tunnel twice, on one port.
@@ -57,6 +59,12 @@ func overlap(a, b string) bool {
 	}
 	if hostA == hostB || hostA == "" || hostB == "" { // no host is all addresses
 		return true
+	}
+	for _, pair := range [][2]string{{hostA, hostB}, {hostB, hostA}} {
+		if pair[0] == settings.Localhost { // both loopback addresses
+			addr, err := netip.ParseAddr(pair[1])
+			return err == nil && (addr.Unmap().IsUnspecified() || addr.Unmap() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || addr == netip.IPv6Loopback())
+		}
 	}
 	addrA, errA := netip.ParseAddr(hostA)
 	addrB, errB := netip.ParseAddr(hostB)

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/config"
@@ -37,6 +38,7 @@ type running struct {
 	config.Tunnel
 	service *forward.Service
 	stop    context.CancelFunc // ends it
+	ending  atomic.Bool        // it is to end
 }
 
 // Apply makes the given tunnels run until ctx is done, which must be the same at
@@ -129,7 +131,7 @@ func (d *Daemon) replace(ctx context.Context, before, added, ending []*running) 
 		if !slices.ContainsFunc(added, t.sameName) {
 			d.Publish(events.Event{Kind: events.TunnelRemoved, Tunnel: t.Name})
 		}
-		t.stop()
+		t.end()
 	}
 	for _, t := range added {
 		kind := events.TunnelAdded
@@ -157,7 +159,7 @@ func (d *Daemon) start(ctx context.Context, t *running) {
 	d.tasks.Go(func() {
 		var keep sync.WaitGroup
 		keep.Go(func() { t.service.Group.Keep(ctx) })
-		if err := t.service.Serve(ctx, nil); err != nil {
+		if err := t.service.Serve(ctx, nil); err != nil && !t.ending.Load() {
 			d.Publish(events.Event{Kind: events.ServeFailed, Tunnel: t.Name, Err: err})
 			d.forget(t) // so that Apply starts it again
 		}
@@ -165,6 +167,14 @@ func (d *Daemon) start(ctx context.Context, t *running) {
 		keep.Wait()
 		d.Pool.Remove(t.service.Group)
 	})
+}
+
+// end ends a tunnel. When it returns, no client is accepted any more: the next one
+// reaches the successor.
+func (t *running) end() {
+	t.ending.Store(true)
+	t.service.Listeners.Close()
+	t.stop()
 }
 
 // forget removes a tunnel that has ended by itself.

@@ -61,6 +61,10 @@ func listen(ctx context.Context, address string, open *[]Listener) (Listener, er
 			return l.share()
 		}
 	}
+	if host, port, err := net.SplitHostPort(address); err == nil && host == settings.Localhost {
+		l, err := listenLoopbacks(ctx, port)
+		return Listener{l, address, "tcp4"}, err
+	}
 	network := family(address)
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, network, address)
@@ -70,7 +74,14 @@ func listen(ctx context.Context, address string, open *[]Listener) (Listener, er
 // share returns another listener for the same port. Closing one does not close the
 // other, and clients that wait are lost with neither.
 func (l Listener) share() (Listener, error) {
-	shared, err := duplicate(l.Listener.(*net.TCPListener))
+	var shared net.Listener
+	var err error
+	switch l := l.Listener.(type) {
+	case *loopbacks:
+		shared, err = l.duplicate()
+	case *net.TCPListener:
+		shared, err = duplicate(l)
+	}
 	return Listener{shared, l.asked, l.network}, err
 }
 

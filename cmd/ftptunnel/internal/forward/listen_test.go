@@ -1,8 +1,10 @@
 package forward
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,6 +35,7 @@ func TestListenerHasTheFamiliesThatSSHGivesIt(t *testing.T) {
 		"[::ffff:127.0.0.1]:0": {true, false, "127.0.0.1"},
 		"[::]:0":               {false, true, "::1"},
 		":0":                   {true, true, "127.0.0.1"},
+		"localhost:0":          {true, true, "127.0.0.1"},
 	} {
 		listeners, err := Listen(t.Context(), []settings.Forward{{Listen: address}})
 		require.NoError(t, err, address)
@@ -42,4 +45,41 @@ func TestListenerHasTheFamiliesThatSSHGivesIt(t *testing.T) {
 		assert.Equal(t, want.v4, accepts("127.0.0.1", client.Port()), address)
 		assert.Equal(t, want.v6, accepts("::1", client.Port()), address)
 	}
+}
+
+func TestPortOfLocalhostIsRefusedIfEitherAddressIsTaken(t *testing.T) {
+	other, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6:", err)
+	}
+	defer other.Close()
+	at := netip.MustParseAddrPort(other.Addr().String())
+	_, err = Listen(t.Context(), []settings.Forward{{Listen: fmt.Sprintf("localhost:%d", at.Port())}})
+	assert.ErrorIs(t, err, syscall.EADDRINUSE)
+	assert.ErrorContains(t, err, "::1")
+	assert.False(t, accepts("127.0.0.1", at.Port()), "the other address is not left open")
+}
+
+func TestClosedPortOfLocalhostAcceptsNobody(t *testing.T) {
+	listeners, err := Listen(t.Context(), []settings.Forward{{Listen: "localhost:0"}})
+	require.NoError(t, err)
+	port := listeners[0].Address().Port()
+	served := make(chan error, 1)
+	go func() {
+		for {
+			conn, err := listeners[0].Accept()
+			if err != nil {
+				served <- err
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	for _, host := range []string{"127.0.0.1", "::1", "127.0.0.1"} {
+		require.True(t, accepts(host, port), host)
+	}
+	listeners.Close()
+	assert.ErrorIs(t, <-served, net.ErrClosed)
+	assert.False(t, accepts("127.0.0.1", port))
+	assert.False(t, accepts("::1", port))
 }

@@ -19,7 +19,7 @@ func forListen(e *forward.ListenError) []string {
 	case errors.Is(e.Err, fs.ErrPermission):
 		return []string{"ports below 1024 need privileges; use a higher one: -L 2121:ftp-host:21"}
 	case errors.Is(e.Err, syscall.EADDRNOTAVAIL):
-		return []string{"this machine has no such address; leave it out to listen on 127.0.0.1"}
+		return []string{"this machine has no such address; leave it out to listen on localhost"}
 	}
 	return nil
 }

@@ -72,18 +72,16 @@ func parseDynamic(s, bind string) (Forward, error) {
 	return Forward{}, reject("dynamic", "cannot parse -D "+s, "-D [bind:]port, such as -D 2121")
 }
 
-// loopback is the address that names this machine here.
-const loopback = "127.0.0.1"
+// Localhost in an address to listen on means both loopback addresses of this
+// machine.
+const Localhost = "localhost"
 
 // listenAt joins [bind, ]port to an address to listen on.
 func listenAt(parts []string, bind string) (address string, ok bool) {
 	if len(parts) == 2 {
 		bind, parts = parts[0], parts[1:]
 	}
-	switch bind {
-	case "localhost":
-		bind = loopback
-	case "*":
+	if bind == "*" {
 		bind = ""
 	}
 	return net.JoinHostPort(bind, parts[0]), isPort(parts[0], 0) && (bind == "" || isHost(bind))

@@ -19,11 +19,11 @@ func FuzzForward(f *testing.F) {
 			require.NoError(t, err)
 			assert.Equal(t, server, again)
 		}
-		if d, err := parseDynamic(s, loopback); err == nil {
+		if d, err := parseDynamic(s, Localhost); err == nil {
 			_, _, err := net.SplitHostPort(d.Listen)
 			assert.NoError(t, err)
 		}
-		fwd, err := parseForward(s, "localhost:21", loopback)
+		fwd, err := parseForward(s, "localhost:21", Localhost)
 		if err != nil {
 			return
 		}

@@ -16,8 +16,8 @@ import (
 	"example.org/ftptunnel/tunnel/sshconfig"
 )
 
-// DefaultListen is the address that clients connect to if no other is given.
-const DefaultListen = "127.0.0.1:2121"
+// DefaultListen is where clients connect to if nothing else is given.
+const DefaultListen = Localhost + ":2121"
 
 // Input is a tunnel's settings as people write them. Start with [Defaults].
 type Input struct {
@@ -245,5 +245,5 @@ func (in Input) bind() string {
 	if in.AnyAddress {
 		return ""
 	}
-	return loopback
+	return Localhost
 }
