@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
@@ -136,8 +137,7 @@ or 127 if it could not be run, and 1 if the tunnel did not come up or
 }
 
 func (p *program) checkCommand() *cobra.Command {
-	var user string
-	var asJSON bool
+	var r checkRun
 	c := &cobra.Command{
 		Use:   "check [flags] [user@]gateway [ftp-host[:port]]",
 		Short: "Find out what works, and what to change",
@@ -153,11 +153,15 @@ Exits with 0 if at least one mode works (without --user: should work), else 1.`,
 			if err := p.parse(c, args, freePort); err != nil {
 				return err
 			}
-			return p.check(c.Context(), user, asJSON)
+			if !c.Flags().Changed("user") {
+				r.user = os.Getenv("FTP_USER")
+			}
+			return p.check(c.Context(), r)
 		},
 	}
-	c.Flags().StringVar(&user, "user", "", "log in to the FTP server as `name` and try EPSV, PASV, EPRT and PORT;\nthe password is read from the environment, FTP_PASSWORD, or asked for")
-	c.Flags().BoolVar(&asJSON, "json", false, "report as one JSON document")
+	c.Flags().StringVar(&r.user, "user", "", "log in to the FTP server as `name` and try EPSV, PASV, EPRT and PORT;\nname and password can be in the environment, FTP_USER and\nFTP_PASSWORD; a password that is missing is asked for")
+	c.Flags().StringVar(&r.passwordFile, "password-file", "", "`file` with the password on its first line, which others may not read")
+	c.Flags().BoolVar(&r.json, "json", false, "report as one JSON document")
 	return c
 }
 

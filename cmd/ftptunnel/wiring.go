@@ -77,17 +77,31 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
+// A checkRun is how the command check looks at the FTP server, and reports.
+type checkRun struct {
+	user, passwordFile string
+	json               bool
+}
+
 // check is the command check. Its findings are in the report and in the exit
 // status.
-func (p *program) check(ctx context.Context, user string, asJSON bool) error {
+func (p *program) check(ctx context.Context, r checkRun) error {
 	typed := p.settings.Command
 	switch {
 	case len(p.settings.Forwards) != 1 || p.settings.Forwards[0].Server == "":
 		return &settings.Error{Text: "check looks at one FTP server", Hint: typed.Without("listen", "dynamic", "allow-target").With(p.in.Gateway, "ftp-host").String()}
 	case len(p.settings.Gateways) > 1:
 		return &settings.Error{Text: "check looks at one gateway", Hint: typed.With(append([]string{p.settings.Gateways[0]}, typed.Args[1:]...)...).String()}
-	case strings.ContainsFunc(user, unicode.IsControl):
-		return &settings.Error{Text: fmt.Sprintf("not a user name: %q", user), Hint: "--user bob"}
+	case strings.ContainsFunc(r.user, unicode.IsControl):
+		return &settings.Error{Text: fmt.Sprintf("not a user name: %q", r.user), Hint: "--user bob"}
+	}
+	var password *string
+	if r.passwordFile != "" {
+		text, err := settings.ReadPassword(r.passwordFile)
+		if err != nil {
+			return err
+		}
+		password = &text
 	}
 	ctx, stop := forward.UntilSignal(ctx)
 	defer stop()
@@ -101,8 +115,8 @@ func (p *program) check(ctx context.Context, user string, asJSON bool) error {
 	}
 	defer stream.close()
 	works, err := check.Run(ctx, check.Options{
-		Settings: p.settings, User: user, JSON: asJSON, Advise: p.adviser(""),
-		Command: typed.Without("user", "json").WithCommand("ftptunnel").String(),
+		Settings: p.settings, User: r.user, Password: password, JSON: r.json, Advise: p.adviser(""),
+		Command: typed.Without("user", "json", "password-file").WithCommand("ftptunnel").String(),
 		Connect: func(ctx context.Context, gateway string, hops []tunnel.Hop) tunnel.Config {
 			return p.connectWith(ctx, gateway, hops, stream)
 		},

@@ -190,3 +190,24 @@ func TestCheckEndsWithSSHConnection(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(p.Stdout.String(), "authentication "))
 	assert.Equal(t, 1, strings.Count(s.ssh.Log.String(), "Accepted publickey"), "it does not connect again")
 }
+
+func TestCheckTakesUserAndPasswordFromEnvironmentAndFile(t *testing.T) {
+	t.Parallel()
+	s := throughSSHD(t)
+	ftp := s.localFTP(s.Gateway)
+	s.Client.WriteFile(t, lab.Home+"/password", ftp.Password+"\n")
+	check := func(env []string, args ...string) result {
+		return s.run("env", append(append(env, binary(t), "check"), args...)...)
+	}
+	r := check([]string{"FTP_USER=" + ftp.User, "FTP_PASSWORD=" + ftp.Password}, "gateway")
+	assert.Zero(t, r.status, r.stdout)
+	assert.Contains(t, r.line(t, "login"), "ok")
+	r = check([]string{"FTP_PASSWORD=wrong"}, "--password-file="+lab.Home+"/password", "--user="+ftp.User, "gateway")
+	assert.Zero(t, r.status, r.stdout)
+	assert.NotContains(t, r.stdout+r.stderr, ftp.Password)
+	assert.NotContains(t, r.stdout, "password-file", "the tunnel has no use for it")
+	s.Client.Run(t, "chmod", "644", lab.Home+"/password")
+	r = check(nil, "--password-file="+lab.Home+"/password", "--user="+ftp.User, "gateway")
+	assert.Equal(t, 2, r.status)
+	assert.Equal(t, "error: --password-file: others may read "+lab.Home+"/password\nhint: chmod 600 "+lab.Home+"/password\n", r.stderr)
+}

@@ -32,6 +32,7 @@ var errSlow = fmt.Errorf("no answer for %v", stepLimit)
 type Options struct {
 	Settings *settings.Settings // with one gateway and one FTP server
 	User     string             // logs in to the FTP server, if not empty
+	Password *string            // that user's; if nil, FTP_PASSWORD in the environment, or it is asked for
 	JSON     bool               // report as one JSON document
 	Command  string             // what to type to use the tunnel
 	Advise   hint.Adviser

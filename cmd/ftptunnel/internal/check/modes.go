@@ -21,7 +21,10 @@ var ftpModes = []string{"EPSV", "PASV", "EPRT", "PORT"}
 // ftpPassword returns the password of the FTP server's user.
 func (c *checker) ftpPassword(ctx context.Context) (string, error) {
 	password, set := os.LookupEnv("FTP_PASSWORD")
-	if !set {
+	switch {
+	case c.Password != nil:
+		password = *c.Password
+	case !set:
 		if c.Ask == nil || c.batch {
 			return "", errors.New("the FTP server asks for a password, and there is no terminal to ask for it")
 		}

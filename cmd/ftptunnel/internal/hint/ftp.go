@@ -69,5 +69,5 @@ func forLogin(e *ftpfwd.LoginError) []string {
 const (
 	FTPUser     = "check --user: it takes a user of the FTP server, not of the gateway"
 	FTPLogin    = "check the name and the password of the FTP server's user, which need not be the gateway's"
-	FTPPassword = "set the environment variable FTP_PASSWORD, or run this at a terminal"
+	FTPPassword = "set the environment variable FTP_PASSWORD, give --password-file, or run this at a terminal"
 )
