@@ -60,6 +60,9 @@ func (p *program) serveFile(ctx context.Context, s *source) error {
 	defer end()
 	if err := d.Apply(ctx, file.Tunnels); err != nil {
 		pool.Close()
+		if ctx.Err() != nil {
+			return nil // a signal
+		}
 		return err
 	}
 	stream.Flush(patience)
