@@ -76,6 +76,12 @@ func TestFileHasTunnelsWithTheirDefaults(t *testing.T) {
 	assert.Equal(t, settings.Log{JSON: true, Level: slog.LevelDebug}, f.Log)
 }
 
+func TestFileMayBeginWithByteOrderMarkAndHaveCRLF(t *testing.T) {
+	f, err := Read(file(t, "\ufeff[tunnel.a]\r\ngateway = 'gw'\r\n"), nil, settings.CommandLine{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"gw"}, f.Tunnels[0].Settings.Gateways)
+}
+
 func TestNamesChooseTunnels(t *testing.T) {
 	path := file(t, whole)
 	f, err := Read(path, []string{"short", "payroll"}, settings.CommandLine{})
@@ -126,6 +132,7 @@ func TestWrongFileIsRefused(t *testing.T) {
 		gw + "server = ['a', 'b']\n":                          `:3: tunnel.a.server: takes text in quotation marks | `,
 		gw + "listen = [2121]\n":                              `:3: tunnel.a.listen: takes text in quotation marks, or a list of such texts | such as listen = ["..."]`,
 		gw + "listen = 2121\n":                                `:3: tunnel.a.listen: takes text in quotation marks, or`,
+		gw + "server = \"a\\nb\"\n":                           `:3: tunnel.a.server: not the address of an FTP server: "a\nb" | `,
 		gw + "server = 'a:b'\n":                               `:3: tunnel.a.server: not the address of an FTP server: "a:b" | `,
 		gw + "ipv4 = true\nipv6 = true\n":                     `:4: tunnel.a.ipv6: -4 and -6 contradict each other | `,
 		gw + "listen = '1:b:21'\nserver='c'":                  `:4: tunnel.a.server: both -L and c name the FTP server | leave out one of them`,

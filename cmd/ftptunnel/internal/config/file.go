@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,9 @@ const system = "/etc/ftptunnel/config.toml"
 
 // maxSize bounds the size of a configuration file, in bytes.
 const maxSize = 1 << 20
+
+// byteOrderMark is what some editors put in front of UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // Find returns the user's configuration file, or that of the machine if the user has
 // none. The error is an [*Error] if neither exists.
@@ -92,5 +96,5 @@ func load(path string) ([]byte, error) {
 	case len(text) > maxSize:
 		return nil, wrong("the file is too large for a configuration file", "at most 1 MiB")
 	}
-	return text, nil
+	return bytes.TrimPrefix(text, byteOrderMark), nil
 }

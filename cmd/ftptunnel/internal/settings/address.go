@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A Forward is an FTP port on this machine and the FTP server behind it.
@@ -114,7 +115,9 @@ func splitColons(s string) (parts []string, ok bool) {
 }
 
 // isHost reports whether s can be a host name or an address.
-func isHost(s string) bool { return s != "" && !strings.ContainsAny(s, "[]/@ ") }
+func isHost(s string) bool {
+	return s != "" && !strings.ContainsAny(s, "[]/@") && !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) })
+}
 
 // isPort reports whether s is a port number, least or more.
 func isPort(s string, least int) bool {

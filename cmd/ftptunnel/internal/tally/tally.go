@@ -27,9 +27,12 @@ type Tally struct {
 }
 
 // A file is what a transfer is about: an attempt that succeeds mends one that failed.
+// Where the full path is not known, every transfer is about another file: two of
+// the same name may be in different directories.
 type file struct {
 	direction          ftpfwd.Direction
 	server, user, path string
+	session, number    int64 // of a transfer whose path is not known
 }
 
 // A Count is how many files were transferred. Listings do not count.
@@ -59,9 +62,9 @@ func (t *Tally) add(e events.Event) {
 	case e.Kind != events.TransferEnded || !transfer.MovesFile():
 		return
 	}
-	of := file{transfer.Direction, e.Server, e.User, transfer.Path}
+	of := file{direction: transfer.Direction, server: e.Server, user: e.User, path: transfer.Path}
 	if of.path == "" {
-		of.path = transfer.File
+		of.session, of.number = e.Session, transfer.Number
 	}
 	if transfer.Err != nil {
 		if t.failed == nil {

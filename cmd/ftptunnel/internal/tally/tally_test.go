@@ -48,6 +48,17 @@ func TestTransferThatSucceedsLaterHasNotFailed(t *testing.T) {
 	assert.Equal(t, Count{Up: 1, Bytes: 4, Failed: 1}, counted(of("STOR", "/a", 4, nil), of("STOR", "/a", 2, wrong)), "it fails later")
 }
 
+// Two directories may have files of the same name.
+func TestTransferOfUnknownPathIsMendedByNone(t *testing.T) {
+	failed, succeeded := of("STOR", "", 0, errors.New("553")), of("STOR", "", 4, nil)
+	failed.Transfer.File, failed.Transfer.Number = "h", 1
+	succeeded.Transfer.File, succeeded.Transfer.Number = "h", 2
+	assert.Equal(t, Count{Up: 1, Bytes: 4, Failed: 1}, counted(failed, succeeded))
+	again := failed
+	again.Session, again.Transfer.Number = 2, 1
+	assert.Equal(t, Count{Failed: 2}, counted(failed, again))
+}
+
 func TestCountOfDroppedEventsIsNotKnown(t *testing.T) {
 	var tally Tally
 	_, ok := tally.Count()
