@@ -15,6 +15,7 @@ type SessionInfo struct {
 	Gateway   string
 	User      string
 	Opened    time.Time
+	Left      bool       // the client has ended its control connection
 	State     string     // what the session does: connecting, greeting, relaying, closing ...
 	Transfers []Transfer // without a final reply, oldest first; Moved returns their progress
 }
@@ -28,7 +29,7 @@ func (e snapshotRequest) apply(_ context.Context, s *session) {
 	from := &s.source
 	info := SessionInfo{
 		ID: from.session, Client: from.client, Listener: from.listener, Server: from.server, Gateway: from.gateway,
-		Opened: s.began, State: s.phase.String(),
+		Opened: s.began, Left: s.client.ended, State: s.phase.String(),
 	}
 	if from.loggedIn {
 		info.User = shownUser(from.user)

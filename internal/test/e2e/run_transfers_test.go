@@ -136,3 +136,15 @@ func TestRunDoesNotWaitForIdleClientForEver(t *testing.T) {
 	assert.Zero(t, r.status, r.stderr)
 	assert.Contains(t, r.stderr, "the command has ended, but clients are connected")
 }
+
+// curl leaves after EPSV and a refused SIZE, without RETR; pyftpdlib ends such a
+// session late.
+func TestRunDoesNotWaitForClientThatHasLeft(t *testing.T) {
+	t.Parallel()
+	lab.Require(t, "curl")
+	s := throughSSHD(t)
+	ftp := lab.Pyftpdlib(t, s.Gateway, lab.FTPConfig{})
+	r := s.run(binary(t), "run", "--drain-timeout=1s", "gateway", "--", "curl", "-sS", "-u", ftp.User+":"+ftp.Password, "{url}/missing")
+	assert.Equal(t, 78, r.status, r.stderr)
+	assert.NotContains(t, r.stderr, "clients are connected")
+}

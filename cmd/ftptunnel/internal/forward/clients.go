@@ -17,7 +17,7 @@ type Clients struct {
 // askLimit bounds how long sessions have to describe themselves.
 const askLimit = time.Second / 4
 
-// Clients returns the clients that are connected. A session that does not describe
+// Clients returns the clients that are connected, or have left a transfer behind. A session that does not describe
 // itself in time may transfer something. Any goroutine may call it.
 func (s *Service) Clients() (c Clients) {
 	s.mu.Lock()
@@ -27,6 +27,9 @@ func (s *Service) Clients() (c Clients) {
 	defer cancel()
 	for _, f := range forwarders {
 		for _, session := range f.Sessions(ctx) {
+			if session.Left && len(session.Transfers) == 0 {
+				continue // only the server has not ended yet
+			}
 			c.Connected++
 			c.begun += session.ID
 			for _, t := range session.Transfers {
