@@ -53,7 +53,7 @@ func (p *program) runChild(ctx context.Context, r childRun) error {
 	stop() // from here on signals are the command's
 
 	began := time.Now()
-	status, err := p.serveChild(ctx, s, r.command, stream)
+	status, err := p.serveChild(ctx, s, r.command, &transfers, stream)
 	p.status = status
 	if err != nil {
 		p.report(err)
@@ -62,21 +62,34 @@ func (p *program) runChild(ctx context.Context, r childRun) error {
 }
 
 // serveChild serves the clients of a command until it has ended and they have left.
-// It returns the command's status, and why it could not be run.
-func (p *program) serveChild(ctx context.Context, s *forward.Service, command []string, stream *views) (status int, err error) {
+// It returns the command's status, and why it could not be run. A signal that comes
+// after the command's end ends the wait, and a second one the transfers too; if
+// transfers fail then, the status says so.
+func (p *program) serveChild(ctx context.Context, s *forward.Service, command []string, transfers *tally.Tally, stream *views) (status int, err error) {
 	serving, end := context.WithCancel(ctx)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(serving, nil) }()
+	hurry, served := make(chan struct{}), make(chan error, 1)
+	go func() { served <- s.Serve(serving, hurry) }()
 	status, err = child.Run(command, s.Listeners[0].Address())
-	wait, stop := forward.UntilSignal(ctx)
+
+	wait, second, stop := forward.OnSignals(ctx)
+	defer stop()
 	s.WaitForClients(wait, p.settings.FTP.DrainTimeout)
-	if wait.Err() != nil && status == 0 && s.Clients().Transfers > 0 {
-		status = interruptedStatus
-	}
-	stop()
+	stream.Flush(patience)
+	before, _ := transfers.Count()
 	end()
-	if err := <-served; err != nil {
-		stream.Publish(events.Event{Kind: events.ServeFailed, Err: err})
+	var failed error
+	select {
+	case <-second:
+		close(hurry)
+		failed = <-served
+	case failed = <-served:
+	}
+	if failed != nil {
+		stream.Publish(events.Event{Kind: events.ServeFailed, Err: failed})
+	}
+	stream.Flush(patience)
+	if after, _ := transfers.Count(); wait.Err() != nil && status == 0 && after.Failed > before.Failed {
+		status = interruptedStatus
 	}
 	return status, err
 }

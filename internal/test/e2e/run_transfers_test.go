@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -126,6 +128,31 @@ func TestRunWaitsForClientInTheBackground(t *testing.T) {
 	got, err := os.ReadFile(s.Client.Path(lab.Home + "/big"))
 	require.NoError(t, err)
 	assert.True(t, string(got) == string(data))
+}
+
+// A transfer is in the background when the command has ended.
+func TestSignalEndsTheWaitOfRun(t *testing.T) {
+	t.Parallel()
+	lab.Require(t, "lftp")
+	s := throughSSHD(t)
+	s.vsftpd(s.Gateway).WriteFile(t, "big", string(random(8<<20)))
+	start := func(rate string) *program {
+		p := s.background(binary(t), "run", "--summary", "gateway", "--", "sh", "-c",
+			"cd && lftp -c 'set xfer:clobber yes; set net:limit-rate "+rate+"; open {url}/pub; get big &'")
+		p.Stderr.Await(t, "the command has ended, but clients are connected")
+		require.NoError(t, p.Signal(syscall.SIGTERM))
+		p.Stderr.Await(t, "msg=stopping")
+		return p
+	}
+	p := start("2M")
+	assert.NoError(t, p.Wait(), "the transfer could finish")
+	assert.Contains(t, p.Stderr.String(), "summary: 1 file down, 8.4 MB, 0 failed")
+	p = start("1k")
+	require.NoError(t, p.Signal(syscall.SIGTERM))
+	var exit *exec.ExitError
+	require.ErrorAs(t, p.Wait(), &exit)
+	assert.Equal(t, 130, exit.ExitCode())
+	assert.Contains(t, p.Stderr.String(), "summary: 0 files up, 0 B, 1 failed")
 }
 
 func TestRunDoesNotWaitForIdleClientForEver(t *testing.T) {
