@@ -45,8 +45,11 @@ func completionCommand() *cobra.Command {
 }
 
 // completeGateway completes the first argument of a command.
-func completeGateway(_ *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
+func completeGateway(c *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	switch {
+	case len(args) > 0 && c.Name() == "run":
+		return nil, cobra.ShellCompDirectiveDefault // perhaps of its command
+	case len(args) > 0:
 		return nil, cobra.ShellCompDirectiveNoFileComp // an FTP server, which the gateway knows
 	}
 	return complete.Hosts(prefix), cobra.ShellCompDirectiveNoFileComp

@@ -179,6 +179,18 @@ func TestHelpShowsUsageAndFlags(t *testing.T) {
 	}
 }
 
+func TestCompletionLeavesFilesToTheCommandOfRun(t *testing.T) {
+	for line, directive := range map[string]string{
+		"run gw -- lftp -f ": ":0", // names of files
+		"gw ":                ":4", // none: an FTP server
+	} {
+		var stdout, stderr bytes.Buffer
+		words := strings.Split(line, " ")
+		assert.Zero(t, run(context.Background(), append([]string{"__complete"}, words...), &stdout, &stderr))
+		assert.Equal(t, directive, strings.TrimSpace(stdout.String()), line)
+	}
+}
+
 func TestHintsOfCommandLineRepeatIt(t *testing.T) {
 	for line, hint := range map[string]string{
 		"-p 2222 gw localhost 21":        "give the port with a colon: ftptunnel --port=2222 gw localhost:21",

@@ -101,6 +101,7 @@ func (p *program) plan(ctx context.Context, s *source) error {
 	}
 	out := outputUntil{ctx, p.stdout}
 	var gateways []string
+	routes := map[string]string{} // by destination: a file may have many tunnels of one gateway
 	for _, t := range file.Tunnels {
 		fmt.Fprintf(out, "%s\n", t.Name)
 		for _, f := range t.Settings.Forwards {
@@ -111,9 +112,12 @@ func (p *program) plan(ctx context.Context, s *source) error {
 			fmt.Fprintf(out, "  port     %s, for %s\n", f.Listen, server)
 		}
 		for _, d := range gateway.Destinations(t.Settings) {
-			to, err := route(ctx, d)
-			if err != nil {
-				return stopped(ctx, fmt.Errorf("tunnel %s: %w", t.Name, err))
+			to, known := routes[fmt.Sprint(d)]
+			if !known {
+				if to, err = route(ctx, d); err != nil {
+					return stopped(ctx, fmt.Errorf("tunnel %s: %w", t.Name, err))
+				}
+				routes[fmt.Sprint(d)] = to
 			}
 			if !slices.Contains(gateways, to) {
 				gateways = append(gateways, to)

@@ -141,6 +141,7 @@ func TestWrongFileIsRefused(t *testing.T) {
 		gw + "listen = \n":                                    ":3: unexpected character",
 		gw + "[log]\nformat = 'xml'\n":                        `:4: log.format: unknown log format "xml" | --log-format=text`,
 		gw + "[log]\nverbose = 1\nquiet=true":                 `:5: log.quiet: -q and -v contradict each other | `,
+		gw + "[log]\nverbose = -1\n":                          `:4: log.verbose: -v counts from 0 | `,
 		gw + "[log]\nlevel = 'info'\n":                        `:4: log.level: there is no such key | `,
 		gw + "[logs]\n":                                       `:3: logs: there is no such table or key | [log], perhaps`,
 		gw + "[[tunnel.b]]\ngateway = 'x'\n":                  `:3: tunnel.b: this is a list of tables, in two brackets | one bracket: [tunnel.b]`,

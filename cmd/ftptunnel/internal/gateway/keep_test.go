@@ -115,6 +115,7 @@ func TestGatewayOfOtherOptionsIsAnother(t *testing.T) {
 		other := open(sshconfig.Options{Port: 2222, Settings: []string{"Compression=yes"}})
 		all, _ := r.hosts["gw"].opened()
 		assert.Equal(t, 2, all)
+		assert.Equal(t, 2, r.read, "the configuration of each is read once")
 		assert.Equal(t, []string{"gw", "gw", "gw -p 2222 -o Compression=yes"}, []string{current(first), current(same), current(other)})
 
 		c := r.client(same)

@@ -47,36 +47,59 @@ func NewPool(resolve Resolver, open Opener, publish func(events.Event)) *Pool {
 }
 
 // Group returns the gateways in order of preference, to reach servers. It opens no
-// connection. Gateways that groups name with the same options are the same.
+// connection. Gateways that groups name with the same options are the same, and
+// their configuration is read once, and by [Pool.Reload].
 func (p *Pool) Group(ctx context.Context, destinations []Destination, servers []string) (*Group, error) {
 	hops := make([][]tunnel.Hop, len(destinations))
-	for i, d := range destinations { // all, before anything changes
+	for {
+		g, unknown := p.join(destinations, hops, servers)
+		if g != nil {
+			return g, nil
+		}
 		var err error
-		if hops[i], err = p.resolve(ctx, d); err != nil {
+		if hops[unknown], err = p.resolve(ctx, destinations[unknown]); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// join returns a new group, or which of the destinations is neither a gateway of
+// the pool nor resolved to hops.
+func (p *Pool) join(destinations []Destination, hops [][]tunnel.Hop, servers []string) (g *Group, unknown int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for i, d := range destinations {
+		if hops[i] == nil && p.find(d) == nil {
+			return nil, i
+		}
+	}
 	var members []*member
 	for i, d := range destinations {
 		members = append(members, &member{gateway: p.gateway(d, hops[i])})
 	}
-	g := newGroup(members, servers, p.publish, p.Lasting)
+	g = newGroup(members, servers, p.publish, p.Lasting)
 	p.groups = append(p.groups, g)
-	return g, nil
+	return g, 0
+}
+
+// find returns the gateway for d, or nil. The caller holds mu.
+func (p *Pool) find(d Destination) *gateway {
+	for _, gw := range p.gateways {
+		if reflect.DeepEqual(gw.destination, d) {
+			return gw
+		}
+	}
+	return nil
 }
 
 // gateway returns the gateway for d, which hops lead to. The caller holds mu.
 func (p *Pool) gateway(d Destination, hops []tunnel.Hop) *gateway {
+	if gw := p.find(d); gw != nil {
+		return gw
+	}
 	name := d.Name
-	for _, gw := range p.gateways {
-		switch {
-		case reflect.DeepEqual(gw.destination, d):
-			return gw
-		case gw.name == name: // events and logs must tell them apart
-			name = d.label()
-		}
+	if slices.ContainsFunc(p.gateways, func(gw *gateway) bool { return gw.name == name }) {
+		name = d.label() // events and logs must tell them apart
 	}
 	gw := newGateway(name, hops, p.open)
 	gw.destination = d

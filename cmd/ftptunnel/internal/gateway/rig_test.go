@@ -36,6 +36,7 @@ type rig struct {
 	config map[string]string // HostName by gateway
 	events []events.Event
 	served int // connections to the FTP server
+	read   int // how often the ssh configuration was read
 	places int // clients that it serves at the same time; 0 for any number
 	taken  int
 }
@@ -102,6 +103,7 @@ const freesAfter = 300 * time.Millisecond
 func (r *rig) resolve(_ context.Context, d Destination) ([]tunnel.Hop, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.read++
 	name := d.Name
 	host := r.config[name]
 	if host == "" {

@@ -155,6 +155,8 @@ func (in Input) gateways() ([]string, error) {
 // [*Error].
 func (in Input) Log() (Log, error) {
 	switch {
+	case in.Verbose < 0:
+		return Log{}, reject("verbose", "-v counts from 0", "such as --verbose=1")
 	case in.Quiet && in.Verbose > 0:
 		return Log{}, reject("quiet", "-q and -v contradict each other", "give one of them, or neither")
 	case in.Transfers != "" && in.Transfers == in.Xferlog:
