@@ -8,7 +8,6 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/tally"
 )
@@ -58,7 +57,7 @@ func (p *program) runChild(ctx context.Context, r childRun) error {
 	if err != nil {
 		p.report(err)
 	}
-	return p.conclude(r, &transfers, time.Since(began), stream)
+	return p.conclude(r, &transfers, time.Since(began))
 }
 
 // serveChild serves the clients of a command until it has ended and they have left.
@@ -96,8 +95,7 @@ func (p *program) serveChild(ctx context.Context, s *forward.Service, command []
 
 // conclude prints the summary, and returns an error if the command reported success
 // without the transfers that are required.
-func (p *program) conclude(r childRun, transfers *tally.Tally, took time.Duration, stream *views) error {
-	stream.Flush(patience)
+func (p *program) conclude(r childRun, transfers *tally.Tally, took time.Duration) error {
 	count, known := transfers.Count()
 	if r.summary {
 		p.summarize(count.Summary(took))
@@ -114,7 +112,7 @@ func (p *program) conclude(r childRun, transfers *tally.Tally, took time.Duratio
 // summarize writes a line about all transfers.
 func (p *program) summarize(text string) {
 	if p.settings.Log.JSON {
-		text = eventlog.JSON(events.Event{Kind: events.Summary, Time: time.Now(), Text: text}, func(string) hint.Adviser { return hint.Adviser{} })
+		text = eventlog.JSON(events.Event{Kind: events.Summary, Time: time.Now(), Text: text}, eventlog.NoAdvice)
 	} else {
 		text = "summary: " + text + "\n"
 	}

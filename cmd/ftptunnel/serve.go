@@ -13,6 +13,7 @@ import (
 	"example.org/ftptunnel/cmd/ftptunnel/internal/forward"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/gateway"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 	"example.org/ftptunnel/tunnel"
 )
 
@@ -125,7 +126,7 @@ func (p *program) plan(ctx context.Context, s *source) error {
 			fmt.Fprintf(out, "  gateway  %s: %s\n", terminal.OneLine(d.Name), terminal.OneLine(to))
 		}
 	}
-	_, err = fmt.Fprintf(out, "%s can be used: %s, %s\n", s.path, count(len(file.Tunnels), "tunnel"), count(len(gateways), "gateway"))
+	_, err = fmt.Fprintf(out, "%s can be used: %s, %s\n", s.path, wording.Count(len(file.Tunnels), "tunnel"), wording.Count(len(gateways), "gateway"))
 	return err
 }
 
@@ -148,12 +149,4 @@ func route(ctx context.Context, d gateway.Destination) (string, error) {
 // address returns what a connection to a hop is made to.
 func address(h tunnel.Hop) string {
 	return fmt.Sprintf("%s@%s port %d", h.User, h.HostName, h.Port)
-}
-
-// count returns a number of things, in words.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -19,7 +19,6 @@ import (
 
 // A File is a configuration file that can be used.
 type File struct {
-	Path    string
 	Tunnels []Tunnel // at least one, in the order of the file
 	Log     settings.Log
 }
@@ -97,7 +96,7 @@ func (r *reader) read(text []byte) (*File, error) {
 			return nil, err
 		}
 	}
-	f := &File{Path: r.path}
+	f := &File{}
 	if f.Log, err = r.log(); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const maxSize = 1 << 20
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // Find returns the user's configuration file, or that of the machine if the user has
-// none. The error is an [*Error] if neither exists.
+// none. If neither exists, the error is a [*settings.Error].
 func Find() (path string, err error) {
 	var paths []string
 	if dir := userDir(); dir != "" {

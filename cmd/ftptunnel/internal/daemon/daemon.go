@@ -51,7 +51,7 @@ type running struct {
 func (d *Daemon) Apply(ctx context.Context, tunnels []config.Tunnel) error {
 	d.applying.Lock()
 	defer d.applying.Unlock()
-	before := d.Running()
+	before := d.list()
 	var next, added, ending []*running
 	for _, t := range before {
 		if !slices.ContainsFunc(tunnels, t.is) {
@@ -85,8 +85,8 @@ func (t *running) is(other config.Tunnel) bool {
 	return t.Name == other.Name && reflect.DeepEqual(t.Settings, other.Settings)
 }
 
-// Running returns the tunnels that accept clients.
-func (d *Daemon) Running() []*running {
+// list returns the tunnels that accept clients.
+func (d *Daemon) list() []*running {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.running)
@@ -207,7 +207,7 @@ func (d *Daemon) drain() time.Duration {
 // Listeners returns the ports of the tunnels that accept clients, by the tunnel's
 // name, in order.
 func (d *Daemon) Listeners(each func(tunnel string, l forward.Listener)) {
-	for _, t := range d.Running() {
+	for _, t := range d.list() {
 		for _, l := range t.service.Listeners {
 			each(t.Name, l)
 		}

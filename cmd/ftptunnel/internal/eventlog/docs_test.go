@@ -36,7 +36,7 @@ func TestDocsHaveEveryMessageAndAttribute(t *testing.T) {
 		var out bytes.Buffer
 		e := everything
 		e.Kind = kind
-		New(&out, settings.Log{Level: settings.LevelLine, JSON: true}, noAdvice).write(e)
+		New(&out, settings.Log{Level: settings.LevelLine, JSON: true}, NoAdvice).write(e)
 		var line map[string]any
 		require.NoError(t, json.Unmarshal(out.Bytes(), &line), out.String())
 		for name := range line {

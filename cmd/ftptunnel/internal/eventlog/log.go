@@ -46,6 +46,9 @@ type format struct {
 // is empty.
 type Advise func(gateway string) hint.Adviser
 
+// NoAdvice is for events without hints.
+func NoAdvice(string) hint.Adviser { return hint.Adviser{} }
+
 // New returns a log that writes to out, with hints of advise.
 func New(out io.Writer, s settings.Log, advise Advise) *Log {
 	l := &Log{out: out, advise: advise}

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/terminal"
 	"example.org/ftptunnel/ftpfwd"
@@ -42,13 +41,10 @@ var download = ftpfwd.Transfer{
 	Method: "EPSV", ServerMethod: "EPSV", Bytes: 42, Duration: 1500 * time.Millisecond, Reply: 226,
 }
 
-// noAdvice is for logs of no command.
-func noAdvice(string) hint.Adviser { return hint.Adviser{} }
-
 // logged returns what a log at a level writes about e.
 func logged(level slog.Level, asJSON bool, e ...events.Event) string {
 	var out bytes.Buffer
-	l := New(&out, settings.Log{Level: level, JSON: asJSON}, noAdvice)
+	l := New(&out, settings.Log{Level: level, JSON: asJSON}, NoAdvice)
 	for _, e := range e {
 		if l.wants(e.Kind) {
 			l.write(e)
@@ -196,7 +192,7 @@ func TestBannerCannotForgeLines(t *testing.T) {
 }
 
 func TestFailureOfProgramIsALineOfJSON(t *testing.T) {
-	line := object(t, JSON(events.Event{Kind: events.Failed, Err: &settings.Error{Text: "wrong\n\x1b[2J", Hint: "type this"}}, noAdvice))
+	line := object(t, JSON(events.Event{Kind: events.Failed, Err: &settings.Error{Text: "wrong\n\x1b[2J", Hint: "type this"}}, NoAdvice))
 	assert.Equal(t, "ERROR", line["level"])
 	assert.Equal(t, "failed", line["msg"])
 	assert.Equal(t, "wrong\n\x1b[2J", line["error"])

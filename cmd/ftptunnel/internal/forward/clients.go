@@ -17,8 +17,9 @@ type Clients struct {
 // askLimit bounds how long sessions have to describe themselves.
 const askLimit = time.Second / 4
 
-// Clients returns the clients that are connected, or have left a transfer behind. A session that does not describe
-// itself in time may transfer something. Any goroutine may call it.
+// Clients returns the clients that are connected, or have left a transfer behind. A
+// session that does not describe itself in time may transfer something. Any
+// goroutine may call it.
 func (s *Service) Clients() (c Clients) {
 	s.mu.Lock()
 	forwarders := s.forwarders

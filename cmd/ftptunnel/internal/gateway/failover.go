@@ -80,12 +80,14 @@ func (g *Group) route(m *member, through *connection, conn net.Conn) ftpfwd.Rout
 // and keeps the connections for the first clients. If there is none, it is the
 // first that can be connected to, and the error is a [*SilentError]. If none can be
 // connected to, there is no current gateway, and the error names all of them.
-func (g *Group) Choose(ctx context.Context) error {
-	return g.choose(ctx, func(m *member, err error) {
-		if m.failure() == nil && len(g.members) > 1 {
-			g.publish(events.Event{Kind: events.GatewaySkipped, Gateway: m.name, Err: err})
-		}
-	})
+func (g *Group) Choose(ctx context.Context) error { return g.choose(ctx, g.publishSkipped) }
+
+// publishSkipped publishes why m was not chosen, if there are others and the reason
+// is not permanent: that has been published.
+func (g *Group) publishSkipped(m *member, err error) {
+	if m.failure() == nil && len(g.members) > 1 {
+		g.publish(events.Event{Kind: events.GatewaySkipped, Gateway: m.name, Err: err})
+	}
 }
 
 // choose is Choose. It calls skipped with each gateway that is not chosen.
@@ -142,11 +144,20 @@ func (g *Group) named(m *member, err error) error {
 // connects to that and opens no FTP connection. If there are several it calls
 // [Group.Choose], and returns a [*SilentError] only if the gateway forbids the
 // connection: the others may be temporary.
-func (g *Group) Open(ctx context.Context) error {
-	if len(g.members) == 1 {
-		return g.connect(ctx, g.members[0])
+func (g *Group) Open(ctx context.Context) error { return g.openOr(ctx, g.publishSkipped) }
+
+// openOr is Open. It calls failed with each gateway that is not chosen, and with the
+// only one if it cannot be connected to.
+func (g *Group) openOr(ctx context.Context, failed func(*member, error)) error {
+	if len(g.members) > 1 {
+		return unlessTemporary(ctx, g.choose(ctx, failed))
 	}
-	return unlessTemporary(ctx, g.Choose(ctx))
+	m := g.members[0]
+	err := g.connect(ctx, m)
+	if err != nil {
+		failed(m, err)
+	}
+	return err
 }
 
 // unlessTemporary returns err, or nil if it is a [*SilentError] that may be

@@ -85,8 +85,8 @@ type connection struct {
 
 var errClosed = errors.New("the gateway is closed")
 
-func newGateway(name string, hops []tunnel.Hop, open Opener) *gateway {
-	return &gateway{name: name, hops: hops, open: open, draining: make(map[*connection]bool)}
+func newGateway(name string, d Destination, hops []tunnel.Hop, open Opener) *gateway {
+	return &gateway{name: name, destination: d, hops: hops, open: open, draining: make(map[*connection]bool)}
 }
 
 // use returns the gateway's connection. The caller must release it. If there is

@@ -19,13 +19,17 @@ const (
 // failure and returns when ctx is done.
 func (g *Group) Keep(ctx context.Context) {
 	for wait := firstKeep; ; {
-		failed, err := g.open(ctx)
+		var failed []failure
+		err := g.openOr(ctx, func(m *member, err error) { failed = append(failed, failure{m, err}) })
 		if ctx.Err() != nil {
 			return
 		}
 		pause := wait
 		switch {
 		case err == nil:
+			for _, f := range failed {
+				g.publishSkipped(f.member, f.err)
+			}
 			wait = firstKeep
 			select {
 			case <-g.hopeless: // a while ago, perhaps
@@ -37,7 +41,11 @@ func (g *Group) Keep(ctx context.Context) {
 			pause = mostTry // what has failed has been published
 		default:
 			wait = min(2*wait, mostKeep)
-			g.publishAll(failed, events.ConnectFailed, pause)
+			for _, f := range failed {
+				if f.failure() == nil { // otherwise it has been published
+					g.publish(events.Event{Kind: events.ConnectFailed, Gateway: f.name, Err: f.err, Wait: pause})
+				}
+			}
 		}
 		retry := time.NewTimer(pause)
 		select {
@@ -56,31 +64,6 @@ func (g *Group) Keep(ctx context.Context) {
 type failure struct {
 	*member
 	err error
-}
-
-// open is Open. It returns the gateways that failed, and publishes those that were
-// skipped for another.
-func (g *Group) open(ctx context.Context) (failed []failure, err error) {
-	if len(g.members) == 1 {
-		m := g.members[0]
-		err = g.connect(ctx, m)
-		return []failure{{m, err}}, err
-	}
-	err = unlessTemporary(ctx, g.choose(ctx, func(m *member, err error) { failed = append(failed, failure{m, err}) }))
-	if err == nil {
-		g.publishAll(failed, events.GatewaySkipped, 0)
-	}
-	return failed, err
-}
-
-// publishAll publishes an event of each gateway whose failure is not permanent: those
-// have been published.
-func (g *Group) publishAll(failed []failure, kind events.Kind, wait time.Duration) {
-	for _, f := range failed {
-		if f.failure() == nil {
-			g.publish(events.Event{Kind: kind, Gateway: f.name, Err: f.err, Wait: wait})
-		}
-	}
 }
 
 // allFailed reports whether no gateway can be used.

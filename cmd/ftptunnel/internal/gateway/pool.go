@@ -101,8 +101,7 @@ func (p *Pool) gateway(d Destination, hops []tunnel.Hop) *gateway {
 	if slices.ContainsFunc(p.gateways, func(gw *gateway) bool { return gw.name == name }) {
 		name = d.label() // events and logs must tell them apart
 	}
-	gw := newGateway(name, hops, p.open)
-	gw.destination = d
+	gw := newGateway(name, d, hops, p.open)
 	p.gateways = append(p.gateways, gw)
 	return gw
 }

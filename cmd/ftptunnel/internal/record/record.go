@@ -13,7 +13,6 @@ import (
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/eventlog"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
-	"example.org/ftptunnel/cmd/ftptunnel/internal/hint"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/settings"
 	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 )
@@ -144,6 +143,4 @@ func (r *Recorder) Close() {
 }
 
 // transferLine returns e as a line of the log in JSON.
-func transferLine(e events.Event) string {
-	return eventlog.JSON(e, func(string) hint.Adviser { return hint.Adviser{} })
-}
+func transferLine(e events.Event) string { return eventlog.JSON(e, eventlog.NoAdvice) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.org/ftptunnel/cmd/ftptunnel/internal/events"
+	"example.org/ftptunnel/cmd/ftptunnel/internal/wording"
 	"example.org/ftptunnel/ftpfwd"
 )
 
@@ -103,11 +104,11 @@ type ShortError struct {
 func (e *ShortError) Error() string {
 	switch done := e.Count.Up + e.Count.Down; {
 	case e.Count.Failed > 0:
-		return fmt.Sprintf("the command reported success, but %s failed", plural(e.Count.Failed, "transfer"))
+		return fmt.Sprintf("the command reported success, but %s failed", wording.Count(e.Count.Failed, "transfer"))
 	case done == 0:
 		return "the command reported success, but transferred no file"
 	default:
-		return fmt.Sprintf("the command reported success, but transferred %s of at least %d", plural(done, "file"), e.Required)
+		return fmt.Sprintf("the command reported success, but transferred %s of at least %d", wording.Count(done, "file"), e.Required)
 	}
 }
 
@@ -124,20 +125,13 @@ func (c Count) Check(required int) error {
 func (c Count) Summary(took time.Duration) string {
 	var parts []string
 	if c.Up > 0 || c.Down == 0 {
-		parts = append(parts, plural(c.Up, "file")+" up")
+		parts = append(parts, wording.Count(c.Up, "file")+" up")
 	}
 	if c.Down > 0 {
-		parts = append(parts, plural(c.Down, "file")+" down")
+		parts = append(parts, wording.Count(c.Down, "file")+" down")
 	}
 	parts = append(parts, size(c.Bytes), fmt.Sprintf("%d failed", c.Failed), took.Round(time.Second).String())
 	return strings.Join(parts, ", ")
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // size returns a number of bytes in decimal units.
