@@ -20,7 +20,7 @@ ftptunnel:
 quick:
 	@LAB= CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -p 4 ./...
 
-# All tests that can run on this machine: about twelve minutes. Tests on hosts
+# All tests that can run on this machine: about twenty minutes. Tests on hosts
 # of their own need Linux and root; the last lines of the output count what was
 # left out and why. LAB=required makes that a failure.
 test:
